@@ -1,0 +1,137 @@
+"""What indexes offer: artifacts, the releases they make up, and the metadata they carry.
+
+These values are shared by what fetches them (`index`, `metadata`) and what chooses among them (`resolver`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag
+from packaging.utils import (
+    BuildTag,
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+ArtifactKind: TypeAlias = Literal["wheel", "sdist"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifact:
+    """A wheel or sdist file as an index offers it.
+
+    Hashes are lower-case hexadecimal by algorithm, as the index gave them and `hashlib` names them; none of them
+    has been compared with the file yet.
+    """
+
+    name: NormalizedName
+    version: Version
+    kind: ArtifactKind
+    filename: str
+    url: str
+    """Absolute; `file:` for a local file. Never with credentials or a fragment."""
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = None
+    """Bytes."""
+    upload_time: datetime | None = None
+    """Aware, UTC (PEP 700)."""
+    requires_python: str | None = None
+    """As the index gave it; may be no specifier at all."""
+    yanked: str | None = None
+    """PEP 592: the reason, `""` where none is given; `None` where the file is not yanked."""
+    core_metadata: Mapping[str, str] | None = None
+    """PEP 658/714: hashes of the metadata file beside this one, `{}` where it has none given; `None`: not offered."""
+
+    @property
+    def tags(self) -> frozenset[Tag]:
+        """The tags of a wheel; empty for an sdist."""
+        return wheel_tags(self.filename)[1] if self.kind == "wheel" else frozenset()
+
+    @property
+    def build(self) -> BuildTag:
+        """The build number of a wheel; `()` where it has none."""
+        return wheel_tags(self.filename)[0] if self.kind == "wheel" else ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """One version of a package as one index offers it: its files, in the order of the page."""
+
+    name: NormalizedName
+    version: Version
+    index: str
+    """The URL of the index, without credentials."""
+    artifacts: tuple[Artifact, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexAnswer:
+    """What one index said when it was asked for a package: for explanations."""
+
+    index: str
+    """The URL of the index, without credentials."""
+    found: bool
+    status: str | None = None
+    """PEP 792 project status where it is not `active`: `archived`, `deprecated`, `quarantined`."""
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """All that the indexes which may serve a package offer of it.
+
+    `releases` is in the order in which they are to be preferred, which the index strategy decides; before a
+    resolver has looked at tags, dates, pre-releases or yanking.
+    """
+
+    name: NormalizedName
+    releases: tuple[Release, ...]
+    asked: tuple[IndexAnswer, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CoreMetadata:
+    """The part of a distribution's core metadata that resolution needs."""
+
+    name: NormalizedName
+    version: Version
+    requires_dist: tuple[Requirement, ...] = ()
+    requires_python: SpecifierSet | None = None
+    provides_extra: frozenset[NormalizedName] = frozenset()
+
+
+class InvalidFilenameError(ValueError):
+    """Not the name of a wheel or sdist."""
+
+
+def parse_filename(filename: str) -> tuple[NormalizedName, Version, ArtifactKind]:
+    """Read what a file's name says of it.
+
+    Raises:
+        InvalidFilenameError: It is neither a wheel's (binary distribution format) nor an sdist's (PEP 625, and
+            the older `.zip`).
+    """
+    try:
+        if filename.endswith(".whl"):
+            name, version, _, _ = parse_wheel_filename(filename)
+            return name, version, "wheel"
+        name, version = parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion) as error:
+        raise InvalidFilenameError(str(error)) from error
+    return name, version, "sdist"
+
+
+@lru_cache(maxsize=4096)
+def wheel_tags(filename: str) -> tuple[BuildTag, frozenset[Tag]]:
+    """The build number and the tags in the name of a wheel that `parse_filename` accepted."""
+    _, _, build, tags = parse_wheel_filename(filename)
+    return build, tags

@@ -1,0 +1,1 @@
+"""The store of verified wheels, and the isolated environments made from it."""

@@ -1,0 +1,156 @@
+"""The error tree. An error holds facts; the command line alone decides how it looks.
+
+```
+BuildlockError
+├── UsageError                  wrong command line, exit 2
+│   └── UnknownVariantError
+├── ProjectError                what the user wrote cannot be used
+│   ├── InvalidProjectError     one or more faults in pyproject.toml or a configuration file
+│   └── ContradictionError      the build and the variant's extra pin different versions
+├── IndexError_                 what an index answered cannot be used
+│   ├── UnavailableError        no answer: network, HTTP status, offline
+│   ├── InvalidPageError        an answer that is not a simple page
+│   └── IntegrityError          a file that is not the promised one: size, hash, name, version
+├── InvalidArchiveError         a wheel or sdist that is refused
+├── InvalidMetadataError        core metadata that is refused
+├── NoSolutionError             the requirements contradict each other, or nothing on the index fits
+├── LockfileError
+│   ├── MissingLockError        there is no lock, or none for this variant
+│   ├── InvalidLockError        one or more faults in the lockfile
+│   ├── StaleLockError          the lock no longer answers the project, exit 3
+│   └── UncoveredTargetError    this interpreter or platform is not one the lock serves
+├── EnvironmentPreparationError the store or the environment cannot be written
+└── BackendError                the build backend failed, or broke its protocol
+    └── UnlockedRequirementError  it asks for what the lock does not hold
+```
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class BuildlockError(Exception):
+    """Anything that is not our bug.
+
+    Args:
+        message: What was found and where (file and key, or URL), one sentence or a few lines; names in backticks.
+        hint: What the user can do about it, if we know.
+    """
+
+    code: ClassVar[str] = "error"
+    """Stable, kebab-case; what `--json` and a policy name."""
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(BuildlockError):
+    code = "usage"
+    exit_code = 2
+
+
+class UnknownVariantError(UsageError):
+    code = "unknown-variant"
+
+
+class ProjectError(BuildlockError):
+    code = "project"
+
+
+class InvalidProjectError(ProjectError):
+    """One or more faults that the user will fix together.
+
+    Args:
+        faults: Each says where (`pyproject.toml`, key) and what; the first line of the message counts them.
+    """
+
+    code = "invalid-project"
+
+    def __init__(self, faults: Sequence[str], *, hint: str | None = None) -> None:
+        super().__init__(describe_faults("the project's configuration", faults), hint=hint)
+        self.faults = tuple(faults)
+
+
+class ContradictionError(ProjectError):
+    code = "contradicting-pins"
+
+
+class IndexError_(BuildlockError):  # noqa: N801, N818 - `IndexError` is Python's
+    code = "index"
+
+
+class UnavailableError(IndexError_):
+    code = "unavailable"
+
+
+class InvalidPageError(IndexError_):
+    code = "invalid-page"
+
+
+class IntegrityError(IndexError_):
+    code = "integrity"
+
+
+class InvalidArchiveError(BuildlockError):
+    code = "invalid-archive"
+
+
+class InvalidMetadataError(BuildlockError):
+    code = "invalid-metadata"
+
+
+class NoSolutionError(BuildlockError):
+    code = "no-solution"
+
+
+class LockfileError(BuildlockError):
+    code = "lockfile"
+
+
+class MissingLockError(LockfileError):
+    code = "missing-lock"
+
+
+class InvalidLockError(LockfileError):
+    """One or more faults in a lockfile, each with the path of its key."""
+
+    code = "invalid-lock"
+
+    def __init__(self, where: str, faults: Sequence[str], *, hint: str | None = None) -> None:
+        super().__init__(describe_faults(f"`{where}`", faults), hint=hint)
+        self.faults = tuple(faults)
+
+
+class StaleLockError(LockfileError):
+    code = "stale-lock"
+    exit_code = 3
+
+
+class UncoveredTargetError(LockfileError):
+    code = "uncovered-target"
+
+
+class EnvironmentPreparationError(BuildlockError):
+    code = "environment"
+
+
+class BackendError(BuildlockError):
+    code = "backend-failed"
+
+
+class UnlockedRequirementError(BackendError):
+    code = "unlocked-requirement"
+
+
+def describe_faults(subject: str, faults: Sequence[str]) -> str:
+    """One fault in a line, several as a list.
+
+    >>> describe_faults("`x.toml`", ["a is missing"])
+    '`x.toml` is invalid: a is missing'
+    """
+    if len(faults) == 1:
+        return f"{subject} is invalid: {faults[0]}"
+    return "\n".join([f"{subject} has {len(faults)} faults:", *(f"  - {fault}" for fault in faults)])

@@ -1,0 +1,1 @@
+"""One lock, in other tools' formats. Pure."""

@@ -1,0 +1,1 @@
+"""Calling a build backend through its PEP 517 and PEP 660 hooks."""

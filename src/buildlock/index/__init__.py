@@ -1,0 +1,1 @@
+"""What the world offers: HTTP, simple pages, and which index may serve which package."""

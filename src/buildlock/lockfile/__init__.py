@@ -1,0 +1,1 @@
+"""The lockfile: model, reader, writer, freshness. Pure."""

@@ -1,0 +1,1 @@
+"""Core metadata of an artifact, got the cheapest way that works."""

@@ -1,0 +1,127 @@
+"""What the user wrote, parsed: the values that every later step works from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
+
+from buildlock.variants import Variant
+
+IndexFormat: TypeAlias = Literal["simple", "flat"]
+IndexStrategy: TypeAlias = Literal["first-index", "unsafe-first-match", "unsafe-best-match"]
+PrereleaseMode: TypeAlias = Literal["disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildRequirement:
+    """A requirement and the place where the user wrote it."""
+
+    requirement: Requirement
+    origin: str
+    """File and key, for messages: `pyproject.toml: [build-system].requires`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildSystem:
+    """`[build-system]` (PEP 517, PEP 518)."""
+
+    requires: tuple[BuildRequirement, ...]
+    backend: str
+    """An object reference, `module:object.path` or `module`."""
+    backend_path: tuple[str, ...] = ()
+    """Directories relative to the project, inside it."""
+    declared: bool = True
+    """Whether the table is there; without it PEP 517's setuptools defaults apply."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Index:
+    """A package index, with uv's meaning of the words."""
+
+    url: str
+    """May carry credentials: `location` is what is shown and recorded."""
+    location: str
+    """The URL without credentials."""
+    name: str | None = None
+    explicit: bool = False
+    """It serves only the packages that a source assigns to it."""
+    default: bool = False
+    """It comes last and stands in for the default index."""
+    format: IndexFormat = "simple"
+    origin: str
+    """Where it was written, for messages."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceRule:
+    """One entry of `sources`: which index serves a package, and when."""
+
+    index: Index
+    marker: Marker | None = None
+    extra: str | None = None
+    group: str | None = None
+    variant: str | None = None
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What changes which files are found and chosen, the same for every variant."""
+
+    indexes: tuple[Index, ...] = ()
+    """In priority order, the default index last; explicit ones included."""
+    find_links: tuple[str, ...] = ()
+    """Absolute paths or URLs; their files are offered beside those of any index that is not explicit."""
+    index_strategy: IndexStrategy = "first-index"
+    prerelease: PrereleaseMode = "if-necessary-or-explicit"
+    exclude_newer: datetime | None = None
+    exclude_newer_package: Mapping[NormalizedName, datetime | None] = field(default_factory=dict)
+    """Overrides of `exclude_newer` by package; `None` lifts it."""
+    no_binary: bool = False
+    no_binary_package: frozenset[NormalizedName] = frozenset()
+    no_build: bool = False
+    no_build_package: frozenset[NormalizedName] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildInputs:
+    """All that one variant's build environment is resolved from."""
+
+    variant: Variant
+    requires: tuple[BuildRequirement, ...]
+    """The static build requirements, the variant's replacements and additions applied."""
+    constraints: tuple[BuildRequirement, ...] = ()
+    """They bind a package that is needed, and need none: settings, and what the variant's extra pins."""
+    overrides: tuple[BuildRequirement, ...] = ()
+    """They replace every requirement of their name, wherever it comes from."""
+    sources: Mapping[NormalizedName, tuple[SourceRule, ...]] = field(default_factory=dict)
+    """The rules that apply to this variant; their markers are still to be evaluated for a target."""
+    settings: Settings = field(default_factory=Settings)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overrides:
+    """What the command line says above all files and variables."""
+
+    default_index: str | None = None
+    find_links: tuple[str, ...] = ()
+    no_index: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Project:
+    """A project as its author describes it."""
+
+    root: Path
+    name: str | None
+    build_system: BuildSystem
+    variants: Mapping[str, Variant]
+    """By name, sorted; never empty: a project that declares none has the one variant `default`."""
+    default_variant: str | None
+    inputs: Mapping[str, BuildInputs] = field(repr=False)
+    """By variant. Contradictions are found when `check_contradictions` is asked, not here."""

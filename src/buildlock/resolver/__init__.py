@@ -1,0 +1,1 @@
+"""What fits together, and why nothing does. Pure: it is handed what indexes offer."""

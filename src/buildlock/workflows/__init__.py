@@ -1,0 +1,1 @@
+"""The verbs: what the commands do, and what the Python API calls."""
