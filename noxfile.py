@@ -1,0 +1,111 @@
+"""The project's tasks, by tag: `demo`, `test`, `heavy`. `dev.py` makes the environment that runs them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_missing_interpreters = True
+
+ROOT = Path(__file__).parent
+WHEELHOUSE = ROOT / "wheelhouse"
+OLDEST, NEWEST = (3, 10), (3, 14)
+DEMO_REQUIREMENTS = ("setuptools>=69.0.3", "wheel", "numpy", "ninja")
+"""What the demonstration's project builds with, beside the torch that its indexes serve."""
+
+
+def find_pythons() -> Iterator[tuple[tuple[int, int], str]]:
+    """Every supported CPython on PATH or under pyenv."""
+    names = [f"python3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
+    found = [shutil.which(name) for name in names]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found += sorted(str(path) for path in pyenv.glob("3.*/bin/python"))
+    for path in [sys.executable, *filter(None, found)]:
+        ask = "import platform, sys; print(*sys.version_info[:2], platform.python_implementation())"
+        answer = subprocess.run([path, "-c", ask], capture_output=True, text=True, check=False).stdout.split()
+        if len(answer) == 3 and answer[2] == "CPython" and OLDEST <= (int(answer[0]), int(answer[1])) <= NEWEST:
+            yield (int(answer[0]), int(answer[1])), path
+
+
+PYTHONS = dict(sorted(find_pythons()))
+EXTREMES = [PYTHONS[version] for version in sorted({min(PYTHONS), max(PYTHONS)})]
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    session.install("--editable", ".", *(part for group in groups for part in ("--group", group)))
+
+
+def fill_wheelhouse(*arguments: str) -> None:
+    """Download files with the pip that runs nox."""
+    WHEELHOUSE.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*command, "--no-deps", "--only-binary=:all:", "--dest", str(WHEELHOUSE), *arguments], check=True)
+
+
+def locked_requirements() -> str:
+    """The build requirements of buildlock itself with their hashes, from its own lock, without buildlock."""
+    text = (ROOT / "build-lock.toml").read_text()
+    files = re.findall(r'path = "wheelhouse/([^"]+)".*sha256 = "([0-9a-f]{64})"', text)
+    return "".join(f"{name.split('-')[0]}=={name.split('-')[1]} --hash=sha256:{digest}\n" for name, digest in files)
+
+
+@nox.session(tags=["test"])
+def lint(session: nox.Session) -> None:
+    """Style, types and the import contracts."""
+    install(session, "dev")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session(python=EXTREMES, tags=["test"])
+def tests(session: nox.Session) -> None:
+    """Everything that is not heavy, on the oldest and the newest Python there is."""
+    install(session, "test")
+    fill_wheelhouse(
+        *DEMO_REQUIREMENTS,
+        "--python-version",
+        session.run("python", "-c", "import sys; print('%d.%d' % sys.version_info[:2])", silent=True).strip(),
+    )
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session(tags=["test"])
+def own_lock(session: nox.Session) -> None:
+    """buildlock built by buildlock, from its own lock and a wheelhouse."""
+    install(session)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as file:
+        file.write(locked_requirements())
+    fill_wheelhouse("--require-hashes", "--requirement", file.name)
+    session.run("buildlock", "lock", "--check")
+    session.run("buildlock", "build", "--out-dir", str(Path(session.create_tmp()) / "dist"))
+
+
+@nox.session(tags=["test"])
+def docs(session: nox.Session) -> None:
+    """The documentation, every warning an error."""
+    session.install("--group", "docs")
+    session.run("sphinx-build", "-W", "-n", "--keep-going", "-q", "docs", "site")
+
+
+@nox.session(tags=["demo"])
+def demo(session: nox.Session) -> None:
+    """The main job on the project under fixtures/projects/seed, with indexes served from here."""
+    install(session, "test")
+    fill_wheelhouse(*DEMO_REQUIREMENTS)
+    session.run("python", "fixtures/demo.py", env={"PYTHONPATH": "fixtures"})
+
+
+@nox.session(tags=["heavy"])
+def heavy(session: nox.Session) -> None:
+    """Real PyTorch, real projects, the real index."""
+    install(session, "test")
+    session.run("pytest", "-m", "heavy", *session.posargs)
