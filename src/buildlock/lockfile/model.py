@@ -1,0 +1,128 @@
+"""The lockfile as values: per variant, what the build environment was resolved from and what it is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from packaging.markers import Marker
+from packaging.pylock import Package, PackageWheel, Pylock
+from packaging.version import Version
+
+from buildlock.errors import MissingLockError
+
+FILENAME = "build-lock.toml"
+
+Setting: TypeAlias = str | bool | tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedInputs:
+    """What a build environment was resolved from, as strings that a reviewer reads.
+
+    Requirements are kept sorted, each once.
+    """
+
+    requires: tuple[str, ...] = ()
+    """The static build requirements of the variant."""
+    dynamic: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the backend asked for beyond them, by what it was to build: `wheel`, `sdist`, `editable`."""
+    constraints: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By package, the index that a source assigns to it: `URL`, or `URL ; marker` where it depends on the target."""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    """The settings of the project that are not the default, by uv's names."""
+    backend: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("requires", "constraints", "overrides"):
+            object.__setattr__(self, name, _arrange(getattr(self, name)))
+        for name in ("dynamic", "indexes"):
+            table: Mapping[str, tuple[str, ...]] = getattr(self, name)
+            object.__setattr__(self, name, {key: _arrange(table[key]) for key in sorted(table) if table[key]})
+        object.__setattr__(self, "settings", dict(sorted(self.settings.items())))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedEnvironment:
+    """One variant's build environment: the body of a PEP 751 lock, and its inputs.
+
+    Markers, packages, their dependencies and their wheels are kept in the order of the file, whatever order they
+    were given in: equal environments are equal values, and equal bytes.
+    """
+
+    environments: tuple[Marker, ...]
+    """The targets that it serves."""
+    inputs: LockedInputs
+    packages: tuple[Package, ...]
+    """Wheels only. Of a package the name, version, marker, index and dependencies are recorded."""
+
+    def __post_init__(self) -> None:
+        packages = sorted(map(_arrange_package, self.packages), key=lambda p: (p.name, str(p.version), str(p.marker)))
+        object.__setattr__(self, "environments", tuple(sorted(self.environments, key=str)))
+        object.__setattr__(self, "packages", tuple(packages))
+
+    def pylock(self, created_by: str = "buildlock") -> Pylock:
+        """The environment as a PEP 751 lock.
+
+        >>> LockedEnvironment(environments=(), inputs=LockedInputs(), packages=()).pylock().created_by
+        'buildlock'
+        """
+        return Pylock(
+            lock_version=Version("1.0"),
+            environments=list(self.environments),
+            created_by=created_by,
+            packages=list(self.packages),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lockfile:
+    """`build-lock.toml`: the locked build environments by variant, sorted."""
+
+    variants: Mapping[str, LockedEnvironment]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "variants", dict(sorted(self.variants.items())))
+
+    def environment(self, variant: str) -> LockedEnvironment:
+        """The build environment of a variant.
+
+        Raises:
+            MissingLockError: The lock does not hold this variant.
+        """
+        if variant not in self.variants:
+            names = ", ".join(f"`{name}`" for name in self.variants)
+            held = f"it locks {names}" if names else "it locks none"
+            raise MissingLockError(
+                f"`{FILENAME}` does not lock the variant `{variant}`: {held}",
+                hint=f"run `buildlock lock --variant {variant}`",
+            )
+        return self.variants[variant]
+
+
+def format_marker(marker: Marker) -> str:
+    """A marker with single quotes where they serve, so that TOML need not escape it.
+
+    >>> format_marker(Marker('python_version == "3.11"'))
+    "python_version == '3.11'"
+    """
+    text = str(marker)
+    return text if "'" in text else text.replace('"', "'")
+
+
+def _arrange(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(values)))
+
+
+def _arrange_package(package: Package) -> Package:
+    dependencies = sorted((dict(d) for d in package.dependencies or ()), key=lambda d: str(d.get("name")))
+    wheels = sorted(map(_arrange_wheel, package.wheels or ()), key=lambda wheel: wheel.filename)
+    return replace(package, dependencies=tuple(dependencies) or None, wheels=tuple(wheels) or None)
+
+
+def _arrange_wheel(wheel: PackageWheel) -> PackageWheel:
+    # PEP 751: "If the last component of packages.wheels.path or packages.wheels.url would be the same value as this
+    # key, then the key MAY be omitted."
+    unnamed = replace(wheel, name=None, hashes=dict(wheel.hashes))
+    return unnamed if unnamed.filename == wheel.filename else replace(unnamed, name=wheel.name)
