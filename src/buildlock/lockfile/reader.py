@@ -1,0 +1,126 @@
+"""Reading `build-lock.toml`: untrusted bytes into values, or every fault at once."""
+
+import re
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+from buildlock.errors import InvalidLockError, LockfileError, MissingLockError
+from buildlock.lockfile.entries import read_environment
+from buildlock.lockfile.fields import Table, show
+from buildlock.lockfile.model import Lockfile
+from buildlock.variants import is_variant_name
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+LOCK_VERSION = "1.0"
+MAX_SIZE = 16 * 1024 * 1024
+"""Bytes. A variant of a hundred packages takes about 50,000."""
+MAX_DOTS = 300
+"""In a line. `tomllib` takes time that is quadratic in the parts of a dotted key."""
+MAX_FAULTS = 50
+
+_CONFLICT = re.compile(rb"^(?:<{7}|>{7}|\|{7})(?: |\r?$)", re.MULTILINE)
+_VERSION = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
+
+
+def read_lockfile(path: Path) -> Lockfile:
+    """Read the lockfile at `path`.
+
+    Raises:
+        MissingLockError: There is none.
+        InvalidLockError: It is refused; see `parse_lockfile`.
+        LockfileError: It cannot be read.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise LockfileError(f"`{path}` is not a file")
+        with path.open("rb") as file:
+            content = file.read(MAX_SIZE + 1)
+    except FileNotFoundError:
+        raise MissingLockError(f"there is no `{path}`", hint="run `buildlock lock` to write it") from None
+    except OSError as error:
+        raise LockfileError(f"`{path}` cannot be read: {error.strerror or error}") from error
+    return parse_lockfile(content, str(path))
+
+
+def parse_lockfile(content: bytes, where: str) -> Lockfile:
+    """Read a lockfile's bytes; `where` they are from is for messages.
+
+    The schema is exact: what buildlock does not write, it does not read.
+
+    Raises:
+        InvalidLockError: With every fault that was found, each with the path of its key.
+    """
+    document = _parse_toml(content, where)
+    faults: list[str] = []
+    root = Table(values=document, path="", faults=faults)
+    _check_version(root, where)
+    variants = {}
+    table = root.table("variants")
+    for name in table.values if table else ():
+        body = table.table(name) if table else None
+        if not is_variant_name(name):
+            faults.append(f"`variants`: {show(name)} is not a variant's name")
+        elif body is not None and (environment := read_environment(body)) is not None:
+            variants[name] = environment
+    root.close()
+    if faults:
+        more = [f"… and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
+        raise InvalidLockError(
+            where,
+            [*faults[:MAX_FAULTS], *more],
+            hint="restore the file from version control, or delete it and run `buildlock lock`",
+        )
+    return Lockfile(variants=variants)
+
+
+def _parse_toml(content: bytes, where: str) -> dict[str, Any]:
+    if len(content) > MAX_SIZE:
+        raise InvalidLockError(where, [f"larger than {MAX_SIZE // (1024 * 1024)} MiB"])
+    if conflict := _CONFLICT.search(content):
+        line = content.count(b"\n", 0, conflict.start()) + 1
+        raise InvalidLockError(
+            where,
+            [f"line {line} is a conflict marker of a merge"],
+            hint="keep either side of each conflict, then run `buildlock lock` for the variants concerned",
+        )
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InvalidLockError(where, [f"line {line} is not UTF-8"]) from error
+    if text.startswith("\ufeff"):
+        raise InvalidLockError(where, ["it begins with a byte order mark, which TOML does not allow"])
+    for number, row in enumerate(content.split(b"\n"), start=1):
+        if row.count(b".") > MAX_DOTS:
+            raise InvalidLockError(where, [f"line {number} has more dots than buildlock writes in a line"])
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidLockError(where, [f"it is not TOML: {error}"]) from error
+    except ValueError as error:
+        # Python's limit on the digits of an integer.
+        raise InvalidLockError(where, ["it is not TOML: a number is too large"]) from error
+    except RecursionError as error:
+        raise InvalidLockError(where, ["its values are nested too deeply"]) from error
+
+
+def _check_version(root: Table, where: str) -> None:
+    root.require("lock-version")
+    version = root.text("lock-version", str)
+    if version is None or version == LOCK_VERSION:
+        return
+    newer = (match := _VERSION.fullmatch(version)) and (int(match[1]), int(match[2])) > (1, 0)
+    if newer:
+        # Nothing else can be said of a format that is not known.
+        raise InvalidLockError(
+            where,
+            [f"`lock-version` is {show(version)}, and this version of buildlock reads `{LOCK_VERSION}`"],
+            hint="a newer buildlock wrote this lock: upgrade buildlock",
+        )
+    root.fault("lock-version", f"is {show(version)}, not `{LOCK_VERSION}`")

@@ -1,0 +1,120 @@
+"""The strings of a lockfile, each parsed strictly.
+
+Every function raises `ValueError` with the end of a sentence that begins with the value: `is not a version`.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name, is_normalized_name
+from packaging.version import Version
+
+# RFC 3986: unreserved, reserved and `%`; nothing else may stand in a URL.
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def parse_name(text: str) -> NormalizedName:
+    """A package name in its normalised form (PEP 503)."""
+    if not is_normalized_name(text):
+        normalized = canonicalize_name(text)
+        write = f": write `{normalized}`" if is_normalized_name(normalized) else ""
+        raise ValueError(f"is not a normalised package name{write}")
+    return NormalizedName(text)
+
+
+def parse_version(text: str) -> Version:
+    """A version in its normalised form (PEP 440)."""
+    try:
+        version = Version(text)
+    except ValueError:
+        raise ValueError("is not a version") from None
+    if str(version) != text:
+        raise ValueError(f"is not in its normalised form: write `{version}`")
+    return version
+
+
+def parse_marker(text: str) -> Marker:
+    """An environment marker: over what a target is, not over extras or groups."""
+    try:
+        marker = Marker(text)
+        # Every clause is evaluated, none is skipped: a wrong one is found whatever this machine is.
+        marker.evaluate(context="requirement")
+    except UndefinedEnvironmentName as error:
+        raise ValueError(f"asks for {error}, which is not a property of a target") from None
+    except UndefinedComparison:
+        raise ValueError("compares what cannot be compared so") from None
+    except (ValueError, RecursionError):
+        raise ValueError("is not an environment marker") from None
+    return marker
+
+
+def parse_requirement(text: str) -> str:
+    """A requirement (dependency specifiers specification), as it stands."""
+    try:
+        requirement = Requirement(text)
+    except (ValueError, RecursionError):
+        raise ValueError("is not a requirement") from None
+    if requirement.url is not None:
+        raise ValueError("is a direct reference, which cannot be locked")
+    return text
+
+
+def parse_url(text: str) -> str:
+    """An absolute http(s) URL without credentials and without a fragment."""
+    if not _URL_CHARACTERS.fullmatch(text):
+        raise ValueError("is not a URL: it has characters that have to be percent-encoded")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises where it is none
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError("is neither an `https:` nor an `http:` URL")
+    if "@" in parts.netloc:
+        raise ValueError("carries credentials")
+    if not parts.hostname:
+        raise ValueError("names no host")
+    if "#" in text:
+        raise ValueError("has a fragment")
+    return text
+
+
+def parse_path(text: str) -> str:
+    """A path relative to the lockfile's folder, with forward slashes; it may lead out of that folder."""
+    if not text.isprintable() or "\\" in text:
+        raise ValueError("is not a path with forward slashes")
+    if text.startswith("/") or _DRIVE.match(text):
+        raise ValueError("is not relative")
+    if any(part in {"", "."} for part in text.split("/")):
+        raise ValueError("has an empty part")
+    return text
+
+
+def parse_source(text: str) -> str:
+    """An index that a source assigns, `LOCATION` or `LOCATION ; marker`, as it stands."""
+    location, separator, marker = text.partition(" ; ")
+    if "://" in location:
+        parse_url(location)
+    elif location != ".":
+        parse_path(location)
+    if separator:
+        parse_marker(marker)
+    return text
+
+
+def parse_sha256(text: str) -> str:
+    """The lower-case hexadecimal digits of a sha256."""
+    if not _SHA256.fullmatch(text):
+        raise ValueError("is not 64 lower-case hexadecimal digits")
+    return text
+
+
+def parse_plain(text: str) -> str:
+    """Any text of one line."""
+    if not text or not text.isprintable():
+        raise ValueError("is not one line of text")
+    return text
