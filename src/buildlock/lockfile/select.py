@@ -1,0 +1,96 @@
+"""Which locked files a target gets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from packaging.markers import Marker
+from packaging.pylock import Package, PackageWheel, PylockSelectError
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from buildlock.artifacts import wheel_tags
+from buildlock.errors import InvalidLockError, UncoveredTargetError
+from buildlock.lockfile.model import FILENAME, LockedEnvironment, format_marker
+from buildlock.targets import Target
+
+SHOWN_WHEELS = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedArtifact:
+    """One file to install. It has either a `url` or a `path`, relative to the lockfile's folder."""
+
+    name: NormalizedName
+    version: Version
+    filename: str
+    url: str | None
+    path: str | None
+    size: int | None
+    """Bytes."""
+    sha256: str
+
+
+def select(environment: LockedEnvironment, target: Target) -> tuple[LockedArtifact, ...]:
+    """The files that `target` gets, sorted by package name.
+
+    Selection is PEP 751's ("Installation"), done by `packaging.pylock`.
+
+    Raises:
+        UncoveredTargetError: The lock was not made for this target.
+        InvalidLockError: Two versions of one package are locked for it.
+    """
+    if not any(_applies(marker, target) for marker in environment.environments):
+        raise _describe_uncovered(environment, target)
+    try:
+        selected = list(environment.pylock().select(environment=target.environment, tags=target.tags))
+    except PylockSelectError as error:
+        if unfit := [package for package in environment.packages if not _has_wheel(package, target)]:
+            raise _describe_unfit(unfit, target) from error
+        raise InvalidLockError(FILENAME, [str(error)], hint="run `buildlock lock` to write it anew") from error
+    return tuple(_describe_artifact(package, wheel) for package, wheel in selected if isinstance(wheel, PackageWheel))
+
+
+def _applies(marker: Marker, target: Target) -> bool:
+    return marker.evaluate(cast("dict[str, str]", target.environment), context="requirement")
+
+
+def _has_wheel(package: Package, target: Target) -> bool:
+    """Whether the target needs no file of this package, or has one that fits."""
+    if package.marker is not None and not _applies(package.marker, target):
+        return True
+    return any(not wheel_tags(wheel.filename)[1].isdisjoint(target.tags) for wheel in package.wheels or ())
+
+
+def _describe_artifact(package: Package, wheel: PackageWheel) -> LockedArtifact:
+    assert package.version is not None
+    return LockedArtifact(
+        name=package.name,
+        version=package.version,
+        filename=wheel.filename,
+        url=wheel.url,
+        path=wheel.path,
+        size=wheel.size,
+        sha256=wheel.hashes["sha256"],
+    )
+
+
+def _describe_uncovered(environment: LockedEnvironment, target: Target) -> UncoveredTargetError:
+    covered = "\n".join(f"  {format_marker(marker)}" for marker in environment.environments)
+    return UncoveredTargetError(f"the lock does not cover {target}; it covers\n{covered}", hint=_hint(target))
+
+
+def _describe_unfit(packages: Sequence[Package], target: Target) -> UncoveredTargetError:
+    lines = []
+    for package in packages:
+        filenames = [wheel.filename for wheel in package.wheels or ()]
+        more = f", and {len(filenames) - SHOWN_WHEELS} more" if len(filenames) > SHOWN_WHEELS else ""
+        listed = ", ".join(f"`{filename}`" for filename in filenames[:SHOWN_WHEELS])
+        lines.append(f"  `{package.name}` {package.version} has {listed}{more}")
+    listing = "\n".join(lines)
+    return UncoveredTargetError(f"the lock holds no wheel that fits {target}:\n{listing}", hint=_hint(target))
+
+
+def _hint(target: Target) -> str:
+    release = target.python.release
+    return f"lock for it: `buildlock lock --python {release[0]}.{release[1]}`"
