@@ -1,0 +1,226 @@
+"""Whether a lock still answers the project: its inputs as values, and the sentences that say which one moved.
+
+Nothing is resolved to find out: what the project says now is compared with what the lock says it was made from.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from buildlock.lockfile.model import LockedInputs, Setting, format_marker
+from buildlock.project.model import BuildInputs, BuildRequirement, Settings, SourceRule
+
+_PROJECT_FILES = ("pyproject.toml", "uv.toml")
+
+
+def inputs_of(
+    inputs: BuildInputs,
+    *,
+    backend: str | None,
+    dynamic: Mapping[str, Sequence[str]],
+    packages: Collection[str],
+    root: Path,
+) -> LockedInputs:
+    """The inputs of a variant as its lock records them: the project's alone, the same on every machine.
+
+    What the machine adds (environment variables, configuration files outside of the project) decides what a lock
+    is made of, and is no input: a lock that one machine made is fresh on another.
+
+    Args:
+        inputs: What the project says.
+        backend: The object reference of the build backend.
+        dynamic: What the backend asked for, by product.
+        packages: The names that are locked. A constraint or a source of any other package changes nothing, and
+            is left out.
+        root: The project's folder; local indexes are recorded relative to it.
+    """
+    return LockedInputs(
+        requires=_format_requirements(inputs.requires),
+        dynamic={product: tuple(map(_normalize, requirements)) for product, requirements in dynamic.items()},
+        constraints=_format_requirements(
+            constraint
+            for constraint in inputs.constraints
+            if canonicalize_name(constraint.requirement.name) in packages
+        ),
+        overrides=_format_requirements(inputs.overrides),
+        indexes={
+            name: tuple(_format_rule(rule, root) for rule in rules)
+            for name, rules in inputs.sources.items()
+            if name in packages
+        },
+        settings=dict(_list_settings(inputs.settings, packages, root)),
+        backend=backend,
+    )
+
+
+def compare_inputs(locked: LockedInputs, current: LockedInputs) -> tuple[str, ...]:
+    """A sentence for each input that moved; none where the lock is fresh.
+
+    `dynamic` is not compared: only running the backend would tell.
+
+    >>> compare_inputs(LockedInputs(requires=("torch==2.4.0",)), LockedInputs(requires=("torch==2.5.1",)))
+    ('the build requirement `torch==2.4.0` is now `torch==2.5.1`',)
+    """
+    return (
+        *_compare_requirements("build requirement", locked.requires, current.requires),
+        *_compare_requirements("constraint", locked.constraints, current.constraints),
+        *_compare_requirements("override", locked.overrides, current.overrides),
+        *_compare_indexes(locked.indexes, current.indexes),
+        *_compare_settings(locked.settings, current.settings),
+        *_compare_backends(locked.backend, current.backend),
+    )
+
+
+def format_requirement(requirement: Requirement) -> str:
+    """A requirement with normalised names, sorted extras and specifiers, and even spacing.
+
+    >>> format_requirement(Requirement('Foo_Bar [B,a]>=1,<2 ;os_name=="nt"'))
+    "foo-bar[a,b]<2,>=1; os_name == 'nt'"
+    """
+    extras = ",".join(sorted(map(canonicalize_name, requirement.extras)))
+    marker = f"; {format_marker(requirement.marker)}" if requirement.marker is not None else ""
+    name = canonicalize_name(requirement.name)
+    return f"{name}{f'[{extras}]' if extras else ''}{requirement.specifier}{marker}"
+
+
+def _format_requirements(requirements: Iterable[BuildRequirement]) -> tuple[str, ...]:
+    return tuple(
+        format_requirement(requirement.requirement)
+        for requirement in requirements
+        if _is_of_project(requirement.origin)
+    )
+
+
+def _normalize(requirement: str) -> str:
+    return format_requirement(Requirement(requirement))
+
+
+def _is_of_project(origin: str) -> bool:
+    return origin.startswith(_PROJECT_FILES)
+
+
+def _format_rule(rule: SourceRule, root: Path) -> str:
+    location = _relocate(rule.index.location, root)
+    return location if rule.marker is None else f"{location} ; {format_marker(rule.marker)}"
+
+
+def _list_settings(settings: Settings, packages: Collection[str], root: Path) -> Iterator[tuple[str, Setting]]:
+    default = Settings()
+    for key, text, usual in (
+        ("index-strategy", settings.index_strategy, default.index_strategy),
+        ("prerelease", settings.prerelease, default.prerelease),
+    ):
+        if text != usual:
+            yield key, text
+    if settings.exclude_newer is not None:
+        yield "exclude-newer", settings.exclude_newer_span or _format_time(settings.exclude_newer)
+    for key, flag in (("no-binary", settings.no_binary), ("no-build", settings.no_build)):
+        if flag:
+            yield key, True
+    lists: Mapping[str, Iterable[str]] = {
+        "exclude-newer-package": sorted(
+            f"{name}={'false' if time is None else _format_time(time)}"
+            for name, time in settings.exclude_newer_package.items()
+            if name in packages
+        ),
+        "no-binary-package": sorted(settings.no_binary_package.intersection(packages)),
+        "no-build-package": sorted(settings.no_build_package.intersection(packages)),
+        # In order of priority.
+        "index": (
+            _relocate(index.location, root)
+            for index in settings.indexes
+            if not index.explicit and _is_of_project(index.origin)
+        ),
+        "find-links": (_relocate(location, root) for location in settings.find_links),
+    }
+    for key, values in lists.items():
+        if texts := tuple(values):
+            yield key, texts
+
+
+def _format_time(time: datetime) -> str:
+    return time.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def _relocate(location: str, root: Path) -> str:
+    """A location as every machine sees it: a local one relative to the project, a remote one without credentials."""
+    parts = urlsplit(location)
+    if parts.scheme in {"http", "https"}:
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    path = url2pathname(parts.path) if parts.scheme == "file" else location
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:
+        # On another drive, which Windows has no relative path to.
+        return Path(path).as_posix()
+
+
+def _compare_requirements(kind: str, locked: tuple[str, ...], current: tuple[str, ...]) -> Iterator[str]:
+    # As requirements, so that two ways to write one are the same: `torch==2.4` and `torch==2.4.0`.
+    old = {Requirement(text): text for text in locked}
+    new = {Requirement(text): text for text in current}
+    removed = _group_by_name(old, old.keys() - new.keys())
+    added = _group_by_name(new, new.keys() - old.keys())
+    for name in sorted(removed.keys() | added.keys()):
+        match removed.get(name, []), added.get(name, []):
+            case [before], [after]:
+                yield f"the {kind} `{before}` is now `{after}`"
+            case gone, come:
+                yield from (f"the {kind} `{text}` was removed" for text in gone)
+                yield from (f"the {kind} `{text}` was added" for text in come)
+
+
+def _group_by_name(texts: Mapping[Requirement, str], chosen: Collection[Requirement]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for requirement in sorted(chosen, key=texts.__getitem__):
+        groups.setdefault(canonicalize_name(requirement.name), []).append(texts[requirement])
+    return groups
+
+
+def _compare_indexes(locked: Mapping[str, tuple[str, ...]], current: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    for name in sorted(locked.keys() | current.keys()):
+        before, after = locked.get(name, ()), current.get(name, ())
+        if before == after:
+            continue
+        if not before:
+            yield f"`{name}` has a source now: {_quote(after)}"
+        elif not after:
+            yield f"`{name}` has no source any more: it was {_quote(before)}"
+        else:
+            yield f"the source of `{name}` moved from {_quote(before)} to {_quote(after)}"
+
+
+def _compare_settings(locked: Mapping[str, Setting], current: Mapping[str, Setting]) -> Iterator[str]:
+    for key in sorted(locked.keys() | current.keys()):
+        before, after = locked.get(key), current.get(key)
+        if before == after:
+            continue
+        if before is None:
+            yield f"the setting `{key}` is now {_describe_setting(after)}"
+        elif after is None:
+            yield f"the setting `{key}` is the default again: it was {_describe_setting(before)}"
+        else:
+            yield f"the setting `{key}` is now {_describe_setting(after)}: it was {_describe_setting(before)}"
+
+
+def _describe_setting(value: Setting | None) -> str:
+    return _quote(value) if isinstance(value, tuple) else f"`{str(value).lower() if value is True else value}`"
+
+
+def _compare_backends(locked: str | None, current: str | None) -> Iterator[str]:
+    if locked != current:
+        yield f"the build backend is now {_name_backend(current)}: it was {_name_backend(locked)}"
+
+
+def _name_backend(backend: str | None) -> str:
+    return "the default" if backend is None else f"`{backend}`"
+
+
+def _quote(values: tuple[str, ...]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
