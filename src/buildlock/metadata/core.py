@@ -1,0 +1,126 @@
+"""Core metadata: from the bytes of a `METADATA` file to the values that resolution needs."""
+
+import re
+from collections.abc import Callable
+from email.message import Message
+from email.parser import HeaderParser
+from typing import TypeVar
+
+from packaging.markers import UndefinedEnvironmentName
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from buildlock.artifacts import Artifact, CoreMetadata
+from buildlock.errors import IntegrityError, InvalidMetadataError
+
+MAX_METADATA_SIZE = 8 * 1024 * 1024
+"""Bytes of a metadata file, the long description included."""
+_MAX_FIELDS = 20_000
+# Python refuses to convert more than 4300 digits into a number, and packaging converts only when it compares: a
+# shorter field cannot raise there.
+_MAX_FIELD_LENGTH = 4096
+_SUPPORTED_MAJOR = 2
+
+_FOLD = re.compile(r"\s*[\r\n]+\s*")
+_T = TypeVar("_T")
+
+
+def parse_core_metadata(content: bytes, *, artifact: Artifact) -> CoreMetadata:
+    """Read the metadata of `artifact` (core metadata specification, versions 1 and 2).
+
+    Strict about the fields that resolution needs, silent about all others.
+
+    Raises:
+        InvalidMetadataError: The bytes are no metadata, or one of those fields cannot be used.
+        IntegrityError: They are the metadata of another name or version than the artifact's.
+    """
+    # Not `packaging.metadata.parse_email`: it reads the body too, where a `Content-Type` field makes the email
+    # parser see a nest of messages.
+    fields = _parse_fields(content, artifact)
+    version = _read_single(fields, "Metadata-Version", Version, artifact)
+    # "Automated tools consuming metadata SHOULD warn if metadata_version is greater than the highest version they
+    # support, and MUST fail if metadata_version has a greater major version than the highest version they support."
+    if version is None or version.major > _SUPPORTED_MAJOR:
+        found = "no `Metadata-Version`" if version is None else f"`Metadata-Version: {version}`"
+        raise _invalid(artifact, f"it has {found}; buildlock reads versions 1 and 2")
+    metadata = CoreMetadata(
+        name=_require(_read_single(fields, "Name", _parse_name, artifact), "Name", artifact),
+        version=_require(_read_single(fields, "Version", Version, artifact), "Version", artifact),
+        requires_dist=tuple(_read_all(fields, "Requires-Dist", _parse_requirement, artifact)),
+        requires_python=_read_single(fields, "Requires-Python", SpecifierSet, artifact),
+        provides_extra=frozenset(_read_all(fields, "Provides-Extra", _parse_name, artifact)),
+    )
+    if (metadata.name, metadata.version) != (artifact.name, artifact.version):
+        raise IntegrityError(
+            f"the metadata of `{artifact.filename}` is that of `{metadata.name}` {metadata.version}, "
+            f"not of `{artifact.name}` {artifact.version}: {artifact.url}",
+            hint="the index serves another file under this name; report it to who runs the index",
+        )
+    return metadata
+
+
+def _parse_fields(content: bytes, artifact: Artifact) -> Message:
+    if len(content) > MAX_METADATA_SIZE:
+        raise _invalid(artifact, f"it is larger than {MAX_METADATA_SIZE} bytes")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _invalid(artifact, f"byte {error.start} is not UTF-8") from error
+    fields = HeaderParser().parsestr(text)
+    # A line that is no field ends the header, and every `Requires-Dist` below it would be lost without a word.
+    if fields.defects:
+        raise _invalid(artifact, "a line of its header is not a field")
+    if len(fields) > _MAX_FIELDS:
+        raise _invalid(artifact, f"it has more than {_MAX_FIELDS} fields")
+    return fields
+
+
+def _read_all(fields: Message, name: str, parse: Callable[[str], _T], artifact: Artifact) -> list[_T]:
+    values = []
+    for raw in fields.get_all(name, ()):
+        value = _FOLD.sub(" ", raw).strip()
+        if len(value) > _MAX_FIELD_LENGTH:
+            raise _invalid(artifact, f"`{name}: {shorten(value)}` has more than {_MAX_FIELD_LENGTH} characters")
+        try:
+            values.append(parse(value))
+        except (ValueError, RecursionError, UndefinedEnvironmentName) as error:
+            raise _invalid(artifact, f"`{name}: {shorten(value)}` cannot be read") from error
+    return values
+
+
+def _read_single(fields: Message, name: str, parse: Callable[[str], _T], artifact: Artifact) -> _T | None:
+    values = _read_all(fields, name, parse, artifact)
+    if len(values) > 1:
+        raise _invalid(artifact, f"it has {len(values)} fields `{name}`")
+    return values[0] if values else None
+
+
+def _require(value: _T | None, name: str, artifact: Artifact) -> _T:
+    if value is None:
+        raise _invalid(artifact, f"it has no `{name}`")
+    return value
+
+
+def _parse_name(value: str) -> NormalizedName:
+    return canonicalize_name(value, validate=True)
+
+
+def _parse_requirement(value: str) -> Requirement:
+    requirement = Requirement(value)
+    if requirement.marker is not None:
+        # `os_name ~= 'x'` is a marker by the grammar and an error when it is evaluated: find that here, not there.
+        requirement.marker.evaluate()
+    return requirement
+
+
+def _invalid(artifact: Artifact, fault: str) -> InvalidMetadataError:
+    return InvalidMetadataError(f"the metadata of `{artifact.filename}` is refused: {fault} ({artifact.url})")
+
+
+def shorten(value: str) -> str:
+    """What to show of a value that may be long, or drive a terminal."""
+    limit = 200
+    shown = value if len(value) <= limit else f"{value[:limit]}…"
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in shown)
