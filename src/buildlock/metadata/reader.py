@@ -1,0 +1,160 @@
+"""Reading the metadata of an artifact, the cheapest way first."""
+
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+
+from buildlock.artifacts import Artifact, CoreMetadata
+from buildlock.errors import EnvironmentPreparationError, InvalidMetadataError, InvalidPageError, UnavailableError
+from buildlock.index.download import download
+from buildlock.index.http import HttpClient
+from buildlock.metadata.core import MAX_METADATA_SIZE, parse_core_metadata
+from buildlock.metadata.integrity import check_hashes
+from buildlock.metadata.ranged import RangesRefusedError, open_by_ranges, open_local
+from buildlock.metadata.wheel import read_wheel_metadata
+from buildlock.reporting import Noted, Reporter
+
+_WORKERS = 16
+_MAX_MISSES = 3
+"""After so many guesses in a row that a server has not answered, it is asked for no more."""
+_LOCAL = "file://"
+_OK = 200
+
+
+class MetadataReader:
+    """Reads the metadata of wheels; safe to share among threads.
+
+    Four ways, until one works: the metadata file that the index advertises beside the wheel (PEP 658), such a file
+    that it does not advertise, ranges of the wheel, the whole wheel. Whichever it is, what comes must have the hash
+    that the index gave for it, if any, and be of the artifact's name and version.
+
+    Args:
+        client: Asks the servers.
+        report: Told of every way that did not work.
+        scratch: An existing directory for wheels that must be downloaded whole; they are deleted again.
+    """
+
+    def __init__(self, client: HttpClient, report: Reporter, scratch: Path) -> None:
+        self._client = client
+        self._report = report
+        self._scratch = scratch
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="metadata")
+        self._lock = Lock()
+        self._reads: dict[str, tuple[Artifact, Future[CoreMetadata]]] = {}
+        self._misses: Counter[str] = Counter()
+        self._without_ranges: set[str] = set()
+
+    def read(self, artifact: Artifact) -> CoreMetadata:
+        """The metadata of `artifact`; fetched once, however often and from however many threads it is asked for.
+
+        Raises:
+            UnavailableError: No way to the metadata works: network, HTTP status.
+            IntegrityError: A size, hash, name or version is not what the index promised.
+            InvalidMetadataError: The wheel or its metadata cannot be used, or it is an sdist.
+        """
+        return self._start(artifact).result()
+
+    def anticipate(self, artifacts: Iterable[Artifact]) -> None:
+        """Start reading what `read` is going to be asked for; returns at once."""
+        for artifact in artifacts:
+            self._start(artifact)
+
+    def close(self) -> None:
+        """Give up what was anticipated and not begun, and wait for the rest."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _start(self, artifact: Artifact) -> Future[CoreMetadata]:
+        with self._lock:
+            known, future = self._reads.get(artifact.url, (None, None))
+            # Two pages may promise different names or hashes for one URL: neither gets the other's answer.
+            if future is None or known != artifact:
+                future = self._pool.submit(self._read, artifact)
+                self._reads[artifact.url] = artifact, future
+            return future
+
+    def _read(self, artifact: Artifact) -> CoreMetadata:
+        if artifact.kind == "sdist":
+            raise InvalidMetadataError(f"buildlock cannot build sdists yet: `{artifact.filename}` ({artifact.url})")
+        origin = _origin(artifact.url)
+        guessed = artifact.core_metadata is None
+        if not guessed or (origin != _LOCAL and self._misses[origin] < _MAX_MISSES):
+            metadata = self._read_beside(artifact)
+            if guessed:
+                with self._lock:
+                    self._misses[origin] = 0 if metadata else self._misses[origin] + 1
+            if metadata is not None:
+                return metadata
+        content = self._read_inside(artifact)
+        # The file beside the wheel is the one inside it (PEP 658): the hash of the one holds for the other.
+        check_hashes(content, artifact.core_metadata or {}, url=artifact.url)
+        return parse_core_metadata(content, artifact=artifact)
+
+    def _read_beside(self, artifact: Artifact) -> CoreMetadata | None:
+        """The metadata file beside the wheel, at its URL with `.metadata` appended; `None` where there is none."""
+        path, mark, query = artifact.url.partition("?")
+        url = f"{path}.metadata{mark}{query}"
+        try:
+            response = self._client.get(url, max_bytes=MAX_METADATA_SIZE)
+        except (UnavailableError, InvalidPageError) as error:
+            self._pass_over(url, error.message)
+            return None
+        if response.status != _OK:
+            self._pass_over(url, f"HTTP status {response.status}")
+            return None
+        vouched_for = check_hashes(response.content, artifact.core_metadata or {}, url=url)
+        try:
+            return parse_core_metadata(response.content, artifact=artifact)
+        except InvalidMetadataError as error:
+            # Without a hash it may be anything: some servers answer every URL with a page.
+            if vouched_for:
+                raise
+            self._pass_over(url, error.message)
+            return None
+
+    def _read_inside(self, artifact: Artifact) -> bytes:
+        """The metadata file in the wheel: by ranges, else from the whole wheel."""
+        origin = _origin(artifact.url)
+        if origin not in self._without_ranges:
+            try:
+                return read_wheel_metadata(open_by_ranges(self._client, artifact), artifact)
+            except RangesRefusedError as error:
+                self._without_ranges.add(origin)
+                self._pass_over(f"ranges of {artifact.url}", str(error))
+            except UnavailableError as error:
+                # Some servers fail on a range, and not on the file; if this one is down, the download says so.
+                self._pass_over(f"ranges of {artifact.url}", error.message)
+        try:
+            with TemporaryDirectory(dir=self._scratch, prefix="metadata-") as directory:
+                path = Path(directory) / "wheel"
+                self._download(artifact, path)
+                with path.open("rb") as file:
+                    return read_wheel_metadata(open_local(file), artifact)
+        except OSError as error:
+            raise EnvironmentPreparationError(f"`{self._scratch}` cannot be used: {error}") from error
+
+    def _download(self, artifact: Artifact, path: Path) -> None:
+        download(
+            self._client,
+            artifact.url,
+            path,
+            filename=artifact.filename,
+            sha256=artifact.hashes.get("sha256"),
+            size=artifact.size,
+            hashes=artifact.hashes,
+            report=self._report,
+        )
+
+    def _pass_over(self, what: str, reason: str) -> None:
+        self._report(Noted(f"no metadata from `{what}`: {reason}"))
+
+
+def _origin(url: str) -> str:
+    """Scheme and host of a URL.
+
+    >>> _origin("https://files.example/ab/foo-1.0-py3-none-any.whl")
+    'https://files.example'
+    """
+    return "/".join(url.split("/", 3)[:3])
