@@ -59,8 +59,8 @@ def _find_metadata(archive: zipfile.ZipFile, artifact: Artifact) -> zipfile.ZipI
         )
     path = f"{directory}/METADATA"
     members = [member for member in archive.infolist() if member.filename.lower() == path.lower()]
-    if len(members) != 1 or members[0].orig_filename != path:
-        raise _refuse(artifact, f"it has {len(members)} files `{shorten(path)}`")
+    if [member.orig_filename for member in members] != [path]:
+        raise _refuse(artifact, f"it has not exactly one file `{shorten(path)}`")
     (member,) = members
     if member.compress_type not in _COMPRESSIONS:
         raise _refuse(artifact, f"`{shorten(path)}` is compressed by a method that wheels do not use")
