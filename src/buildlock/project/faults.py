@@ -1,0 +1,60 @@
+"""Faults in what the user wrote, collected so that all are told at once."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from buildlock.errors import InvalidProjectError
+
+_SHOWN = 50
+_LONGEST = 600
+
+
+class Faults:
+    """Collects faults; a reader adds one, leaves the value out and reads on.
+
+    >>> faults = Faults()
+    >>> faults.add("pyproject.toml: [build-system].requires", "is missing")
+    >>> faults.raise_collected()
+    Traceback (most recent call last):
+    buildlock.errors.InvalidProjectError: the project's configuration is invalid: ...
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, None] = {}
+
+    def add(self, place: str, what: str) -> None:
+        """Note that `place` (file and key, or a variable) `what` (`must be …`, `names …`)."""
+        self._found[printable(f"`{place}` {what}")] = None
+
+    def raise_collected(self) -> None:
+        """Do nothing if there is no fault.
+
+        Raises:
+            InvalidProjectError: There is at least one.
+        """
+        if not self._found:
+            return
+        faults = list(self._found)
+        if len(faults) > _SHOWN:
+            faults = [*faults[:_SHOWN], f"… and {len(faults) - _SHOWN} more"]
+        raise InvalidProjectError(faults)
+
+
+def printable(text: str) -> str:
+    """`text` fit for a terminal: no control characters, no passwords in URLs, not endless."""
+    text = re.sub(r"//[^/\s`]*@", "//****@", text)
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """A question to append to a message, or nothing.
+
+    >>> suggest("requries", ["requires"])
+    '; did you mean `requires`?'
+    """
+    # difflib is quadratic, and no known word is long.
+    close = difflib.get_close_matches(word[:80], list(known), n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
