@@ -24,6 +24,8 @@ class BuildRequirement:
     requirement: Requirement
     origin: str
     """File and key, for messages: `pyproject.toml: [build-system].requires`."""
+    line: int | None = field(default=None, compare=False)
+    """The line of that file, counted from one, where it is known for certain."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +82,8 @@ class Settings:
     index_strategy: IndexStrategy = "first-index"
     prerelease: PrereleaseMode = "if-necessary-or-explicit"
     exclude_newer: datetime | None = None
+    exclude_newer_span: str | None = None
+    """The duration as the user wrote it, where `exclude_newer` is relative to now: `7 days`."""
     exclude_newer_package: Mapping[NormalizedName, datetime | None] = field(default_factory=dict)
     """Overrides of `exclude_newer` by package; `None` lifts it."""
     no_binary: bool = False
