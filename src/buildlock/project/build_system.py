@@ -1,0 +1,111 @@
+"""`[build-system]`: what builds the project (PEP 517) and what that needs (PEP 518)."""
+
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from packaging.requirements import Requirement
+
+from buildlock.project.document import Document, Table, read_document
+from buildlock.project.faults import Faults
+from buildlock.project.model import BuildRequirement, BuildSystem
+from buildlock.project.requirements import read_requirements
+
+KEYS = ("requires", "build-backend", "backend-path")
+ORIGIN = "pyproject.toml: [build-system].requires"
+
+# PEP 517: "If the pyproject.toml file is absent, or the build-backend key is missing, the source tree is not using
+# this specification, and tools should revert to the legacy behaviour", which pip and build do through this object.
+_LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
+# The version that has it.
+_LEGACY_REQUIREMENT = "setuptools>=40.8.0"
+
+
+def read_build_system(root: Path) -> BuildSystem:
+    """Read how a source tree is built; a project's own or that of an unpacked sdist.
+
+    Raises:
+        InvalidProjectError: There is neither pyproject.toml nor setup.py, or `[build-system]` is invalid.
+    """
+    faults = Faults()
+    document = read_project_document(root, faults)
+    build_system = parse_build_system(document.root_table(faults) if document else None, root, faults)
+    faults.raise_collected()
+    return build_system
+
+
+def read_project_document(root: Path, faults: Faults) -> Document | None:
+    """Read `pyproject.toml`; `None` where the tree has none, but a setup.py, which PEP 517 allows.
+
+    Raises:
+        InvalidProjectError: There is neither, or the file cannot be read: nothing more can be said about it.
+    """
+    try:
+        names = {path.name for path in root.iterdir()}
+    except (OSError, ValueError) as error:
+        names = set[str]()
+        faults.add(str(root), f"cannot be read: {getattr(error, 'strerror', None) or error}")
+    else:
+        if not names & {"pyproject.toml", "setup.py"}:
+            faults.add(str(root), "is not a Python project: it has neither pyproject.toml nor setup.py")
+    path = root / "pyproject.toml"
+    document = read_document(path, label=path.name, faults=faults) if path.name in names else None
+    faults.raise_collected()
+    return document
+
+
+def parse_build_system(project: Table | None, root: Path, faults: Faults) -> BuildSystem:
+    """Read `[build-system]` of `project`, the whole document; after faults what it returns is incomplete."""
+    if project is None or "build-system" not in project:
+        default = BuildRequirement(requirement=Requirement(_LEGACY_REQUIREMENT), origin="PEP 517's default")
+        return BuildSystem(requires=(default,), backend=_LEGACY_BACKEND, declared=False)
+    table = project.table("build-system")
+    # PEP 518: "tools MUST consider any other key an error", to leave room for later versions.
+    table.refuse_unknown(KEYS)
+    if "requires" not in table and isinstance(project.get("build-system"), dict):
+        table.fault("requires", "is missing: write `requires = []` if the build needs nothing")
+    requires = read_requirements(table, "requires")
+    for each in requires:
+        if each.requirement.url is not None:
+            faults.add(each.origin, f"has `{each.requirement.name}` as a direct URL, which is not supported yet")
+    backend = table.string("build-backend")
+    if backend is not None and not _is_object_reference(backend):
+        table.fault("build-backend", f"is `{backend}`, which is not an object reference like `module.name:object`")
+    if "backend-path" in table and "build-backend" not in table:
+        table.fault("backend-path", "needs a `build-backend` to find there")
+    return BuildSystem(
+        requires=requires,
+        backend=_LEGACY_BACKEND if backend is None else backend,
+        backend_path=_read_backend_path(table, root),
+    )
+
+
+def _is_object_reference(text: str) -> bool:
+    """`module` or `module:object`, both dotted names."""
+    module, colon, attributes = text.partition(":")
+    names = [*module.split("."), *(attributes.split(".") if colon else ())]
+    return all(name.isidentifier() for name in names)
+
+
+def _read_backend_path(table: Table, root: Path) -> tuple[str, ...]:
+    """PEP 517: the directories are relative to the project, and the backend is inside it."""
+    entries = table.strings("backend-path")
+    if isinstance(table.get("backend-path"), list) and not table.get("backend-path"):
+        table.fault("backend-path", "is empty")
+    for position, entry in enumerate(entries):
+        if reason := _refuse_directory(entry, root):
+            table.fault(f"backend-path[{position}]", f"is `{entry}`, which {reason}")
+    return entries
+
+
+def _refuse_directory(entry: str, root: Path) -> str | None:
+    if not entry or not entry.isprintable():
+        return "is not a path"
+    if PurePosixPath(entry).is_absolute() or PureWindowsPath(entry).drive or PureWindowsPath(entry).root:
+        return "must be relative to the project"
+    try:
+        # Resolved, because a link can lead out as well as `..`.
+        resolved = (root / entry).resolve()
+        if not resolved.is_relative_to(root.resolve()):
+            return "leads out of the project"
+        return None if resolved.is_dir() else "is not a directory"
+    except (OSError, RuntimeError) as error:  # too long, or links in a circle
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
