@@ -1,0 +1,116 @@
+"""`[tool.buildlock]`: uv's ideas under uv's names for those who do not use uv, and variants."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from buildlock.project.choices import Choices
+from buildlock.project.document import Table
+from buildlock.project.model import BuildRequirement
+from buildlock.project.requirements import read_requirements
+from buildlock.project.settings import KEYS, read_settings
+from buildlock.project.sources import Source, read_condition, read_sources
+from buildlock.variants import is_variant_name
+
+_OWN_KEYS = ("default-variant", "variants", "sources", "constraints", "overrides")
+_VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment")
+_NOT_YET = (
+    *("build-system", "dynamic-requires", "match-runtime", "mirrors", "packages", "pin-runtime", "platforms"),
+    *("policy", "python", "unlocked"),
+)
+_AUTO = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeclaredVariant:
+    """One `[tool.buildlock.variants.NAME]`."""
+
+    name: str
+    extra: NormalizedName | None = None
+    group: NormalizedName | None = None
+    requires: tuple[BuildRequirement, ...] = ()
+    constraints: tuple[BuildRequirement, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildlockSettings:
+    """All of `[tool.buildlock]`."""
+
+    choices: Choices
+    sources: Mapping[NormalizedName, tuple[Source, ...]]
+    variants: tuple[DeclaredVariant, ...]
+    default_variant: str | None
+    """As written; whether there is such a variant is known later."""
+
+
+def read_buildlock_settings(table: Table) -> BuildlockSettings:
+    """Read the table. Unlike uv's it is ours: what we do not know is a fault."""
+    for key in table:
+        if key in _NOT_YET:
+            table.fault(key, "is not supported yet")
+    table.refuse_unknown((*_OWN_KEYS, *KEYS, *_NOT_YET))
+    settings = read_settings(table)
+    for place in settings.unsupported:
+        table.faults.add(place, "is not supported yet")
+    default_variant = table.string("default-variant")
+    if default_variant == _AUTO:
+        table.fault("default-variant", "is `auto`, which is not supported yet: name a variant")
+        default_variant = None
+    return BuildlockSettings(
+        choices=replace(
+            settings,
+            constraints=read_requirements(table, "constraints"),
+            overrides=read_requirements(table, "overrides"),
+            unsupported=(),
+        ),
+        sources=read_sources(table.table("sources"), with_variants=True),
+        variants=_read_variants(table.table("variants")),
+        default_variant=default_variant,
+    )
+
+
+def _read_variants(table: Table) -> tuple[DeclaredVariant, ...]:
+    variants: dict[NormalizedName, DeclaredVariant] = {}
+    for key in table:
+        if not is_variant_name(key):
+            table.fault(key, "cannot name a variant: letters, digits, `-`, `_` and `.` are allowed, at most 64")
+            continue
+        name = canonicalize_name(key)
+        if name in variants:
+            table.fault(key, f"is the variant `{variants[name].name}` again")
+        variants[name] = _read_variant(table.table(key), key)
+    return tuple(variants.values())
+
+
+def _read_variant(table: Table, name: str) -> DeclaredVariant:
+    table.refuse_unknown(_VARIANT_KEYS)
+    requires = read_requirements(table, "requires")
+    for each in requires:
+        if each.requirement.url is not None:
+            table.fault("requires", f"has `{each.requirement.name}` as a direct URL, which is not supported yet")
+    return DeclaredVariant(
+        name=name,
+        extra=read_condition(table, "extra"),
+        group=read_condition(table, "group"),
+        requires=requires,
+        constraints=read_requirements(table, "constraints"),
+        environment=_read_environment(table.table("environment")),
+        origin=table.place(),
+    )
+
+
+def _read_environment(table: Table) -> Mapping[str, str]:
+    environment = {}
+    for key in table:
+        value = table.string(key)
+        # What no operating system takes.
+        if not key or "=" in key or "\0" in key:
+            table.fault(key, "cannot name an environment variable")
+        elif value is not None and "\0" in value:
+            table.fault(key, "has a null character")
+        elif value is not None:
+            environment[key] = value
+    return environment

@@ -1,0 +1,129 @@
+"""The settings that `[tool.uv]`, uv.toml and `[tool.buildlock]` share, with uv's names."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+
+from buildlock.project.choices import Choices
+from buildlock.project.cutoffs import Cutoff, parse_cutoff
+from buildlock.project.document import Table, describe_type
+from buildlock.project.faults import Faults
+from buildlock.project.indexes import make_index, read_indexes
+from buildlock.project.locations import links_location
+from buildlock.project.model import Index, IndexStrategy, PrereleaseMode
+from buildlock.project.sources import read_name
+
+KEYS = (
+    "index",
+    "index-url",
+    "extra-index-url",
+    "find-links",
+    "no-index",
+    "index-strategy",
+    "prerelease",
+    "exclude-newer",
+    "exclude-newer-package",
+    "no-binary",
+    "no-binary-package",
+    "no-build",
+    "no-build-package",
+)
+STRATEGIES: tuple[IndexStrategy, ...] = get_args(IndexStrategy)
+PRERELEASE_MODES: tuple[PrereleaseMode, ...] = get_args(PrereleaseMode)
+
+
+def read_settings(table: Table) -> Choices:
+    """Read the keys in `KEYS`; relative paths begin at the folder of the file."""
+    indexes, unsupported = read_indexes(table)
+    return Choices(
+        indexes=(*indexes, *_read_urls(table, has_default=any(index.default for index in indexes))),
+        find_links=find_links(
+            table.strings("find-links"),
+            folder=table.document.folder,
+            origin=table.place("find-links"),
+            faults=table.faults,
+        ),
+        no_index=table.boolean("no-index"),
+        index_strategy=table.choice("index-strategy", STRATEGIES),
+        prerelease=table.choice("prerelease", PRERELEASE_MODES),
+        exclude_newer=_read_cutoff(table, "exclude-newer"),
+        exclude_newer_package=_read_package_cutoffs(table.table("exclude-newer-package")),
+        no_binary=table.boolean("no-binary"),
+        no_binary_package=_read_packages(table, "no-binary-package"),
+        no_build=table.boolean("no-build"),
+        no_build_package=_read_packages(table, "no-build-package"),
+        unsupported=unsupported,
+    )
+
+
+def find_links(given: tuple[str, ...], *, folder: Path, origin: str, faults: Faults) -> tuple[str, ...]:
+    """The places of `find-links`, absolute; a fault for each that is neither a URL nor a path."""
+    places = []
+    for link in given:
+        try:
+            places.append(links_location(link, folder))
+        except ValueError as error:  # noqa: PERF203 - each link has its fault
+            faults.add(origin, f"has `{link}`, which {error}")
+    return tuple(places)
+
+
+def package_names(given: tuple[str, ...], *, origin: str, faults: Faults) -> frozenset[NormalizedName]:
+    """The packages of a list such as `no-binary-package`; a fault for each that cannot be one."""
+    names = set()
+    for name in given:
+        try:
+            names.add(canonicalize_name(name, validate=True))
+        except InvalidName:  # noqa: PERF203 - each name has its fault
+            faults.add(origin, f"has `{name}`, which is not the name of a package")
+    return frozenset(names)
+
+
+def _read_urls(table: Table, *, has_default: bool) -> tuple[Index, ...]:
+    """Indexes as pip names them: `extra-index-url`, and `index-url` for the default one."""
+    folder, faults = table.document.folder, table.faults
+    indexes = [
+        make_index(url, folder=folder, origin=table.place("extra-index-url"), faults=faults)
+        for url in table.strings("extra-index-url")
+    ]
+    url = table.string("index-url")
+    if url is not None:
+        default = make_index(url, folder=folder, origin=table.place("index-url"), faults=faults, default=True)
+        # As in uv, an index table with `default = true` goes before it.
+        indexes += [default] if not has_default else []
+    return tuple(index for index in indexes if index is not None)
+
+
+def _read_packages(table: Table, key: str) -> frozenset[NormalizedName]:
+    return package_names(table.strings(key), origin=table.place(key), faults=table.faults)
+
+
+def _read_cutoff(table: Table, key: str) -> Cutoff | None:
+    value = table.get(key)
+    if value is None:
+        return None
+    if value is False:
+        return Cutoff(moment=None)
+    if not isinstance(value, str):
+        table.fault(key, f"must be a string (`2025-03-01`) or `false`, not {describe_type(value)}")
+        return None
+    try:
+        return parse_cutoff(value)
+    except ValueError as error:
+        table.fault(key, f"is invalid: {error}")
+        return None
+
+
+def _read_package_cutoffs(table: Table) -> dict[NormalizedName, Cutoff]:
+    cutoffs = {}
+    for key in table:
+        name, cutoff = read_name(table, key), _read_cutoff(table, key)
+        if name is not None and cutoff is not None:
+            cutoffs[name] = cutoff
+    return cutoffs
+
+
+def assigned_only(choices: Choices) -> tuple[Index, ...]:
+    """The named indexes of `choices`, for what sources assign to them alone."""
+    return tuple(replace(index, explicit=True, default=False) for index in choices.indexes if index.name)
