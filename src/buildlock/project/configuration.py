@@ -1,0 +1,124 @@
+"""The configuration files of uv and pip that belong to the user or the machine."""
+
+import configparser
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from buildlock.project.choices import Choices, merge_choices
+from buildlock.project.document import Document, read_document, read_text
+from buildlock.project.faults import Faults
+from buildlock.project.indexes import make_index
+from buildlock.project.model import Index
+from buildlock.project.uv_settings import read_uv_settings
+from buildlock.project.variables import is_set
+
+
+def reads_project_settings(environ: Mapping[str, str], faults: Faults) -> bool:
+    """Whether uv would read the settings of the project: neither `UV_NO_CONFIG` nor `UV_CONFIG_FILE` is set."""
+    return not is_set(environ, "UV_NO_CONFIG", faults) and not environ.get("UV_CONFIG_FILE")
+
+
+def read_uv_files(environ: Mapping[str, str], faults: Faults) -> Choices:
+    """Read `UV_CONFIG_FILE`, which stands in for all others, or the user's and the machine's uv.toml."""
+    if chosen := environ.get("UV_CONFIG_FILE"):
+        documents = [read_document(Path(chosen), label=chosen, faults=faults)]
+    elif is_set(environ, "UV_NO_CONFIG", faults):
+        documents = []
+    else:
+        documents = [_read_if_there(path, faults) for path in _uv_files(environ, faults) if path]
+    return merge_choices([read_uv_settings(document.root_table(faults)) for document in documents if document])
+
+
+def _uv_files(environ: Mapping[str, str], faults: Faults) -> list[Path | None]:
+    """The user's and the machine's uv.toml, where uv looks for them."""
+    if sys.platform == "win32":
+        user = _folder(environ, "APPDATA")
+        machine = [Path(f"{environ.get('SYSTEMDRIVE', 'C:')}\\ProgramData")]
+    else:
+        user = _config_home(environ)
+        machine = [*_config_dirs(environ), Path("/etc")]
+    files = [user / "uv/uv.toml" if user else None]
+    if not is_set(environ, "UV_NO_SYSTEM_CONFIG", faults):
+        files.append(next((path for folder in machine if _is_file(path := folder / "uv/uv.toml")), None))
+    return files
+
+
+def read_pip_index(environ: Mapping[str, str], faults: Faults) -> Index | None:
+    """The `index-url` of pip's configuration files: it says where this machine gets its packages from.
+
+    It is all that is taken from them. `extra-index-url` and `find-links` widen what pip may install into any
+    environment; a project's lock must not follow them unseen. In the environment (`PIP_EXTRA_INDEX_URL` …) they count.
+    """
+    for path in _pip_files(environ):
+        text = read_text(path, label=str(path), faults=faults) if _is_file(path) else None
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read_string(text or "")
+        except configparser.Error as error:
+            faults.add(str(path), f"is not a configuration file of pip: {str(error).splitlines()[0]}")
+            continue
+        for section in ("install", "global"):
+            for key in ("index-url", "index_url"):
+                if parser.has_option(section, key) and (url := parser.get(section, key)):
+                    origin = f"{path}: [{section}].{key}"
+                    return make_index(url.strip(), folder=path.parent, origin=origin, faults=faults, default=True)
+    return None
+
+
+def _pip_files(environ: Mapping[str, str]) -> list[Path]:
+    """The files that pip reads, the weightiest first: `PIP_CONFIG_FILE`, its own interpreter, the user, the machine."""
+    chosen = environ.get("PIP_CONFIG_FILE")
+    if chosen == os.devnull:  # pip's documented way to have it read none
+        return []
+    files = [Path(chosen)] if chosen else []
+    name = "pip.ini" if sys.platform == "win32" else "pip.conf"
+    files.append(Path(sys.prefix, name))
+    home = _folder(environ, "USERPROFILE" if sys.platform == "win32" else "HOME")
+    legacy = [home / ("pip" if sys.platform == "win32" else ".pip") / name] if home else []
+    if sys.platform == "win32":
+        user, machine = [_folder(environ, "APPDATA")], [_folder(environ, "PROGRAMDATA")]
+    elif sys.platform == "darwin":
+        support = home / "Library/Application Support" if home else None
+        user = [support if support and (support / "pip").is_dir() else _config_home(environ)]
+        machine = [Path("/Library/Application Support")]
+    else:
+        user = [_config_home(environ)]
+        machine = [*_config_dirs(environ)]
+    files += [folder / "pip" / name for folder in user if folder]
+    files += legacy
+    if sys.platform not in {"win32", "darwin"}:
+        files.append(Path("/etc") / name)
+    files += [folder / "pip" / name for folder in machine if folder]
+    return files
+
+
+def _folder(environ: Mapping[str, str], variable: str) -> Path | None:
+    value = environ.get(variable)
+    return Path(value) if value else None
+
+
+def _config_home(environ: Mapping[str, str]) -> Path | None:
+    """The XDG Base Directory Specification: a relative path is to be ignored."""
+    chosen, home = _folder(environ, "XDG_CONFIG_HOME"), _folder(environ, "HOME")
+    if chosen and chosen.is_absolute():
+        return chosen
+    return home / ".config" if home else None
+
+
+def _config_dirs(environ: Mapping[str, str]) -> list[Path]:
+    given = environ.get("XDG_CONFIG_DIRS") or "/etc/xdg"
+    return [path for entry in given.split(os.pathsep) if (path := Path(entry)).is_absolute()]
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file that we may look at: uv and pip pass over others in silence."""
+    try:
+        return path.is_file() and os.access(path, os.R_OK)
+    except (OSError, ValueError):
+        return False
+
+
+def _read_if_there(path: Path, faults: Faults) -> Document | None:
+    return read_document(path, label=str(path), faults=faults) if _is_file(path) else None

@@ -1,0 +1,63 @@
+"""The default index where neither the project nor a setting names one: the one that the installed pip has."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from buildlock.project.faults import Faults
+from buildlock.project.indexes import make_index
+from buildlock.project.model import Index
+
+HINT = """\
+no default index is known; write in pyproject.toml
+
+  [[tool.uv.index]]
+  url = "https://…/simple"
+  default = true"""
+"""For the error of whoever needs a default index and has none."""
+
+_QUESTION = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+_TIMEOUT = 60
+"""Seconds; an interpreter on a network drive may need some."""
+
+
+def ask_pip(environ: Mapping[str, str]) -> Index | None:
+    """The index that pip has built in, asked of the pip beside us, then of those on `PATH`; `None` without a pip.
+
+    Linux distributions and companies ship a pip with another default, and uv and pip must not disagree with us on
+    where packages come from by default: so it is asked for, not written here.
+    """
+    for python in dict.fromkeys(_interpreters(environ)):
+        try:
+            # Isolated: neither the project's folder nor PYTHONPATH may stand in for pip.
+            answer = subprocess.run(
+                [python, "-I", "-c", _QUESTION],
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=_TIMEOUT,
+                check=True,
+            )
+        except (OSError, ValueError, subprocess.SubprocessError):
+            continue
+        url = answer.stdout.decode(errors="replace").strip()
+        # A pip whose internals have changed answers something else, or nothing: then it is as good as absent.
+        index = make_index(url, folder=Path(), origin=f"pip of {python}", faults=Faults(), default=True)
+        if index and url.startswith(("https://", "http://")):
+            return index
+    return None
+
+
+def _interpreters(environ: Mapping[str, str]) -> Iterator[str]:
+    yield sys.executable
+    path = environ.get("PATH")
+    if pip := shutil.which("pip", path=path):
+        beside = Path(pip).with_name("python.exe" if sys.platform == "win32" else "python3")
+        if beside.is_file():
+            yield str(beside)
+    for name in ("python3", "python"):
+        if found := shutil.which(name, path=path):
+            yield found
