@@ -1,0 +1,195 @@
+"""From a folder to the frozen `Project`: every file and variable read once, every fault told at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from buildlock.project.build_system import parse_build_system, read_project_document
+from buildlock.project.buildlock_settings import read_buildlock_settings
+from buildlock.project.choices import Choices, merge_choices
+from buildlock.project.configuration import read_pip_index, read_uv_files, reads_project_settings
+from buildlock.project.default_index import ask_pip
+from buildlock.project.derivation import Declarations, derive_inputs, derive_variants
+from buildlock.project.document import Document, Table, read_document
+from buildlock.project.faults import Faults, printable, suggest
+from buildlock.project.indexes import add_credentials, arrange_indexes, make_index
+from buildlock.project.model import Index, Overrides, Project, Settings
+from buildlock.project.runtime import RuntimeDependencies
+from buildlock.project.settings import KEYS, find_links
+from buildlock.project.sources import read_sources
+from buildlock.project.uv_settings import keep_project_only, read_uv_settings
+from buildlock.project.variables import read_pip_variables, read_uv_variables
+from buildlock.reporting import Reporter, Warned
+from buildlock.variants import Variant
+
+
+def read_project(
+    root: Path,
+    *,
+    environ: Mapping[str, str],
+    overrides: Overrides = Overrides(),  # noqa: B008 - frozen
+    report: Reporter,
+) -> Project:
+    """Read the project in the folder `root`.
+
+    What weighs more comes first: the command line; uv's variables; the project's `[tool.buildlock]`, then its uv.toml
+    or else `[tool.uv]`; pip's variables; the user's and the machine's uv.toml. The first that gives a single value
+    wins, lists are joined. `[tool.buildlock.sources]` replaces all that `[tool.uv.sources]` says of the same package.
+    The default index has an order of its own: there the project weighs more than the environment.
+
+    `report` hears of what does not apply: settings that are not supported yet (in one warning), or not read.
+
+    Raises:
+        InvalidProjectError: With all faults that were found.
+    """
+    root = root.absolute()
+    faults = Faults()
+    document = read_project_document(root, faults) or Document(
+        label="pyproject.toml", folder=root, data={}, positions={}
+    )
+    pyproject = document.root_table(faults)
+    tool = pyproject.table("tool")
+    buildlock = read_buildlock_settings(tool.table("buildlock"))
+    uv = _read_uv(root, tool.table("uv"), environ, faults, report)
+    places = _read_places(merge_choices([buildlock.choices, uv]), environ, overrides, faults)
+    settled = merge_choices(places.weightiest_first)
+    indexes = _settle_indexes(places, settled, environ, faults)
+    runtime = RuntimeDependencies(pyproject.table("project"), pyproject.table("dependency-groups"))
+    assignable = {index.name for place in (places.uv_variables, places.project) for index in place.indexes}
+    declarations = Declarations(
+        build_system=parse_build_system(pyproject, root, faults),
+        runtime=runtime,
+        variants=buildlock.variants,
+        sources={**read_sources(tool.table("uv").table("sources"), with_variants=False), **buildlock.sources},
+        # As in uv: sources do not know the indexes of the user's and the machine's configuration.
+        indexes={index.name: index for index in indexes if index.name is not None and index.name in assignable},
+        no_index=bool(settled.no_index),
+        constraints=settled.constraints,
+        overrides=settled.overrides,
+        settings=_make_settings(settled, indexes),
+        faults=faults,
+    )
+    variants = derive_variants(declarations)
+    project = Project(
+        root=root,
+        name=runtime.name,
+        build_system=declarations.build_system,
+        variants=variants,
+        default_variant=_find_default(buildlock.default_variant, variants, faults),
+        inputs={name: derive_inputs(variant, declarations) for name, variant in variants.items()},
+    )
+    faults.raise_collected()
+    _warn(settled, declarations, variants, report)
+    return project
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Places:
+    """What each place says."""
+
+    command_line: Choices
+    project: Choices
+    uv_variables: Choices
+    pip_variables: Choices
+    uv_files: Choices
+
+    @property
+    def weightiest_first(self) -> tuple[Choices, ...]:
+        return self.command_line, self.uv_variables, self.project, self.pip_variables, self.uv_files
+
+    @property
+    def default_index(self) -> Index | None:
+        """The default index that a place names; the project's own counts before the environment's."""
+        places = (self.command_line, self.project, self.uv_variables, self.pip_variables, self.uv_files)
+        return next((place.default_index for place in places if place.default_index), None)
+
+
+def _read_places(project: Choices, environ: Mapping[str, str], overrides: Overrides, faults: Faults) -> _Places:
+    folder = Path.cwd()
+    default = None
+    if overrides.default_index is not None:
+        origin = "--default-index"
+        default = make_index(overrides.default_index, folder=folder, origin=origin, faults=faults, default=True)
+    return _Places(
+        command_line=Choices(
+            indexes=(default,) if default else (),
+            find_links=find_links(overrides.find_links, folder=folder, origin="--find-links", faults=faults),
+            no_index=overrides.no_index or None,
+        ),
+        project=project,
+        uv_variables=read_uv_variables(environ, folder=folder, faults=faults),
+        pip_variables=read_pip_variables(environ, folder=folder, faults=faults),
+        uv_files=read_uv_files(environ, faults),
+    )
+
+
+def _read_uv(root: Path, table: Table, environ: Mapping[str, str], faults: Faults, report: Reporter) -> Choices:
+    """Settings of uv in the project: a uv.toml beside pyproject.toml stands in for those of `[tool.uv]`."""
+    choices = read_uv_settings(table)
+    if not reads_project_settings(environ, faults):
+        return keep_project_only(choices)
+    path = root / "uv.toml"
+    document = read_document(path, label="uv.toml", faults=faults) if path.is_file() else None
+    if document is None:
+        return choices
+    if masked := [f"`{key}`" for key in table if key in KEYS]:
+        report(Warned(f"uv.toml stands in for the settings of `[tool.uv]` in pyproject.toml: {', '.join(masked)}"))
+    return merge_choices([read_uv_settings(document.root_table(faults)), keep_project_only(choices)])
+
+
+def _settle_indexes(places: _Places, settled: Choices, environ: Mapping[str, str], faults: Faults) -> tuple[Index, ...]:
+    """All indexes that were named, and the default one, looked for as far as it takes."""
+    default = places.default_index
+    if default is None and not settled.no_index:
+        default = read_pip_index(environ, faults) or ask_pip(environ)
+    return tuple(add_credentials(index, environ) for index in arrange_indexes(settled.indexes, default))
+
+
+def _make_settings(settled: Choices, indexes: tuple[Index, ...]) -> Settings:
+    defaults, cutoff = Settings(), settled.exclude_newer
+    return Settings(
+        indexes=() if settled.no_index else indexes,
+        find_links=settled.find_links,
+        index_strategy=settled.index_strategy or defaults.index_strategy,
+        prerelease=settled.prerelease or defaults.prerelease,
+        exclude_newer=cutoff.moment if cutoff else None,
+        exclude_newer_span=cutoff.span if cutoff else None,
+        exclude_newer_package={name: each.moment for name, each in settled.exclude_newer_package.items()},
+        no_binary=bool(settled.no_binary),
+        no_binary_package=settled.no_binary_package,
+        no_build=bool(settled.no_build),
+        no_build_package=settled.no_build_package,
+    )
+
+
+def _find_default(written: str | None, variants: Mapping[str, Variant], faults: Faults) -> str | None:
+    if written is None:
+        return None
+    for name in variants:
+        if canonicalize_name(name) == canonicalize_name(written):
+            return name
+    what = f"is `{written}`, which is no variant of the project{suggest(written, variants)}"
+    faults.add("pyproject.toml: [tool.buildlock].default-variant", what)
+    return None
+
+
+def _warn(settled: Choices, declarations: Declarations, variants: Mapping[str, Variant], report: Reporter) -> None:
+    urls = [
+        f"{each.origin} ({each.requirement.name} as a direct URL)"
+        for each in (*settled.constraints, *settled.overrides)
+        if each.requirement.url is not None
+    ]
+    if unsupported := [*settled.unsupported, *urls]:
+        settings = ", ".join(f"`{printable(setting)}`" for setting in unsupported)
+        report(Warned(f"these settings are not supported yet and do not apply to the build environment: {settings}"))
+    unknown = [name for name, variant in variants.items() if variant.extra is not None]
+    if unknown and not declarations.runtime.extras_known:
+        report(
+            Warned(
+                "the project's extras are not written in pyproject.toml, so what they pin cannot bind the build of "
+                + ", ".join(f"`{name}`" for name in unknown),
+                hint="write `[project.optional-dependencies]`, or `constraints` in `[tool.buildlock.variants]`",
+            )
+        )
