@@ -1,0 +1,160 @@
+"""A process that runs code we do not trust to print sensibly, to end, or to end alone."""
+
+import codecs
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from threading import Thread
+from typing import IO
+
+from buildlock.errors import EnvironmentPreparationError
+from buildlock.reporting import Printed, Reporter
+
+_LINE_LIMIT = 4096
+"""Characters; a longer line is relayed in pieces."""
+_KEPT_LINES = 60
+_CHUNK = 65536
+_PATIENCE = 2.0
+"""Seconds that output may still come after the process has ended."""
+# Terminal sequences (ECMA-48: CSI, OSC, the rest), and control characters other than the tab.
+_CONTROL = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])?|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """How a process ended."""
+
+    returncode: int | None
+    """As `subprocess` has it, negative for a signal; `None` where it was stopped because its time was over."""
+    output: tuple[str, ...]
+    """The last lines that it printed, as they were reported."""
+    outlived: bool
+    """Whether a process that it started left the group and still holds its output."""
+
+
+def run_process(
+    command: Sequence[str],
+    *,
+    directory: str | None,
+    environ: Mapping[str, str],
+    report: Reporter,
+    timeout: float | None,
+) -> Ended:
+    """Run `command` to its end and report each line that it prints, without terminal sequences.
+
+    It gets no input and no terminal. However this function is left, nothing of its process group is running.
+
+    Args:
+        command: What to run.
+        directory: Where.
+        environ: All of its environment variables.
+        report: Told every line, from another thread.
+        timeout: Seconds; `None` for as long as it takes.
+
+    Raises:
+        EnvironmentPreparationError: It cannot be started.
+    """
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # A buffer's lock, held by a thread that waits for output, could not be had again when we exit.
+            bufsize=0,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise EnvironmentPreparationError(f"`{command[0]}` cannot be run: {error}") from error
+    assert process.stdout is not None
+    relay = _Relay(process.stdout, report)
+    relay.start()
+    returncode = None
+    try:
+        with suppress(subprocess.TimeoutExpired):
+            returncode = process.wait(timeout)
+    finally:
+        _end_group(process)
+        # Only a process that left the group can still hold the pipe, and it may do so for ever.
+        relay.join(_PATIENCE)
+        relay.stopped = True
+    if relay.failure is not None:
+        raise relay.failure
+    return Ended(returncode=returncode, output=tuple(relay.kept), outlived=relay.is_alive())
+
+
+class _Relay(Thread):
+    """Reports lines while the process runs, so that it never waits for a full pipe."""
+
+    def __init__(self, stream: IO[bytes], report: Reporter) -> None:
+        super().__init__(name="buildlock-output", daemon=True)
+        self.kept: deque[str] = deque(maxlen=_KEPT_LINES)
+        self.failure: Exception | None = None
+        self.stopped = False
+        self._stream = stream
+        self._report = report
+
+    def run(self) -> None:
+        # Closed here and nowhere else: a closed descriptor's number is soon another file's.
+        with self._stream:
+            for line in read_lines(iter(partial(self._stream.read, _CHUNK), b"")):
+                if self.stopped:
+                    return
+                self.kept.append(line)
+                try:
+                    self._report(Printed(line))
+                except Exception as error:  # noqa: BLE001 - a reporter's failure belongs to the thread that waits
+                    self.failure = error
+                    return
+
+
+def read_lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    r"""The lines in chunks of bytes, as they come.
+
+    `\n`, `\r\n` or `\r` ends a line; what is no UTF-8 is replaced, what drives a terminal left out.
+    """
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
+    rest = ""
+    for chunk in chunks:
+        *lines, rest = (rest + decoder.decode(chunk)).split("\n")
+        for line in lines:
+            yield from map(clean_line, _cut(line))
+        *pieces, rest = _cut(rest)
+        yield from map(clean_line, pieces)
+    rest += decoder.decode(b"", final=True)
+    if rest:
+        yield clean_line(rest.rstrip("\n"))
+
+
+def _cut(line: str) -> list[str]:
+    return [line[start : start + _LINE_LIMIT] for start in range(0, len(line), _LINE_LIMIT)] or [""]
+
+
+def clean_line(line: str) -> str:
+    """`line` without what would drive a terminal."""
+    return _CONTROL.sub("", line)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Stop the process if it still runs, and what it started and left behind."""
+    if sys.platform == "win32":
+        # There the tree is known only as long as its root is there.
+        if process.poll() is None:
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+    else:
+        # Not there any more; or, on macOS, only waiting to be collected.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
