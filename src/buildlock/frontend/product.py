@@ -1,0 +1,153 @@
+"""What a backend built: the file it made is the one it names, and is what its name says."""
+
+import re
+import reprlib
+import stat
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from packaging.utils import canonicalize_name
+
+from buildlock.artifacts import Artifact, ArtifactKind, InvalidFilenameError, parse_filename
+from buildlock.environment.wheel import open_wheel
+from buildlock.errors import (
+    BuildlockError,
+    EnvironmentPreparationError,
+    IntegrityError,
+    InvalidArchiveError,
+    InvalidMetadataError,
+)
+from buildlock.metadata.core import MAX_METADATA_SIZE, parse_core_metadata
+
+_SDIST_SUFFIX = ".tar.gz"
+_KINDS = {"wheel": "a wheel", "sdist": "an sdist"}
+_DISTRIBUTIONS = (".whl", _SDIST_SUFFIX, ".zip")
+
+
+class InvalidProductError(Exception):
+    """What the backend answered or built is not the product: says how, as the end of a sentence."""
+
+
+@contextmanager
+def open_scratch(out_dir: Path) -> Iterator[Path]:
+    """A new folder, on the file system of `out_dir`, that is removed with all that is left in it.
+
+    Raises:
+        BuildlockError: `out_dir` cannot be written.
+    """
+    created = not out_dir.exists()
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        # What the backend makes undeletable must not undo a build that succeeded.
+        scratch = tempfile.TemporaryDirectory(dir=out_dir, prefix=".buildlock-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise _refuse_directory(out_dir, error) from error
+    try:
+        with scratch:
+            # One level deeper: what a backend writes beside its folder goes with it.
+            inner = Path(scratch.name).absolute() / "product"
+            inner.mkdir()
+            yield inner
+    finally:
+        if created:
+            # Refused where something was built.
+            with suppress(OSError):
+                out_dir.rmdir()
+
+
+def place_product(built: Path, out_dir: Path) -> Path:
+    """Move a product out of the scratch folder of `out_dir`, in one step.
+
+    Raises:
+        BuildlockError: `out_dir` cannot be written.
+    """
+    placed = out_dir / built.name
+    try:
+        built.replace(placed)
+    except OSError as error:
+        raise _refuse_directory(out_dir, error) from error
+    return placed
+
+
+def check_product(scratch: Path, filename: object, *, kind: ArtifactKind, name: str | None) -> Path:
+    """The file that a build hook made in `scratch`.
+
+    Args:
+        scratch: Where the hook was told to build; empty before.
+        filename: What it returned.
+        kind: What it was to build.
+        name: The project's, where it is known.
+
+    Raises:
+        InvalidProductError: `filename` is not the name of one new file, or the file is not what its name says.
+    """
+    # "It must return the basename (not the full path) of the .whl file it creates, as a unicode string." (PEP 517)
+    if not isinstance(filename, str) or not filename or re.search(r"[/\\:\0]", filename):
+        raise InvalidProductError(f"it returned {reprlib.repr(filename)}, not the name of a file")
+    path = scratch / filename
+    try:
+        is_file = stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):
+        is_file = False
+    if not is_file:
+        raise InvalidProductError(f"it returned {filename!r} and made no such file")
+    others = sorted(entry.name for entry in scratch.iterdir() if entry.name.endswith(_DISTRIBUTIONS) and entry != path)
+    if others:
+        raise InvalidProductError(f"it returned {filename!r} and made {', '.join(map(repr, others))} too")
+    artifact = _identify(filename, kind)
+    if name is not None and artifact.name != canonicalize_name(name):
+        raise InvalidProductError(f"it built `{filename}` for the project `{name}`")
+    try:
+        if kind == "wheel":
+            # It is read as strictly as those that are installed.
+            with open_wheel(path, filename=filename):
+                pass
+        else:
+            parse_core_metadata(_read_sdist_metadata(path), artifact=artifact)
+    except (InvalidArchiveError, InvalidMetadataError, IntegrityError, EnvironmentPreparationError) as error:
+        raise InvalidProductError(error.message) from error
+    return path
+
+
+def _identify(filename: str, kind: ArtifactKind) -> Artifact:
+    try:
+        name, version, found = parse_filename(filename)
+    except InvalidFilenameError as error:
+        raise InvalidProductError(f"{filename!r} is not the filename of {_KINDS[kind]}") from error
+    # "a .tar.gz source distribution" (PEP 517); `.zip` was one before.
+    if found != kind or (kind == "sdist" and not filename.endswith(_SDIST_SUFFIX)):
+        raise InvalidProductError(f"{filename!r} is not the filename of {_KINDS[kind]}")
+    return Artifact(name=name, version=version, kind=kind, filename=filename, url=filename)
+
+
+def _read_sdist_metadata(path: Path) -> bytes:
+    """Read `PKG-INFO`, and look at each name on the way (source distribution format)."""
+    # The specification: "A .tar.gz source distribution (sdist) contains a single top-level directory called
+    # {name}-{version} (e.g. foo-1.0), containing the source files of the package."
+    root = path.name.removesuffix(_SDIST_SUFFIX)
+    content = None
+    try:
+        with tarfile.open(path, "r|gz") as archive:
+            for member in archive:
+                parts = PurePosixPath(member.name).parts
+                if not parts or parts[0] != root or ".." in parts:
+                    raise InvalidProductError(f"`{path.name}` has {member.name!r} outside of its folder `{root}`")
+                if parts != (root, "PKG-INFO"):
+                    continue
+                opened = archive.extractfile(member)
+                if content is not None or opened is None or member.size > MAX_METADATA_SIZE:
+                    raise InvalidProductError(f"`{path.name}` has no single, regular file `{root}/PKG-INFO`")
+                content = opened.read()
+    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, OverflowError) as error:
+        raise InvalidProductError(f"`{path.name}` is no readable archive: {error}") from error
+    if content is None:
+        raise InvalidProductError(f"`{path.name}` has no `{root}/PKG-INFO`")
+    return content
+
+
+def _refuse_directory(out_dir: Path, error: OSError) -> BuildlockError:
+    return BuildlockError(f"`{out_dir}` cannot be written: {error.strerror or error}")
