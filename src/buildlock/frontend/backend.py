@@ -1,0 +1,136 @@
+"""The backend of a project (PEP 517, PEP 660): asked what it needs, told to build, and not believed."""
+
+import os
+import reprlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from packaging.requirements import Requirement
+
+from buildlock.frontend.hooks import Hooks
+from buildlock.frontend.isolation import IsolatedEnvironment, isolate
+from buildlock.frontend.product import InvalidProductError, check_product, open_scratch, place_product
+from buildlock.project.model import BuildSystem
+from buildlock.reporting import Reporter
+
+Product: TypeAlias = Literal["wheel", "sdist", "editable"]
+PRODUCTS: Final[tuple[Product, ...]] = ("wheel", "sdist", "editable")
+ConfigSettings: TypeAlias = Mapping[str, str | list[str]]
+
+# Python refuses to convert more than 4300 digits into a number, and packaging converts only when it compares: a
+# shorter requirement cannot raise there.
+_MAX_REQUIREMENT_LENGTH = 4096
+
+
+class Backend:
+    """The backend of one project, run in an environment that holds its build requirements.
+
+    What the backend prints is reported line by line; an error that is its fault holds the end of it.
+
+    Args:
+        build_system: Which backend, and where it is found.
+        root: The project's folder.
+        environment: Where it runs: it sees the packages of this environment and no others.
+        variables: The variant's environment variables.
+        report: Told each line, from another thread.
+        name: The project's, where it is known; a product of another name is refused.
+        timeout: Seconds that one hook may take; `None` for as long as it takes.
+        environ: The user's environment variables.
+
+    Example:
+        >>> backend = Backend(project.build_system, project.root, environment, variant.environment, report)
+        >>> backend.requires_for("wheel")
+        (<Requirement('setuptools-scm>=8')>,)
+        >>> backend.build("wheel", Path("dist"))
+        PosixPath('dist/kernels-1.0-cp311-cp311-linux_x86_64.whl')
+    """
+
+    def __init__(
+        self,
+        build_system: BuildSystem,
+        root: Path,
+        environment: IsolatedEnvironment,
+        variables: Mapping[str, str],
+        report: Reporter,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._name = name
+        self._hooks = Hooks(
+            build_system=build_system,
+            root=root,
+            python=environment.python,
+            environ=isolate(environ, environment, variables),
+            report=report,
+            timeout=timeout,
+        )
+
+    def requires_for(self, product: Product, config_settings: ConfigSettings | None = None) -> tuple[Requirement, ...]:
+        """What the backend needs to build `product` beyond the static build requirements.
+
+        Nothing, where it does not have the hook, which is optional. Direct references are returned as they are.
+
+        Raises:
+            BackendError: The hook failed, or returned something else than requirements.
+            EnvironmentPreparationError: The environment's interpreter cannot be run.
+        """
+        hook = f"get_requires_for_build_{product}"
+        answer = self._hooks.call(hook, _as_json(config_settings))
+        if not isinstance(answer.value, list):
+            raise self._hooks.blame(f"returned no list from `{hook}`: {_show(answer.value)}", answer.output)
+        parsed = [(item, _parse_requirement(item)) for item in answer.value]
+        faults = ", ".join(_show(item) for item, requirement in parsed if requirement is None)
+        if faults:
+            raise self._hooks.blame(f"returned from `{hook}` what is no requirement: {faults}", answer.output)
+        return tuple(requirement for _, requirement in parsed if requirement is not None)
+
+    def build(self, product: Product, out_dir: Path, config_settings: ConfigSettings | None = None) -> Path:
+        """Build `product` into `out_dir`, creating it if need be, and return the file.
+
+        The file is checked to be what its name says, then put in place in one step; one of its name is replaced. A
+        build that fails leaves nothing in `out_dir`.
+
+        Raises:
+            BackendError: The hook is missing or failed, or what it built is not the product.
+            EnvironmentPreparationError: The environment's interpreter cannot be run.
+            BuildlockError: `out_dir` cannot be written.
+        """
+        hook = f"build_{product}"
+        with open_scratch(out_dir) as scratch:
+            answer = self._hooks.call(hook, str(scratch), _as_json(config_settings))
+            try:
+                built = check_product(
+                    scratch, answer.value, kind="sdist" if product == "sdist" else "wheel", name=self._name
+                )
+            except InvalidProductError as error:
+                raise self._hooks.blame(f"did not keep to the protocol in `{hook}`: {error}", answer.output) from error
+            return place_product(built, out_dir)
+
+
+def _as_json(config_settings: ConfigSettings | None) -> dict[str, str | list[str]] | None:
+    # `None` is what frontends hand over where the user set nothing; some backends tell it from `{}`.
+    return dict(config_settings) if config_settings else None
+
+
+def _parse_requirement(item: object) -> Requirement | None:
+    """The requirement that `item` is, if it is one (dependency specifiers specification)."""
+    if not isinstance(item, str) or len(item) > _MAX_REQUIREMENT_LENGTH:
+        return None
+    try:
+        requirement = Requirement(item)
+        if requirement.marker is not None:
+            # `os_name ~= 'x'` is a marker by the grammar, and an error only when it is evaluated.
+            requirement.marker.evaluate()
+    except (ValueError, RecursionError):
+        return None
+    return requirement
+
+
+def _show(value: object) -> str:
+    """`value` as Python writes it, not longer than a line."""
+    shown = reprlib.Repr()
+    shown.maxstring = shown.maxother = 200
+    return shown.repr(value)

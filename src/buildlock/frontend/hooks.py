@@ -1,0 +1,141 @@
+"""Calling one hook of a backend, and telling its failures from each other."""
+
+import re
+import signal
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing, UnsupportedOperation
+
+from buildlock.errors import BackendError, BuildlockError
+from buildlock.frontend.process import Ended, clean_line, run_process
+from buildlock.project.model import BuildSystem
+from buildlock.reporting import Printed, Reporter, Warned
+
+_MISSING_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
+_WARNINGS = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a hook returned, of any type, and the last lines that it printed."""
+
+    value: Any
+    output: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hooks:
+    """The hooks of one backend, each call in a process of its own."""
+
+    build_system: BuildSystem
+    root: Path
+    """The project's folder, where hooks run."""
+    python: Path
+    environ: Mapping[str, str]
+    """All environment variables of the process."""
+    report: Reporter
+    timeout: float | None
+    """Seconds for one call."""
+
+    def call(self, hook: str, *arguments: object) -> Answer:
+        """Call `hook` with arguments that JSON can hold.
+
+        Raises:
+            BackendError: There is no such backend or hook, or it failed, was too slow or gave no answer.
+            EnvironmentPreparationError: The environment's interpreter cannot be run.
+        """
+        ended: Ended | None = None
+
+        def run(cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None) -> None:
+            nonlocal ended
+            ended = self._run(hook, cmd, cwd, {**self.environ, **(extra_environ or {})})
+            # What `pyproject_hooks` does next is to raise the hook's warnings again, in this process.
+            answering.enter_context(self._report_warnings())
+
+        caller = BuildBackendHookCaller(
+            str(self.root),
+            self.build_system.backend,
+            self.build_system.backend_path or None,
+            runner=run,
+            python_executable=str(self.python),
+        )
+        try:
+            with ExitStack() as answering:
+                value = getattr(caller, hook)(*arguments)
+        except HookMissing as error:
+            raise self._describe_missing(str(error.hook_name)) from error
+        except UnsupportedOperation as error:
+            raise self.blame(f"does not support `{hook}` here", str(error.traceback).splitlines()) from error
+        except BackendUnavailable as error:
+            raise self._describe_unavailable(error) from error
+        # An answer is a file that the backend's process wrote: anything can be in it, or there is none.
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            if ended is None:
+                raise BuildlockError(f"`{hook}` of the build backend cannot be called: {error}") from error
+            raise self.blame(f"ended without an answer to `{hook}`", ended.output) from error
+        assert ended is not None
+        return Answer(value, ended.output)
+
+    def blame(self, fault: str, output: Sequence[str] = (), *, hint: str | None = None) -> BackendError:
+        """An error that says `fault` of the backend and shows what it printed."""
+        message = f"the build backend `{self.build_system.backend}` {fault}"
+        if output:
+            lines = "\n".join(f"  {clean_line(line)}".rstrip() for line in output)
+            message += f"\n\nthe end of its output:\n{lines}"
+        return BackendError(message, hint=hint)
+
+    def _run(self, hook: str, command: Sequence[str], directory: str | None, environ: Mapping[str, str]) -> Ended:
+        ended = run_process(command, directory=directory, environ=environ, report=self.report, timeout=self.timeout)
+        if ended.outlived:
+            self.report(Warned(f"the build backend `{self.build_system.backend}` left a process behind in `{hook}`"))
+        if ended.returncode is None:
+            raise self.blame(f"did not finish `{hook}` within {self.timeout:g} seconds", ended.output)
+        if ended.returncode != 0:
+            raise self.blame(f"failed in `{hook}` ({_describe_returncode(ended.returncode)})", ended.output)
+        return ended
+
+    @contextmanager
+    def _report_warnings(self) -> Iterator[None]:
+        # The state of `warnings` is the whole process's.
+        with _WARNINGS, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+        for warning in caught:
+            for line in f"{warning.filename}:{warning.lineno}: {warning.message}".splitlines():
+                self.report(Printed(clean_line(line)))
+
+    def _describe_missing(self, hook: str) -> BackendError:
+        hint = None
+        if hook == "build_editable":
+            hint = "build a wheel, or use a version of the backend that supports editable installs (PEP 660)"
+        return self.blame(f"has no hook `{hook}`", hint=hint)
+
+    def _describe_unavailable(self, error: BackendUnavailable) -> BackendError:
+        traceback = str(error.traceback or "")
+        missing = _MISSING_MODULE.findall(traceback)
+        if missing:
+            return self.blame(
+                f"cannot be imported: the build environment has no module `{missing[-1]}`",
+                # Where the module is the backend itself, the traceback says no more.
+                () if f"{self.build_system.backend}.".startswith(f"{missing[-1]}.") else traceback.splitlines(),
+                hint=f"add the package that provides `{missing[-1]}` to `[build-system].requires` and lock again",
+            )
+        if not traceback and self.build_system.backend_path:
+            where = ", ".join(f"`{path}`" for path in self.build_system.backend_path)
+            return self.blame(f"is not in its `backend-path`, {where}")
+        return self.blame("cannot be imported", traceback.splitlines())
+
+
+def _describe_returncode(returncode: int) -> str:
+    if returncode > 0:
+        return f"exit code {returncode}"
+    try:
+        return signal.Signals(-returncode).name
+    except ValueError:
+        return f"signal {-returncode}"
