@@ -1,0 +1,118 @@
+"""What conflicted: facts for an explanation, drawn from what the search explored."""
+
+from collections import Counter, deque
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from packaging.utils import NormalizedName
+from resolvelib import BaseReporter
+from resolvelib.resolvers import Criterion
+
+from buildlock.artifacts import Release
+from buildlock.resolver.evaluator import PassedOver
+from buildlock.resolver.needs import Need
+from buildlock.resolver.provider import Candidate, Cause, Provider, Requirement
+
+_MAX_OCCASIONS = 200
+"""Of one package; a long search meets the same conflict again and again."""
+
+Occasion: TypeAlias = frozenset[tuple[Need, Candidate | None]]
+"""Needs at one time, each with the candidate that has it, `None` for the user."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conflict:
+    """A package that had no version for all that was needed of it, and what that was each time."""
+
+    name: NormalizedName
+    occasions: tuple[Occasion, ...]
+
+    @property
+    def needs(self) -> Occasion:
+        """All needs that had a part in it."""
+        return frozenset[tuple[Need, Candidate | None]]().union(*self.occasions)
+
+    def find_unmet(self, provider: Provider) -> Need | None:
+        """A need or constraint that no release meets, whatever else is needed."""
+        versions = [release.version for release in provider.listing(self.name).releases]
+        needs = sorted({need for need, _ in self.needs}, key=str)
+        bounds = (*needs, *provider.needs.constraints(self.name))
+        return next((need for need in bounds if not any(map(need.accepts, versions))), None)
+
+    def find_matching(self, provider: Provider) -> list[Release]:
+        """The releases whose versions fit, lowest first; something else is against them."""
+        matching = {
+            (release.version, release.index): release
+            for occasion in self.occasions
+            for release in provider.fitting(self.name, [need for need, _ in occasion])
+        }
+        return [matching[key] for key in sorted(matching)]
+
+
+class History(BaseReporter[Requirement, Candidate, NormalizedName]):
+    """Listens to the search and remembers what conflicted."""
+
+    def __init__(self) -> None:
+        self.rejections: Counter[NormalizedName] = Counter()
+        self._first: Collection[Cause] = ()
+        self._occasions: dict[NormalizedName, dict[Occasion, None]] = {}
+
+    def resolving_conflicts(self, causes: Collection[Cause]) -> None:
+        self._first = self._first or causes
+
+    def rejecting_candidate(self, criterion: Criterion[Requirement, Candidate], candidate: Candidate) -> None:
+        self.rejections[candidate.name] += 1
+        self._remember(criterion.information)
+
+    def gather_conflicts(self, final: Collection[Cause]) -> list[Conflict]:
+        """The first conflict, which says why the preferred versions do not fit, and the last: why no others do."""
+        if not self._occasions:
+            self._remember(final)
+        names = [
+            name for causes in (self._first, final) for name in sorted({cause.requirement.name for cause in causes})
+        ]
+        return [
+            Conflict(name=name, occasions=tuple(self._occasions[name]))
+            for name in dict.fromkeys(names)
+            if name in self._occasions
+        ]
+
+    def _remember(self, causes: Collection[Cause]) -> None:
+        name = next(iter(causes)).requirement.name
+        occasions = self._occasions.setdefault(name, {})
+        if len(occasions) < _MAX_OCCASIONS:
+            needs = ((cause.requirement, cause.parent) for cause in causes)
+            occasions[frozenset((need, parent) for need, parent in needs if isinstance(need, Need))] = None
+
+
+def find_route(candidate: Candidate, provider: Provider) -> list[Need | Candidate]:
+    """The shortest way from a requirement of the user to `candidate`, without it."""
+    queue: deque[tuple[Candidate, list[Need | Candidate]]] = deque([(candidate, [])])
+    visited = {candidate}
+    while queue:
+        reached, steps = queue.popleft()
+        for need in provider.needs.roots:
+            if need.name == reached.name and need.accepts(reached.version):
+                return [need, *steps]
+        for parent, needs in provider.explored.items():
+            if parent in visited or isinstance(needs, PassedOver):
+                continue
+            if any(need.name == reached.name and need.accepts(reached.version) for need in needs):
+                visited.add(parent)
+                queue.append((parent, [parent, *steps]))
+    return []
+
+
+def find_reason(release: Release, provider: Provider) -> PassedOver | None:
+    """Why a release is passed over: its page says, or its metadata that was read."""
+    verdict = provider.verdict(release)
+    if isinstance(verdict, PassedOver):
+        return verdict
+    key = release.name, release.index, release.version
+    refused = (
+        found
+        for candidate, found in provider.explored.items()
+        if (candidate.name, candidate.index, candidate.version) == key and isinstance(found, PassedOver)
+    )
+    return next(refused, None)

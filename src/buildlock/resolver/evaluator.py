@@ -1,0 +1,221 @@
+"""Why a release is passed over, or which of its files suits the target best."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from functools import lru_cache
+
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag
+from packaging.version import Version
+
+from buildlock.artifacts import Artifact, Release
+from buildlock.resolver.needs import Needs
+from buildlock.resolver.request import ResolutionRequest
+
+
+class Reason(Enum):
+    """Why a candidate is passed over, in the order in which it is looked at."""
+
+    PRERELEASE = auto()
+    NO_BINARY = auto()
+    NO_BUILD = auto()
+    TOO_NEW = auto()
+    UNDATED = auto()
+    YANKED = auto()
+    PYTHON = auto()
+    SDIST = auto()
+    PLATFORM = auto()
+    METADATA = auto()
+    CONFLICT = auto()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PassedOver:
+    """One reason against a candidate."""
+
+    reason: Reason
+    text: str
+    """The same for all candidates that share the reason."""
+    details: tuple[str, ...] = ()
+    """What differs between them; as an index or a package wrote it."""
+    label: str = ""
+    """What stands before the details."""
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.label}{', '.join(self.details)})" if self.details else self.text
+
+
+class Evaluator:
+    """Judges releases one by one, each once, none before it is asked."""
+
+    def __init__(self, request: ResolutionRequest, needs: Needs) -> None:
+        self._request = request
+        self._settings = request.settings
+        self._needs = needs
+        self._tag_ranks: dict[Tag, int] = {}
+        # uv does not date files of flat indexes: they are collected by the user.
+        flat = (index.location for index in self._settings.indexes if index.format == "flat")
+        self._undated_indexes = frozenset({*self._settings.find_links, *flat})
+
+    def rank(self, release: Release) -> tuple[bool, bool, bool]:
+        """Sort key for releases, best first; where it is equal the order of the listing stands.
+
+        Existing pins, then what is not yanked (PEP 592: yanked only where nothing else satisfies), then, unless
+        the user allows pre-releases, what is stable.
+        """
+        return (
+            release.version != self._request.preferences.get(release.name),
+            all(artifact.yanked is not None for artifact in release.artifacts),
+            release.version.is_prerelease and self._settings.prerelease != "allow",
+        )
+
+    def evaluate(self, release: Release) -> Artifact | PassedOver:
+        """The best file of a release: best tag, then highest build number."""
+        if self._is_unwanted_prerelease(release):
+            return PassedOver(reason=Reason.PRERELEASE, text="a pre-release, and pre-releases are not allowed for it")
+        fitting: list[Artifact] = []
+        reasons: list[tuple[Artifact, PassedOver]] = []
+        for artifact in release.artifacts:
+            against = self._find_reason(release, artifact)
+            if against is None:
+                fitting.append(artifact)
+            else:
+                reasons.append((artifact, against))
+        if fitting:
+            # Sorted by name first, so that the order of the page never decides.
+            return max(sorted(fitting, key=lambda artifact: (artifact.filename, artifact.url)), key=self._suitability)
+        return self._summarise(reasons)
+
+    def is_pinned(self, release: Release) -> bool:
+        """Whether the user asked for exactly this version, or the lock holds it (PEP 592)."""
+        return release.version == self._request.preferences.get(release.name) or any(
+            specifier.operator in {"==", "==="}
+            and not specifier.version.endswith(".*")
+            and specifier.contains(release.version, prereleases=True)
+            for need in self._needs.written(release.name)
+            for specifier in need.specifier
+        )
+
+    def _is_unwanted_prerelease(self, release: Release) -> bool:
+        if not release.version.is_prerelease:
+            return False
+        match self._settings.prerelease:
+            case "disallow":
+                return True
+            case "explicit":
+                # uv: a specifier of the user names a pre-release; `!=1.0a1` does not count.
+                written = self._needs.written(release.name)
+                return not any(specifier.prereleases for need in written for specifier in need.specifier)
+            case "allow" | "if-necessary" | "if-necessary-or-explicit":
+                return False
+
+    def _find_reason(self, release: Release, artifact: Artifact) -> PassedOver | None:
+        checks: tuple[Callable[[Release, Artifact], PassedOver | None], ...] = (
+            self._check_build_options,
+            self._check_upload_time,
+            self._check_yanked,
+            self._check_python,
+            self._check_kind,
+            self._check_platform,
+        )
+        return next((against for check in checks if (against := check(release, artifact)) is not None), None)
+
+    def _check_build_options(self, release: Release, artifact: Artifact) -> PassedOver | None:
+        settings = self._settings
+        if artifact.kind == "wheel" and (settings.no_binary or release.name in settings.no_binary_package):
+            return PassedOver(reason=Reason.NO_BINARY, text="its wheels are excluded by `no-binary`")
+        if artifact.kind == "sdist" and (settings.no_build or release.name in settings.no_build_package):
+            return PassedOver(reason=Reason.NO_BUILD, text="only an sdist, which `no-build` excludes")
+        return None
+
+    def _check_upload_time(self, release: Release, artifact: Artifact) -> PassedOver | None:
+        cutoff = self._settings.exclude_newer_package.get(release.name, self._settings.exclude_newer)
+        if cutoff is None or release.index in self._undated_indexes:
+            return None
+        if artifact.upload_time is None:
+            text = "the index gives no upload time, which `exclude-newer` needs"
+            return PassedOver(reason=Reason.UNDATED, text=text)
+        if artifact.upload_time >= cutoff:
+            text = f"not uploaded before `exclude-newer`, {cutoff.isoformat()}"
+            return PassedOver(reason=Reason.TOO_NEW, text=text, details=(artifact.upload_time.isoformat(),))
+        return None
+
+    def _check_yanked(self, release: Release, artifact: Artifact) -> PassedOver | None:
+        if artifact.yanked is None or self.is_pinned(release):
+            return None
+        details = (artifact.yanked,) if artifact.yanked else ()
+        return PassedOver(reason=Reason.YANKED, text="yanked", details=details)
+
+    def _check_python(self, _release: Release, artifact: Artifact) -> PassedOver | None:
+        specifier = _parse_requires_python(artifact.requires_python)
+        return self.check_requires_python(specifier) if specifier is not None else None
+
+    def check_requires_python(self, specifier: SpecifierSet) -> PassedOver | None:
+        """Whether the target's Python is refused by `Requires-Python` of a page or of metadata."""
+        target = self._request.target
+        if target.accepts_python(specifier):
+            return None
+        implementation = target.environment["platform_python_implementation"]
+        text = f"does not run on {implementation} {target.python}"
+        return PassedOver(reason=Reason.PYTHON, text=text, label="needs ", details=(str(specifier),))
+
+    def _check_kind(self, _release: Release, artifact: Artifact) -> PassedOver | None:
+        if artifact.kind == "wheel":
+            return None
+        return PassedOver(reason=Reason.SDIST, text="only an sdist, which buildlock does not build yet")
+
+    def _check_platform(self, _release: Release, artifact: Artifact) -> PassedOver | None:
+        if not artifact.tags.isdisjoint(self._ranks):
+            return None
+        return PassedOver(
+            reason=Reason.PLATFORM,
+            text=f"no wheel for {self._request.target}",
+            label="only ",
+            details=(_shorten_tags(artifact),),
+        )
+
+    @property
+    def _ranks(self) -> dict[Tag, int]:
+        if not self._tag_ranks:
+            self._tag_ranks.update({tag: rank for rank, tag in reversed(list(enumerate(self._request.target.tags)))})
+        return self._tag_ranks
+
+    def _suitability(self, artifact: Artifact) -> tuple[bool, int, tuple[int, str] | tuple[()]]:
+        best = min(self._ranks[tag] for tag in artifact.tags if tag in self._ranks)
+        return artifact.yanked is None, -best, artifact.build
+
+    def _summarise(self, reasons: list[tuple[Artifact, PassedOver]]) -> PassedOver:
+        """One reason for a release: of its wheels if it has any, of the one that came furthest."""
+        if not reasons:
+            return PassedOver(reason=Reason.PLATFORM, text="it has no files")
+        wheels = [against for artifact, against in reasons if artifact.kind == "wheel"]
+        candidates = wheels or [against for _, against in reasons]
+        furthest = max(candidates, key=lambda against: against.reason.value)
+        same = [against for against in candidates if against.reason is furthest.reason]
+        details = sorted({detail for against in same for detail in against.details})
+        if furthest.reason is Reason.PLATFORM and len(wheels) < len(reasons):
+            details.append("an sdist")
+        return replace(furthest, details=tuple(details))
+
+
+@lru_cache(maxsize=1024)
+def _parse_requires_python(text: str | None) -> SpecifierSet | None:
+    """Read what a page says; what is no specifier says nothing, as in pip: the metadata decides."""
+    if text is None:
+        return None
+    try:
+        specifier = SpecifierSet(text)
+        specifier.contains(Version("3"), prereleases=True)
+    except ValueError:
+        return None
+    return specifier
+
+
+def _shorten_tags(artifact: Artifact) -> str:
+    """What sets a wheel's tags apart: `cp310-win_amd64` for `…-cp310-cp310-win_amd64.whl`."""
+    python, abi, platform = artifact.filename.removesuffix(".whl").rsplit("-", 3)[1:]
+    parts = (
+        [python, platform.partition(".")[0]] if abi in {python, "none"} else [python, abi, platform.partition(".")[0]]
+    )
+    return "-".join(parts)

@@ -1,0 +1,147 @@
+"""What is needed of a package: the requirements that hold in the target, overrides and constraints applied."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from buildlock.artifacts import CoreMetadata
+from buildlock.errors import InvalidProjectError
+from buildlock.project.model import BuildRequirement
+from buildlock.resolver.request import ResolutionRequest
+from buildlock.targets import Target
+
+
+class UnusableRequirementError(ValueError):
+    """A requirement that cannot be resolved, whoever wrote it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """A requirement that holds in the target."""
+
+    name: NormalizedName
+    specifier: SpecifierSet
+    extras: frozenset[NormalizedName] = frozenset()
+    origin: str | None = None
+    """Where the user wrote it; `None` for what comes from a package's metadata."""
+
+    def accepts(self, version: Version) -> bool:
+        """Whether `version` is in the specifier, pre-release or not: who may choose one is decided elsewhere."""
+        return self.specifier.contains(version, prereleases=True)
+
+    def __str__(self) -> str:
+        extras = f"[{','.join(sorted(self.extras))}]" if self.extras else ""
+        return f"{self.name}{extras}{self.specifier}"
+
+
+class Needs:
+    """Reads requirements as the user's request wants them read."""
+
+    def __init__(self, request: ResolutionRequest) -> None:
+        self._target = request.target
+        self._requirements = request.requirements
+        self._constraints = _group_by_name(request.constraints)
+        self._overrides = _group_by_name(request.overrides)
+
+    @cached_property
+    def roots(self) -> tuple[Need, ...]:
+        """What the user requires, in an order that does not depend on the user's.
+
+        Raises:
+            InvalidProjectError: A requirement that is not supported.
+        """
+        needs: dict[Need, None] = {}
+        for name, requirements in _group_by_name(self._requirements).items():
+            needs.update(dict.fromkeys(self._read_all(self._overrides.get(name, requirements))))
+        return tuple(sorted(needs, key=lambda need: (str(need), need.origin)))
+
+    def constraints(self, name: NormalizedName) -> tuple[Need, ...]:
+        """What binds `name` wherever it is needed.
+
+        Raises:
+            InvalidProjectError: A constraint on `name` has extras or a URL.
+        """
+        needs = self._read_all(self._constraints.get(name, ()))
+        for need in needs:
+            if need.extras:
+                raise InvalidProjectError(
+                    [f"the constraint `{need}` (from {need.origin}) has extras: a constraint limits versions only"]
+                )
+        return needs
+
+    def written(self, name: NormalizedName) -> tuple[Need, ...]:
+        """All that the user wrote about `name`."""
+        direct = (need for need in self.roots if need.name == name)
+        return (*direct, *self.constraints(name), *self._read_all(self._overrides.get(name, ())))
+
+    def of(self, metadata: CoreMetadata, extra: str = "") -> Iterator[Need]:
+        """What a package needs: without `extra` at all times, with it what the extra adds.
+
+        Raises:
+            UnusableRequirementError: A requirement that holds is a direct URL, or cannot be read.
+        """
+        for requirement in metadata.requires_dist:
+            conditional = _mentions_extra(requirement.marker)
+            if extra and not conditional:
+                continue
+            overrides = self._overrides.get(canonicalize_name(requirement.name))
+            if overrides is None:
+                need = _read(requirement, self._target, extra)
+                if need is not None:
+                    yield need
+            # An override replaces its requirement whatever the marker says (uv's documentation, "Dependency
+            # overrides"), except that it does not bring in an extra which nobody asked for.
+            elif not conditional or _holds(requirement, self._target, extra):
+                yield from self._read_all(overrides)
+
+    def _read_all(self, requirements: Sequence[BuildRequirement]) -> tuple[Need, ...]:
+        try:
+            needs = [_read(each.requirement, self._target, origin=each.origin) for each in requirements]
+        except UnusableRequirementError as error:
+            raise InvalidProjectError([str(error)]) from error
+        return tuple(need for need in needs if need is not None)
+
+
+def _group_by_name(requirements: Sequence[BuildRequirement]) -> dict[NormalizedName, list[BuildRequirement]]:
+    groups: dict[NormalizedName, list[BuildRequirement]] = {}
+    for requirement in requirements:
+        groups.setdefault(canonicalize_name(requirement.requirement.name), []).append(requirement)
+    return groups
+
+
+def _read(requirement: Requirement, target: Target, extra: str = "", origin: str | None = None) -> Need | None:
+    """Read one requirement; `None` where its marker does not hold."""
+    # Named without its URL, which may hold credentials.
+    name = f"`{requirement.name}`" if origin is None else f"`{requirement.name}` (from {origin})"
+    try:
+        if not _holds(requirement, target, extra):
+            return None
+        # packaging parses versions when they are first compared, and then refuses numbers of thousands of digits.
+        requirement.specifier.is_unsatisfiable()
+    # RecursionError: a marker of a hundred brackets, evaluated deeper in the stack than it was parsed.
+    except (ValueError, RecursionError) as error:
+        raise UnusableRequirementError(f"{name} cannot be read: {error}") from error
+    if requirement.url is not None:
+        raise UnusableRequirementError(f"{name} is a direct URL, which is not supported yet")
+    return Need(
+        name=canonicalize_name(requirement.name),
+        specifier=requirement.specifier,
+        extras=frozenset(canonicalize_name(name) for name in requirement.extras),
+        origin=origin,
+    )
+
+
+def _holds(requirement: Requirement, target: Target, extra: str) -> bool:
+    marker = requirement.marker
+    return marker is None or marker.evaluate({**cast("dict[str, str]", target.environment), "extra": extra})
+
+
+def _mentions_extra(marker: Marker | None) -> bool:
+    return marker is not None and "extra" in str(marker)

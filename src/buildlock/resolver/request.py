@@ -1,0 +1,69 @@
+"""What a resolver is asked and what it answers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from buildlock.artifacts import Artifact, CoreMetadata, Listing
+from buildlock.project.model import BuildRequirement, Settings
+from buildlock.targets import Target
+
+
+class Universe(Protocol):
+    """All packages there are, as far as the resolver can see.
+
+    Its methods may raise `UnavailableError` and `IntegrityError`, which the resolver hands on: that an index is down
+    is not that nothing fits.
+    """
+
+    def listing(self, name: NormalizedName) -> Listing:
+        """What the indexes that may serve `name` offer of it; empty where none has it."""
+
+    def metadata(self, artifact: Artifact) -> CoreMetadata:
+        """What a file needs.
+
+        Raises:
+            InvalidMetadataError: It cannot be used; the resolver passes the candidate over.
+        """
+
+    def anticipate(self, names: Iterable[NormalizedName]) -> None:
+        """Be told that these will probably be listed next; return at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResolutionRequest:
+    """What one build environment needs, on one target."""
+
+    requirements: tuple[BuildRequirement, ...]
+    constraints: tuple[BuildRequirement, ...] = ()
+    overrides: tuple[BuildRequirement, ...] = ()
+    target: Target
+    settings: Settings = field(default_factory=Settings)
+    preferences: Mapping[NormalizedName, Version] = field(default_factory=dict)
+    """Existing pins: they come first where they still fit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResolvedPackage:
+    """A version that was chosen, and the file of it that suits the target best."""
+
+    name: NormalizedName
+    version: Version
+    index: str
+    """The URL of the index that it comes from, without credentials."""
+    artifact: Artifact
+    requires: tuple[NormalizedName, ...]
+    """Its direct dependencies in the target, those of `extras` included; sorted."""
+    extras: frozenset[NormalizedName]
+    """Those that are asked for and that it has."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resolution:
+    """A closed set of packages."""
+
+    packages: tuple[ResolvedPackage, ...]
+    """Sorted by name; no name twice."""
