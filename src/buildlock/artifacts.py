@@ -3,6 +3,7 @@
 These values are shared by what fetches them (`index`, `metadata`) and what chooses among them (`resolver`).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
     NormalizedName,
+    canonicalize_name,
     parse_sdist_filename,
     parse_wheel_filename,
 )
@@ -109,6 +111,18 @@ class CoreMetadata:
     provides_extra: frozenset[NormalizedName] = frozenset()
 
 
+_MAX_FILENAME = 255
+"""Characters; what file systems can store."""
+_MAX_DOTS = 30
+"""The parts of a compressed tag set multiply: without a bound, 255 characters can mean 60,000 tags."""
+
+_PLAIN_WHEEL = re.compile(
+    r"([A-Za-z0-9]+(?:[._][A-Za-z0-9]+)*)-([A-Za-z0-9.+!_]+)(?:-[0-9][A-Za-z0-9_.]*)?"
+    r"-[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+    r"(?:-[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*){2}\.whl"
+)
+
+
 class InvalidFilenameError(ValueError):
     """Not the name of a wheel or sdist."""
 
@@ -120,7 +134,14 @@ def parse_filename(filename: str) -> tuple[NormalizedName, Version, ArtifactKind
         InvalidFilenameError: It is neither a wheel's (binary distribution format) nor an sdist's (PEP 625, and
             the older `.zip`).
     """
+    if len(filename) > _MAX_FILENAME:
+        raise InvalidFilenameError(f"The file name has {len(filename)} characters")
+    if filename.count(".") > _MAX_DOTS:
+        raise InvalidFilenameError(f"The file name has {filename.count('.')} dots")
     try:
+        # Nearly every wheel's; a page can hold thousands, and working out their tags would take most of its time.
+        if plain := _PLAIN_WHEEL.fullmatch(filename):
+            return canonicalize_name(plain[1]), _parse_version(plain[2]), "wheel"
         if filename.endswith(".whl"):
             name, version, _, _ = parse_wheel_filename(filename)
             return name, version, "wheel"
@@ -128,6 +149,9 @@ def parse_filename(filename: str) -> tuple[NormalizedName, Version, ArtifactKind
     except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion) as error:
         raise InvalidFilenameError(str(error)) from error
     return name, version, "sdist"
+
+
+_parse_version = lru_cache(maxsize=4096)(Version)
 
 
 @lru_cache(maxsize=4096)
