@@ -1,0 +1,414 @@
+"""Asking servers: connections kept open, transient failures tried again, sizes bounded, credentials kept in."""
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from threading import Event, Lock
+from types import TracebackType
+from typing import TypeVar, final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+from urllib3 import exceptions
+from urllib3.util import Timeout, create_urllib3_context
+
+from buildlock import __version__
+from buildlock.errors import InvalidPageError, UnavailableError
+from buildlock.index import local
+from buildlock.index.encoding import EncodingError, decode
+from buildlock.index.http_cache import HttpCache
+from buildlock.index.urls import InvalidUrlError, Target, follow, parse_target, without_credentials
+from buildlock.reporting import Noted, Reporter
+
+T = TypeVar("T")
+
+MAX_PAGE_BYTES = 64 << 20
+
+_CHUNK = 1 << 18
+_MAX_REDIRECTS = 10
+_MAX_PAUSE = 30.0
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_TRANSIENT = frozenset({408, 425, 429})
+_NOT_MODIFIED = 304
+_FIRST_CLIENT_ERROR = 400
+_FIRST_SERVER_ERROR = 500
+_HINT = "check the network and the proxy settings (`HTTPS_PROXY`, `NO_PROXY`), or try again later"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Response:
+    """A whole answer."""
+
+    url: str
+    """Where it came from in the end, after redirects; without credentials."""
+    status: int
+    headers: Mapping[str, str]
+    """With lower-case names."""
+    content: bytes
+    """Decoded."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stream:
+    """An answer whose body is still to come, as it is on the wire."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+    direct: bool
+    """Whether the URL that was asked answered itself, without a redirect."""
+
+
+class TransientError(Exception):
+    """A failure that another attempt may not have. `HttpClient.attempt` makes it, and then an `UnavailableError`."""
+
+    def __init__(self, reason: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+        """Seconds."""
+
+
+@final
+class HttpClient:
+    """Fetches from `http:`, `https:` and `file:` URLs; safe to share among threads.
+
+    Credentials in a URL (`https://user:password@…`) are sent to its origin only, then and whenever that origin is
+    asked again, and appear in nothing that is returned, raised, reported or kept on disk. Certificates are the
+    system's, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name; `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and
+    `NO_PROXY` are honoured.
+
+    Args:
+        cache_dir: Where pages are kept; `None` keeps none.
+        report: Told of every request and every retry.
+        timeout: Seconds without a connection, or without a byte, until an attempt has failed.
+        retries: Attempts after the first, for failures that may pass.
+        backoff: Seconds before the first retry; doubled for each further one.
+        max_workers: How many connections to one host are kept open.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache_dir: Path | None,
+        report: Reporter,
+        timeout: float = 30.0,
+        retries: int = 3,
+        backoff: float = 0.5,
+        max_workers: int = 16,
+    ) -> None:
+        self._cache = HttpCache(cache_dir) if cache_dir is not None else None
+        self._report = report
+        self._timeout = timeout
+        self._retries = retries
+        self._backoff = backoff
+        self._max_workers = max_workers
+        self._closed = Event()
+        self._lock = Lock()
+        self._proxies = getproxies()
+        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._tls: ssl.SSLContext | None = None
+        self._credentials: list[Target] = []
+
+    def __enter__(self) -> "HttpClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; attempts that wait to be made are given up."""
+        self._closed.set()
+        with self._lock:
+            for pool in self._pools.values():
+                pool.clear()
+
+    def remember_credentials(self, url: str) -> None:
+        """Use the credentials in `url` whenever its origin is asked; does nothing where it has none."""
+        self._parse(url)
+
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_PAGE_BYTES,
+        cache: bool = True,
+    ) -> Response:
+        """Fetch a page, a metadata file, or with a `Range` header a part of a file.
+
+        Args:
+            url: Where, with credentials if need be.
+            headers: Sent in addition.
+            max_bytes: The largest body accepted, on the wire and decoded.
+            cache: Whether a kept answer may be used and this one kept, as far as the server allows.
+
+        Returns:
+            What the server answered, with a status of the 200s or the 400s: the caller decides what they mean.
+
+        Raises:
+            UnavailableError: No answer, or a status that is none.
+            InvalidPageError: The body is larger than `max_bytes`.
+        """
+        sent = {name.title(): value for name, value in (headers or {}).items()}
+        # A part of a compressed body is of no use.
+        sent.setdefault("Accept-Encoding", "identity" if "Range" in sent else "gzip")
+        kept = self._cache if cache and "Range" not in sent else None
+        return self.attempt(url, lambda: self._get_once(url, sent, max_bytes, kept))
+
+    def _get_once(self, url: str, headers: Mapping[str, str], max_bytes: int, cache: HttpCache | None) -> Response:
+        target = self._parse(url)
+        # What only some may see is not left lying about.
+        if target.scheme == "file" or target.authorization:
+            cache = None
+        accept = headers.get("Accept", "")
+        entry = cache.find(target.url, accept) if cache else None
+        if entry and entry.fresh:
+            self._report(Noted(f"used the kept answer of `{target.url}`"))
+            return Response(url=target.url, status=200, headers=entry.headers, content=entry.content)
+        validators = entry.validators if entry else {}
+        with self.stream(url, headers={**headers, **validators}) as stream:
+            if stream.status == _NOT_MODIFIED:
+                if cache is None or entry is None or not stream.direct:
+                    raise TransientError("it answered 304 without being asked for changes")
+                entry = cache.confirm(target.url, accept, entry, stream.headers)
+                return Response(url=target.url, status=200, headers=entry.headers, content=entry.content)
+            content = self._read(stream, max_bytes)
+            if cache and stream.direct and stream.status == 200:  # noqa: PLR2004
+                cache.store(target.url, accept, stream.headers, content)
+            return Response(url=stream.url, status=stream.status, headers=stream.headers, content=content)
+
+    def _read(self, stream: Stream, max_bytes: int) -> bytes:
+        """The decoded body.
+
+        Raises:
+            TransientError: It is cut short, damaged or too slow.
+            InvalidPageError: It is larger than `max_bytes`.
+        """
+        # A server that sends a byte now and then must not hold us for ever.
+        deadline = time.monotonic() + 10 * self._timeout
+
+        def count(chunks: Iterator[bytes]) -> Iterator[bytes]:
+            done = 0
+            for chunk in chunks:
+                done += len(chunk)
+                if done > max_bytes:
+                    raise InvalidPageError(f"the answer of `{stream.url}` is larger than {max_bytes} bytes")
+                if time.monotonic() > deadline:
+                    raise TransientError(f"it has not sent its whole answer in {10 * self._timeout:.0f} s")
+                yield chunk
+
+        encoding = stream.headers.get("content-encoding", "").strip().lower()
+        try:
+            return b"".join(count(decode(count(stream.chunks), encoding)))
+        except EncodingError as error:
+            raise TransientError(str(error)) from error
+
+    @contextmanager
+    def stream(self, url: str, *, headers: Mapping[str, str]) -> Iterator[Stream]:
+        """One attempt at a request whose body is read while it comes.
+
+        Raises:
+            TransientError: It may succeed when tried again; reading the body may raise it too.
+            UnavailableError: It will not.
+        """
+        target = self._parse(url)
+        if target.scheme == "file":
+            status, answer, chunks = local.serve(target.url, headers)
+            yield Stream(url=target.url, status=status, headers=answer, chunks=chunks, direct=True)
+            return
+        sent = {"User-Agent": f"buildlock/{__version__}", "Accept-Encoding": "identity", **headers}
+        for hop in range(_MAX_REDIRECTS + 1):
+            response = self._send(target, sent)
+            try:
+                location = response.headers.get("Location") if response.status in _REDIRECTS else None
+                if location is None:
+                    yield self._judge(target, response, direct=hop == 0)
+                    return
+            finally:
+                _let_go(response)
+            try:
+                target = self._authorize(follow(target, location))
+            except InvalidUrlError as error:
+                raise UnavailableError(
+                    f"`{without_credentials(url)}` redirects to where we do not go: {error}"
+                ) from error
+            # What is kept of one URL says nothing of another.
+            sent = {name: value for name, value in sent.items() if name not in {"If-None-Match", "If-Modified-Since"}}
+        raise UnavailableError(f"`{without_credentials(url)}` redirects more than {_MAX_REDIRECTS} times")
+
+    def attempt(self, url: str, action: Callable[[], T]) -> T:
+        """Do what asks `url`, and again after a pause where it fails for a reason that may pass.
+
+        Raises:
+            UnavailableError: The last attempt failed too.
+        """
+        shown = without_credentials(url)
+        pause = self._backoff
+        for left in range(self._retries, -1, -1):
+            try:
+                return action()
+            except TransientError as error:
+                if left == 0 or self._closed.is_set():
+                    raise UnavailableError(f"`{shown}` could not be fetched: {error}", hint=_HINT) from error
+                wait = min(max(error.retry_after, pause), _MAX_PAUSE)
+                self._report(Noted(f"trying `{shown}` again in {wait:.1f} s: {error}"))
+            self._closed.wait(wait)
+            pause *= 2
+        raise AssertionError  # the last attempt returns or raises
+
+    def _parse(self, url: str) -> Target:
+        try:
+            target = parse_target(url)
+        except InvalidUrlError as error:
+            raise UnavailableError(f"`{without_credentials(url)}` cannot be asked: {error}") from error
+        if target.authorization:
+            with self._lock:
+                if target not in self._credentials:
+                    self._credentials.append(target)
+        return self._authorize(target)
+
+    def _authorize(self, target: Target) -> Target:
+        """`target` with the credentials remembered for its origin: of several, those of the nearest path."""
+        if target.authorization:
+            return target
+        with self._lock:
+            known = [owner for owner in self._credentials if owner.origin == target.origin]
+        if not known:
+            return target
+        nearest = max(known, key=lambda owner: _shared_segments(owner.path, target.path))
+        return replace(target, authorization=nearest.authorization)
+
+    def _send(self, target: Target, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        sent = dict(headers)
+        if target.authorization:
+            sent["Authorization"] = target.authorization
+        self._report(Noted(f"asked `{target.url}`"))
+        try:
+            return self._pool(target).request(
+                "GET",
+                target.url,
+                headers=sent,
+                preload_content=False,
+                decode_content=False,
+                redirect=False,
+                retries=False,
+                timeout=Timeout(connect=self._timeout, read=self._timeout),
+            )
+        except exceptions.SSLError as error:
+            if not isinstance(error.args[0], ssl.SSLCertVerificationError):
+                raise TransientError(_describe(error)) from error
+            raise UnavailableError(
+                f"`{target.url}` shows a certificate that is not trusted: {error.args[0].verify_message}",
+                hint="name the file of your certificate authority in `SSL_CERT_FILE`",
+            ) from error
+        except exceptions.LocationValueError as error:
+            raise UnavailableError(f"`{target.url}` cannot be asked: {error}") from error
+        except exceptions.HTTPError as error:
+            raise TransientError(_describe(error)) from error
+
+    def _pool(self, target: Target) -> urllib3.PoolManager:
+        proxy = self._proxies.get(target.scheme) or self._proxies.get("all")
+        if proxy and proxy_bypass(urlsplit(target.url).netloc):
+            proxy = None
+        with self._lock:
+            if proxy not in self._pools:
+                self._pools[proxy] = self._open_pool(proxy)
+            return self._pools[proxy]
+
+    def _open_pool(self, proxy: str | None) -> urllib3.PoolManager:
+        if self._tls is None:
+            self._tls = create_urllib3_context()
+            self._tls.load_default_certs()
+        if proxy is None:
+            return urllib3.PoolManager(maxsize=self._max_workers, ssl_context=self._tls)
+        try:
+            way = parse_target(proxy if "://" in proxy else f"http://{proxy}")
+            return urllib3.ProxyManager(
+                way.url,
+                proxy_headers={"Proxy-Authorization": way.authorization} if way.authorization else None,
+                proxy_ssl_context=self._tls,
+                maxsize=self._max_workers,
+                ssl_context=self._tls,
+            )
+        except ValueError as error:
+            raise UnavailableError(f"the proxy `{without_credentials(proxy)}` cannot be used: {error}") from error
+
+    def _judge(self, target: Target, response: urllib3.BaseHTTPResponse, *, direct: bool) -> Stream:
+        status = response.status
+        answer = f"it answered {status} {_printable(response.reason or '')}".rstrip()
+        if status >= _FIRST_SERVER_ERROR or status in _TRANSIENT:
+            raise TransientError(answer, retry_after=_retry_after(response.headers.get("Retry-After", "")))
+        if not 200 <= status < 300 and not status >= _FIRST_CLIENT_ERROR and status != _NOT_MODIFIED:  # noqa: PLR2004
+            raise UnavailableError(f"`{target.url}` could not be fetched: {answer}")
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Stream(url=target.url, status=status, headers=headers, chunks=_chunks(response), direct=direct)
+
+
+def _chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    try:
+        while chunk := response.read1(_CHUNK):
+            yield chunk
+    except exceptions.HTTPError as error:
+        raise TransientError(_describe(error)) from error
+
+
+def _let_go(response: urllib3.BaseHTTPResponse) -> None:
+    """Give the connection back; closed, if the server has more to say than we want to hear."""
+    response.close()
+    response.release_conn()
+
+
+def _describe(error: exceptions.HTTPError) -> str:
+    """What went wrong, without the objects that `urllib3` puts into its messages."""
+    match error:
+        case exceptions.NameResolutionError():
+            reason = "its host name cannot be resolved"
+        case exceptions.NewConnectionError():
+            reason = f"no connection: {error.__cause__ or error}"
+        case exceptions.ConnectTimeoutError():
+            reason = "no connection in time"
+        case exceptions.TimeoutError():
+            reason = "it stopped sending"
+        case exceptions.IncompleteRead():
+            reason = "its answer was cut short"
+        case exceptions.ProtocolError() if len(error.args) > 1:
+            reason = f"the connection broke: {error.args[1]!r}"
+        case _:
+            reason = str(error)
+    return _printable(reason)
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _retry_after(value: str) -> float:
+    """Seconds to wait, from either form of `Retry-After` (RFC 9110, 10.2.3); 0 where there is none."""
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return max((moment - datetime.now(timezone.utc)).total_seconds(), 0.0)
+
+
+def _shared_segments(path: str, other: str) -> int:
+    """How many leading segments two paths share."""
+    count = 0
+    for mine, theirs in zip(path.split("/"), other.split("/"), strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    return count

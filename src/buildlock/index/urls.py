@@ -1,0 +1,113 @@
+"""URLs as they may be requested, shown and recorded: credentials apart, redirects judged."""
+
+import base64
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
+from urllib.request import url2pathname
+
+_USERINFO = re.compile(r"^([^/?#]*//)[^/?#]*@")
+# Parsers disagree on what these mean; a URL that carries one raw is not sent anywhere.
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class InvalidUrlError(ValueError):
+    """Not a URL that can be asked, and why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A URL taken apart into what is asked and what proves that we may."""
+
+    url: str
+    """Without credentials and fragment."""
+    scheme: str
+    origin: str
+    """Scheme, host and port."""
+    path: str
+    authorization: str | None = field(default=None, repr=False)
+    """The value of an `Authorization` header, where the URL carried credentials."""
+
+
+def parse_target(url: str) -> Target:
+    """Take a URL apart.
+
+    Raises:
+        InvalidUrlError: It is malformed, or neither `http:`, `https:` nor `file:`.
+    """
+    if _FORBIDDEN.search(url):
+        raise InvalidUrlError("it has white space, control characters or backslashes")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise InvalidUrlError(str(error)) from error
+    if parts.scheme == "file":
+        return Target(url=urlunsplit(parts._replace(fragment="")), scheme="file", origin="file:", path=parts.path)
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise InvalidUrlError(f"its scheme is `{parts.scheme}`, not `https`, `http` or `file`")
+    if not host:
+        raise InvalidUrlError("it has no host")
+    return Target(
+        url=without_credentials(urlunsplit(parts._replace(fragment=""))),
+        scheme=parts.scheme,
+        origin=f"{parts.scheme}://{host}:{port or _DEFAULT_PORTS[parts.scheme]}",
+        path=parts.path,
+        authorization=_basic(parts),
+    )
+
+
+def follow(target: Target, location: str) -> Target:
+    """Where a redirect leads. Credentials that a redirect brings along are not taken from it.
+
+    Raises:
+        InvalidUrlError: It may not be followed: to another scheme than HTTP, or out of TLS.
+    """
+    try:
+        destination = parse_target(urljoin(target.url, location))
+    except ValueError as error:
+        raise InvalidUrlError(str(error)) from error
+    if destination.scheme == "file":
+        raise InvalidUrlError("a redirect to a local file is not followed")
+    if target.scheme == "https" and destination.scheme == "http":
+        raise InvalidUrlError("a redirect from https to http is not followed")
+    return Target(url=destination.url, scheme=destination.scheme, origin=destination.origin, path=destination.path)
+
+
+def without_credentials(url: str) -> str:
+    """The URL as it may be shown and recorded.
+
+    >>> without_credentials("https://user:secret@pkgs.example/simple/")
+    'https://pkgs.example/simple/'
+    """
+    return _USERINFO.sub(r"\1", url)
+
+
+def to_path(url: str) -> Path:
+    """The path that a `file:` URL names.
+
+    Raises:
+        InvalidUrlError: It names another host, or no path that could exist.
+    """
+    parts = urlsplit(url)
+    if parts.netloc not in {"", "localhost"}:
+        raise InvalidUrlError(f"it names the host `{parts.netloc}`")
+    path = url2pathname(parts.path)
+    if "\0" in path:
+        raise InvalidUrlError("its path has a null byte")
+    return Path(path)
+
+
+def is_url(location: str) -> bool:
+    """Whether a location is a URL; otherwise it is a path, on Windows perhaps with a drive letter."""
+    return "://" in location or location.startswith("file:")
+
+
+def _basic(parts: SplitResult) -> str | None:
+    """RFC 7617, the user and the password percent-decoded as RFC 3986 wants them written."""
+    if not parts.username and not parts.password:
+        return None
+    pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return "Basic " + base64.b64encode(pair.encode("utf-8", "surrogateescape")).decode("ascii")

@@ -1,0 +1,127 @@
+"""A small real web server whose answers a test writes down.
+
+```
+with WebServer() as server:
+    server.answers["/simple/foo/"] = Answer(b"<a href='foo-1.0.tar.gz'>", {"Content-Type": "text/html"})
+    server.scripts["/flaky"] = [Answer(status=503), Answer(b"at last")]   # one after the other, the last for ever
+    get(server.url + "/simple/foo/")
+    server.requests[0].headers["accept"]
+```
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeAlias, final
+
+
+@dataclass(frozen=True)
+class Request:
+    path: str
+    headers: Mapping[str, str]
+    """With lower-case names."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Bytes for the socket as they are, after which the connection is closed."""
+
+    data: bytes
+    wait_for: threading.Event | None = None
+    """Held open until this is set."""
+
+
+Script: TypeAlias = Answer | Raw | Callable[[Request], "Answer | Raw"]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is no error: tests do so on purpose."""
+
+
+@final
+class WebServer:
+    def __init__(self) -> None:
+        self.answers: dict[str, Script] = {}
+        self.scripts: dict[str, Sequence[Script]] = {}
+        self.requests: list[Request] = []
+        self.connections = 0
+        self._asked: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._server = _Server(("127.0.0.1", 0), self._make_handler())
+        self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.01))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def authority(self) -> str:
+        return self.url.removeprefix("http://")
+
+    def __enter__(self) -> "WebServer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def asked(self, path: str) -> list[Request]:
+        return [request for request in self.requests if request.path == path]
+
+    def _answer(self, request: Request) -> Answer | Raw:
+        with self._lock:
+            self.requests.append(request)
+            turn = self._asked.get(request.path, 0)
+            self._asked[request.path] = turn + 1
+        script = self.scripts.get(request.path)
+        found = script[min(turn, len(script) - 1)] if script else self.answers.get(request.path, Answer(status=404))
+        return found(request) if callable(found) else found
+
+    def _make_handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = 1 << 16  # head and body in one packet
+            disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                with server._lock:
+                    server.connections += 1
+
+            def do_GET(self) -> None:
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                answer = server._answer(Request(self.path, headers))
+                if isinstance(answer, Raw):
+                    self.wfile.write(answer.data)
+                    self.wfile.flush()
+                    if answer.wait_for:
+                        answer.wait_for.wait(10)
+                    self.close_connection = True
+                    return
+                self.send_response(answer.status)
+                for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if answer.status != 304:
+                    self.wfile.write(answer.body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
