@@ -1,0 +1,121 @@
+"""One project page of an index: the files it offers and the state of the project, out of HTML or JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.utils import NormalizedName
+
+from buildlock.artifacts import Artifact
+from buildlock.errors import InvalidPageError
+from buildlock.index.links import LinkCollector, MalformedPageError, clean
+from buildlock.index.page_html import read_html
+from buildlock.index.page_json import check_version, read_json
+from buildlock.index.urls import without_credentials
+from buildlock.reporting import Reporter
+
+ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+"""What we ask an index for (PEP 691, version and format selection)."""
+ACCEPT_HTML = "application/vnd.pypi.simple.v1+html, text/html;q=0.9"
+
+_JSON = frozenset(
+    {
+        "application/vnd.pypi.simple.v1+json",
+        "application/vnd.pypi.simple.latest+json",
+        "application/json",
+    }
+)
+_HTML = frozenset(
+    {
+        "application/vnd.pypi.simple.v1+html",
+        "application/vnd.pypi.simple.latest+html",
+        "application/xhtml+xml",
+        "text/html",
+    }
+)
+_STATUSES = frozenset({"archived", "deprecated", "quarantined"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectPage:
+    """What an index says of a package."""
+
+    artifacts: tuple[Artifact, ...]
+    """In the order of the page; none where the project is quarantined."""
+    status: str | None = None
+    """PEP 792, where it is not `active`."""
+    status_reason: str | None = None
+
+
+def parse_page(
+    content: bytes, *, url: str, content_type: str | None, name: NormalizedName, report: Reporter
+) -> ProjectPage:
+    """Read a project page of the simple API (PEP 503, PEP 691).
+
+    Args:
+        content: The body.
+        url: Where it came from, after redirects.
+        content_type: As the server gave it; where it gave none, the body tells.
+        name: The package that was asked for.
+        report: Told of the files that are left out.
+
+    Raises:
+        InvalidPageError: It is no such page.
+    """
+    links = LinkCollector(page_url=url, name=name, report=report)
+    try:
+        if _is_json(content, content_type):
+            status = read_json(content, name, links)
+            return _make_page(links, status.get("status"), status.get("reason"))
+        return _make_html_page(read_html(content, links), links)
+    except MalformedPageError as error:
+        raise _invalid(url, error) from error
+
+
+def parse_link_page(content: bytes, *, url: str, report: Reporter) -> tuple[Artifact, ...]:
+    """Read an HTML page that links to files of many packages.
+
+    Raises:
+        InvalidPageError: It is no such page.
+    """
+    links = LinkCollector(page_url=url, name=None, report=report)
+    try:
+        read_html(content, links)
+    except MalformedPageError as error:
+        raise _invalid(url, error) from error
+    return links.artifacts
+
+
+def _invalid(url: str, reason: ValueError) -> InvalidPageError:
+    return InvalidPageError(
+        f"`{without_credentials(url)}` is not a page of a package index: {clean(str(reason))}",
+        hint="check the URL of the index",
+    )
+
+
+def _is_json(content: bytes, content_type: str | None) -> bool:
+    if content_type is None:
+        start = content[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        if start not in {b"{", b"<"}:
+            raise MalformedPageError("it has no content type and is neither HTML nor JSON")
+        return start == b"{"
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in _JSON | _HTML:
+        raise MalformedPageError(f"its content type is `{clean(kind)[:100]}`")
+    return kind in _JSON
+
+
+def _make_html_page(meta: Mapping[str, str], links: LinkCollector) -> ProjectPage:
+    if version := meta.get("pypi:repository-version"):
+        check_version(version)
+    return _make_page(links, meta.get("pypi:project-status"), meta.get("pypi:project-status-reason"))
+
+
+def _make_page(links: LinkCollector, status: Any, reason: Any) -> ProjectPage:
+    if not isinstance(status, str | None) or not isinstance(reason, str | None):
+        raise MalformedPageError("the project status or its reason is no string")
+    if status not in _STATUSES:
+        return ProjectPage(artifacts=links.artifacts)
+    # PEP 792: nothing of a quarantined project is to be installed.
+    artifacts = () if status == "quarantined" else links.artifacts
+    return ProjectPage(artifacts=artifacts, status=status, status_reason=clean(reason) if reason else None)

@@ -1,0 +1,135 @@
+"""Reading a project page in JSON (PEP 691, 700, 714, 792)."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from buildlock.index.links import LinkCollector, MalformedPageError, clean, parse_time
+
+
+def read_json(content: bytes, name: NormalizedName | None, links: LinkCollector) -> Mapping[str, Any]:
+    """Collect the files of a page, and return its `project-status`, whatever that is.
+
+    Raises:
+        MalformedPageError: It is no JSON, of a major version that we do not know, of another project, or has
+            values of other types than the specification gives them.
+    """
+    page = _decode(content)
+    if not isinstance(page, dict):
+        raise MalformedPageError("it is not an object")
+    meta = page.get("meta")
+    if not isinstance(meta, dict) or not isinstance(meta.get("api-version"), str):
+        raise MalformedPageError("`meta.api-version` is missing or no string")
+    check_version(meta["api-version"])
+    title = page.get("name")
+    if not isinstance(title, str):
+        raise MalformedPageError("`name` is missing or no string")
+    if name is not None and canonicalize_name(title) != name:
+        raise MalformedPageError(f"it is the page of `{clean(title)[:100]}`, not of `{name}`")
+    files = page.get("files")
+    if not isinstance(files, list):
+        raise MalformedPageError("`files` is missing or no array")
+    for position, file in enumerate(files):
+        _read_file(file, position, links)
+    status = page.get("project-status", {})
+    if not isinstance(status, dict):
+        raise MalformedPageError("`project-status` is no object")
+    return status
+
+
+def check_version(text: str) -> None:
+    """Refuse pages of a major version that we do not know, as PEP 629 demands.
+
+    Raises:
+        MalformedPageError: It is one, or no version at all.
+    """
+    major, dot, minor = text.strip().partition(".")
+    if not (major.isascii() and major.isdigit() and dot and minor.isascii() and minor.isdigit()):
+        raise MalformedPageError(f"its API version `{clean(text)[:20]}` is no version")
+    if major.lstrip("0") != "1":
+        raise MalformedPageError(f"its API version is {text.strip()[:20]}: only 1.x is supported")
+
+
+def _decode(content: bytes) -> Any:
+    try:
+        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise MalformedPageError("it is not UTF-8") from error
+    except RecursionError as error:
+        raise MalformedPageError("it is nested too deeply") from error
+    except ValueError as error:
+        raise MalformedPageError(f"it is not JSON: {error}") from error
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise MalformedPageError(f"{constant} is not JSON")
+
+
+def _read_file(file: Any, position: int, links: LinkCollector) -> None:
+    if not isinstance(file, dict):
+        raise MalformedPageError(f"`files[{position}]` is no object")
+    get: Callable[[str], Any] = file.get
+    for key, what, holds in _KEYS:
+        if not holds(get(key)):
+            raise MalformedPageError(f"`files[{position}].{key}` is not {what}")
+    uploaded, python, yanked = get("upload-time"), get("requires-python"), get("yanked")
+    # PEP 714: the newer key wins where both are there.
+    metadata = get("core-metadata")
+    if metadata is None:
+        metadata = get("dist-info-metadata")
+    links.add(
+        get("url"),
+        filename=get("filename"),
+        hashes=get("hashes"),
+        size=get("size"),
+        upload_time=parse_time(uploaded) if uploaded else None,
+        requires_python=clean(python) if python else None,
+        # PEP 691: any truthy value means yanked.
+        yanked=(clean(yanked) if isinstance(yanked, str) else "") if yanked else None,
+        core_metadata={} if metadata is True else (None if metadata is False else metadata),
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_hashes(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    for digest in value.values():  # noqa: SIM110 - a generator would cost more than all the other checks
+        if not isinstance(digest, str):
+            return False
+    return True
+
+
+# Some servers write null where the specification leaves a key out.
+def _is_optional_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_optional_size(value: Any) -> bool:
+    return value is None or (type(value) is int and value >= 0)
+
+
+def _is_yanked(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, str))
+
+
+def _is_metadata(value: Any) -> bool:
+    return value is None or isinstance(value, bool) or _is_hashes(value)
+
+
+_KEYS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+    ("filename", "a string", _is_text),
+    ("url", "a string", _is_text),
+    ("hashes", "an object of strings", _is_hashes),
+    ("size", "a number of bytes", _is_optional_size),
+    ("upload-time", "a string", _is_optional_text),
+    ("requires-python", "a string", _is_optional_text),
+    ("yanked", "a boolean or a string", _is_yanked),
+    ("core-metadata", "a boolean or an object of strings", _is_metadata),
+    ("dist-info-metadata", "a boolean or an object of strings", _is_metadata),
+)
