@@ -1,0 +1,71 @@
+"""Which index may serve which package: uv's rules, as pure functions of what the user wrote."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from packaging.markers import Environment, UndefinedComparison, UndefinedEnvironmentName
+from packaging.utils import NormalizedName
+from packaging.version import InvalidVersion
+
+from buildlock.errors import InvalidProjectError
+from buildlock.project.model import BuildInputs, Index, SourceRule
+
+_NO_INDEX_HINT = """say where packages come from, in pyproject.toml:
+
+[[tool.uv.index]]
+url = "https://pkgs.example/simple"
+default = true"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assignment:
+    """The places that may serve a package."""
+
+    indexes: tuple[Index, ...]
+    """In the order in which they are asked."""
+    find_links: tuple[str, ...] = ()
+    """Offered beside what the indexes have."""
+
+
+def assign(name: NormalizedName, inputs: BuildInputs, environment: Environment) -> Assignment:
+    """Where `name` may come from.
+
+    A package with a source that applies comes from that source's index and from no other place; any other package
+    from the indexes that are not explicit, by priority, and from `find-links`.
+
+    Raises:
+        InvalidProjectError: Two sources apply that name different indexes, a marker cannot be evaluated, or there
+            is no place at all.
+    """
+    rules = [rule for rule in inputs.sources.get(name, ()) if _applies(rule, name, environment)]
+    if rules:
+        _check_agreement(rules, name, inputs)
+        return Assignment(indexes=(rules[0].index,))
+    indexes = tuple(index for index in inputs.settings.indexes if not index.explicit)
+    if not indexes and not inputs.settings.find_links:
+        raise InvalidProjectError([f"no index is configured that could serve `{name}`"], hint=_NO_INDEX_HINT)
+    return Assignment(indexes=indexes, find_links=inputs.settings.find_links)
+
+
+def _applies(rule: SourceRule, name: NormalizedName, environment: Environment) -> bool:
+    if rule.marker is None:
+        return True
+    try:
+        return rule.marker.evaluate(cast("Mapping[str, str]", environment))
+    except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion) as error:
+        raise InvalidProjectError(
+            [f"{rule.origin}: the marker `{rule.marker}` of the source of `{name}` cannot be evaluated: {error}"]
+        ) from error
+
+
+def _check_agreement(rules: list[SourceRule], name: NormalizedName, inputs: BuildInputs) -> None:
+    if len({rule.index.url for rule in rules}) > 1:
+        raise InvalidProjectError(
+            [
+                f"{rule.origin}: `{name}` comes from `{rule.index.name or rule.index.location}`"
+                f" for the variant `{inputs.variant.name}`"
+                for rule in rules
+            ],
+            hint="a package has one source in a build environment: give the sources markers that exclude each other",
+        )

@@ -1,0 +1,210 @@
+"""What the indexes offer of each package, asked once, in parallel, and put in the order to be preferred."""
+
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+from types import TracebackType
+from typing import final
+from urllib.parse import urlsplit, urlunsplit
+
+from packaging.markers import Environment
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from buildlock.artifacts import Artifact, IndexAnswer, Listing, Release
+from buildlock.errors import UnavailableError
+from buildlock.index.assignment import assign
+from buildlock.index.flat import FlatListing, read_directory, read_flat
+from buildlock.index.http import HttpClient, Response
+from buildlock.index.page import ACCEPT, ProjectPage, parse_page
+from buildlock.index.urls import InvalidUrlError, to_path, without_credentials
+from buildlock.project.model import BuildInputs, Index
+from buildlock.reporting import Reporter, Warned
+
+_MAX_WORKERS = 16
+_ABSENT = frozenset({404, 410})
+_UNAUTHORIZED = frozenset({401, 403})
+
+
+@final
+class Catalogue:
+    """The offer of the indexes that serve one variant on one target; safe to share among threads.
+
+    Every page is asked for once, errors included: what has failed fails again without being asked.
+
+    Args:
+        inputs: What the user wrote.
+        environment: The target's marker values, which decide the sources that apply.
+        client: Asks the indexes. The catalogue does not close it.
+        report: Told of files that are left out and of indexes that are passed over.
+    """
+
+    def __init__(self, inputs: BuildInputs, environment: Environment, client: HttpClient, report: Reporter) -> None:
+        self._inputs = inputs
+        self._environment = environment
+        self._client = client
+        self._report = report
+        self._lock = Lock()
+        self._listings: dict[NormalizedName, Future[Listing]] = {}
+        self._flats: dict[str, Future[FlatListing]] = {}
+        self._workers = ThreadPoolExecutor(_MAX_WORKERS, thread_name_prefix="buildlock-index")
+        # Of their own: the workers above wait for these, and must not take all the places.
+        self._flat_workers = ThreadPoolExecutor(_MAX_WORKERS, thread_name_prefix="buildlock-flat")
+
+    def __enter__(self) -> "Catalogue":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up what has not begun; requests under way end by themselves."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._flat_workers.shutdown(wait=False, cancel_futures=True)
+
+    def anticipate(self, names: Iterable[NormalizedName]) -> None:
+        """Begin to ask for packages that will probably be listed."""
+        for name in names:
+            self._begin(name)
+
+    def listing(self, name: NormalizedName) -> Listing:
+        """What may be chosen of `name`, the most preferred release first.
+
+        With `first-index`, the releases of the first index that knows the package, newest first; with
+        `unsafe-first-match`, those of each index after those of the one before; with `unsafe-best-match`, those of
+        all, newest first. Files of `find-links` count as the first such index's own, and go before its others of
+        the same version.
+
+        Raises:
+            UnavailableError: An index did not answer, or refused to: what it has is not known.
+            InvalidPageError: Its answer was not a page.
+            InvalidProjectError: What the user wrote names no place, or two, for the package.
+        """
+        return self._begin(name).result()
+
+    def _begin(self, name: NormalizedName) -> "Future[Listing]":
+        with self._lock:
+            if name not in self._listings:
+                self._listings[name] = self._workers.submit(self._list, name)
+            return self._listings[name]
+
+    def _list(self, name: NormalizedName) -> Listing:
+        assignment = assign(name, self._inputs, self._environment)
+        strategy = self._inputs.settings.index_strategy
+        asked: list[IndexAnswer] = []
+        linked: list[Release] = []
+        for location in assignment.find_links:
+            artifacts = self._read_flat(location).get(name, ())
+            shown = without_credentials(location)
+            asked.append(IndexAnswer(index=shown, found=bool(artifacts)))
+            linked += _releases(name, shown, artifacts)
+        offers: list[list[Release]] = []
+        for index in assignment.indexes:
+            page = self._ask(index, name)
+            asked.append(
+                IndexAnswer(
+                    index=index.location,
+                    found=page is not None,
+                    status=page.status if page else None,
+                    reason=page.status_reason if page else None,
+                )
+            )
+            if page is not None:
+                offers.append(_releases(name, index.location, page.artifacts))
+                if strategy == "first-index":
+                    break
+        first, *others = offers or [[]]
+        offers = [linked + first, *others]
+        if strategy == "unsafe-best-match":
+            offers = [[release for offer in offers for release in offer]]
+        return Listing(
+            name=name,
+            releases=tuple(release for offer in offers for release in _newest_first(offer)),
+            asked=tuple(asked),
+        )
+
+    def _ask(self, index: Index, name: NormalizedName) -> ProjectPage | None:
+        """What one index says of a package; `None` where it does not know it."""
+        if index.format == "flat":
+            artifacts = self._read_flat(index.url).get(name)
+            return None if artifacts is None else ProjectPage(artifacts=artifacts)
+        url = project_url(index.url, name)
+        response = self._client.get(url, headers={"Accept": ACCEPT})
+        if response.status == 200:  # noqa: PLR2004
+            return parse_page(
+                response.content,
+                url=response.url,
+                content_type=response.headers.get("content-type"),
+                name=name,
+                report=self._report,
+            )
+        if url.startswith("file:"):
+            return self._read_local(index, url, name)
+        if response.status in _ABSENT or self._passes_over(index, response):
+            return None
+        hint = "check the URL of the index"
+        if response.status in _UNAUTHORIZED:
+            hint = "write the credentials into the URL of the index: `https://user:password@…`"
+        raise UnavailableError(
+            f"the index `{index.location}` answered {response.status} when asked for `{name}`", hint=hint
+        )
+
+    def _passes_over(self, index: Index, response: Response) -> bool:
+        """Whether a refusal counts as the index not having the package, as it does for uv."""
+        if response.status not in _UNAUTHORIZED:
+            return False
+        # This server answers 403 for what it does not have.
+        if response.status == 403 and urlsplit(index.location).hostname == "download.pytorch.org":  # noqa: PLR2004
+            return True
+        if self._inputs.settings.index_strategy == "first-index":
+            return False
+        self._report(Warned(f"the index `{index.location}` was passed over: it answered {response.status}"))
+        return True
+
+    def _read_local(self, index: Index, url: str, name: NormalizedName) -> ProjectPage | None:
+        """A local index: a directory of files for each package, where there is no `index.html` in it."""
+        try:
+            root, directory = to_path(index.url), to_path(url)
+        except InvalidUrlError as error:
+            raise UnavailableError(f"the index `{index.location}` cannot be read: {error}") from error
+        if not root.is_dir():
+            raise UnavailableError(
+                f"the index `{index.location}` is not a directory", hint="check the URL of the index"
+            )
+        if not directory.is_dir():
+            return None
+        return ProjectPage(artifacts=read_directory(directory, name=name, report=self._report))
+
+    def _read_flat(self, location: str) -> FlatListing:
+        with self._lock:
+            if location not in self._flats:
+                self._flats[location] = self._flat_workers.submit(read_flat, location, self._client, self._report)
+            future = self._flats[location]
+        return future.result()
+
+
+def project_url(index_url: str, name: NormalizedName) -> str:
+    """The page of a package (PEP 503).
+
+    >>> project_url("https://download.pytorch.org/whl/cu124", "torch")
+    'https://download.pytorch.org/whl/cu124/torch/'
+    """
+    parts = urlsplit(index_url)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}/", fragment=""))
+
+
+def _releases(name: NormalizedName, index: str, artifacts: Iterable[Artifact]) -> list[Release]:
+    """The files of one place by version, in their order."""
+    versions: dict[Version, list[Artifact]] = {}
+    for artifact in artifacts:
+        versions.setdefault(artifact.version, []).append(artifact)
+    return [
+        Release(name=name, version=version, index=index, artifacts=tuple(files)) for version, files in versions.items()
+    ]
+
+
+def _newest_first(releases: Iterable[Release]) -> list[Release]:
+    """By version; those of one version stay in their order, which is their places' priority."""
+    return sorted(releases, key=lambda release: release.version, reverse=True)
