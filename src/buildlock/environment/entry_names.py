@@ -1,0 +1,93 @@
+"""Which names an archive may give its entries, so that they mean the same on every platform."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+
+MAX_PATH = 1000
+"""Bytes of a whole name; leaves room for the folder that it is unpacked into below the 4096 of Linux."""
+MAX_COMPONENT = 255
+"""Bytes of one component: the limit of every common file system."""
+MAX_DEPTH = 40
+
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
+"""Names that Windows opens as a device, whatever their extension."""
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of characters that are not seen, or that some file systems ignore when they compare names."""
+
+
+_NAME_FAULTS: tuple[tuple[Callable[[str], bool], str], ...] = (
+    (lambda name: not name, "the name is empty"),
+    (
+        lambda name: any(unicodedata.category(character) in _UNSEEN for character in name),
+        "the name holds a control or invisible character",
+    ),
+    (lambda name: "\\" in name, "the name holds a backslash"),
+    (lambda name: ":" in name, "the name holds a colon, which Windows takes for a drive or a stream"),
+    (lambda name: name.startswith("/"), "the name is absolute"),
+    (lambda name: len(name.encode()) > MAX_PATH, f"the name is longer than {MAX_PATH} bytes"),
+    (lambda name: name.rstrip("/").count("/") >= MAX_DEPTH, f"the name is nested deeper than {MAX_DEPTH} folders"),
+)
+_COMPONENT_FAULTS: tuple[tuple[Callable[[str], bool], str], ...] = (
+    (lambda component: not component, "the name has an empty component"),
+    (lambda component: component == "..", "the name leaves the folder it is unpacked into"),
+    (lambda component: component == ".", "the name has a `.` component"),
+    (
+        lambda component: component[-1] in ". ",
+        "a component of the name ends in a dot or a space, which Windows drops",
+    ),
+    (
+        lambda component: len(component.encode()) > MAX_COMPONENT,
+        f"a component of the name is longer than {MAX_COMPONENT} bytes",
+    ),
+    (
+        lambda component: _DEVICE.fullmatch(component.partition(".")[0].rstrip()) is not None,
+        "a component of the name is a device on Windows",
+    ),
+)
+
+
+def find_name_fault(name: str) -> str | None:
+    """Why an entry may not have this name; `None` where it may. A folder's name ends in `/`.
+
+    >>> find_name_fault("torch/_C.so"), find_name_fault("../evil.py")
+    (None, 'the name leaves the folder it is unpacked into')
+    """
+    for is_fault, reason in _NAME_FAULTS:
+        if is_fault(name):
+            return reason
+    for component in name.removesuffix("/").split("/"):
+        for is_fault, reason in _COMPONENT_FAULTS:
+            if is_fault(component):
+                return reason
+    return None
+
+
+def fold_name(name: str) -> str:
+    """The name as a file system sees it that knows neither case nor Unicode forms."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def find_clash(names: Iterable[str]) -> tuple[str, str] | None:
+    """Two names that are one on some file system, or of which one is a file and the other needs it as a folder.
+
+    >>> find_clash(["a/B.py", "a/b.py"])
+    ('a/B.py', 'a/b.py')
+    >>> find_clash(["a", "a/b"])
+    ('a', 'a/')
+    """
+    seen: dict[str, str] = {}
+    declared: set[str] = set()
+    for name in names:
+        if name in declared:
+            return name, name
+        declared.add(name)
+        # The folders above it, each once: `a/b/c` is in `a/` and `a/b/`.
+        position = -1
+        while (position := name.find("/", position + 1)) != -1:
+            folder = name[: position + 1]
+            if (other := seen.setdefault(fold_name(folder[:-1]), folder)) != folder:
+                return other, folder
+        if not name.endswith("/") and (other := seen.setdefault(fold_name(name), name)) != name:
+            return other, name
+    return None
