@@ -1,0 +1,96 @@
+"""RECORD: the files of a wheel or of an installed distribution, with size and hash (recording installed projects)."""
+
+import base64
+import binascii
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_WEAK = frozenset(name for name in hashlib.algorithms_guaranteed if hashlib.new(name).digest_size < 32)  # noqa: PLR2004
+"""Less than sha256: 256 bits. SHAKE has no size of its own."""
+_HEXADECIMAL = re.compile(r"[0-9a-f]+")
+
+
+class InvalidRecordError(ValueError):
+    """A line of RECORD that is refused."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordLine:
+    """One file. `algorithm` and `digest` are empty for the files that cannot have a hash, as RECORD itself."""
+
+    path: str
+    algorithm: str = ""
+    digest: str = ""
+    """As RECORD writes it: urlsafe base64 without padding."""
+    size: int | None = None
+
+
+def parse_record(text: str) -> dict[str, RecordLine]:
+    """The lines of a RECORD by path.
+
+    Raises:
+        InvalidRecordError: A line is not `path,algorithm=digest,size`, is there twice, or has a hash that is
+            weaker than sha256.
+    """
+    lines: dict[str, RecordLine] = {}
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), strict=True):
+            line = _parse_line(row)
+            if line.path in lines:
+                raise InvalidRecordError(f"`{line.path}` is there twice")
+            lines[line.path] = line
+    except csv.Error as error:
+        raise InvalidRecordError(str(error)) from error
+    return lines
+
+
+def _parse_line(row: list[str]) -> RecordLine:
+    if len(row) != 3:  # noqa: PLR2004 - path, hash, size
+        raise InvalidRecordError(f"`{','.join(row)[:200]}` is not `path,hash,size`")
+    path, hashed, size = row
+    algorithm, _, digest = hashed.partition("=")
+    if hashed and (digest := _read_digest(algorithm, digest)) == "":
+        raise InvalidRecordError(f"`{path}` has the hash `{hashed[:100]}`, which is malformed or weaker than sha256")
+    # 20 digits hold any 64-bit number, and keep Python from parsing millions of them.
+    if size and not (size.isascii() and size.isdigit() and len(size) <= 20):  # noqa: PLR2004
+        raise InvalidRecordError(f"`{path}` has the size `{size[:100]}`, which is no number of bytes")
+    return RecordLine(path=path, algorithm=algorithm, digest=digest, size=int(size) if size else None)
+
+
+def _read_digest(algorithm: str, digest: str) -> str:
+    """The one spelling of a digest; empty where it is none."""
+    if algorithm not in hashlib.algorithms_guaranteed or algorithm in _WEAK:
+        return ""
+    size = hashlib.new(algorithm).digest_size
+    if len(digest) == 2 * size and _HEXADECIMAL.fullmatch(digest):
+        # Not to the specification, and found in published wheels (gmsh 4.15); no base64 has this length.
+        return encode_digest(bytes.fromhex(digest))
+    try:
+        raw = base64.b64decode(digest + "=" * (-len(digest) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return ""
+    # No padding, no stray bits.
+    return digest if len(raw) == size and encode_digest(raw) == digest else ""
+
+
+def encode_digest(raw: bytes) -> str:
+    """As RECORD writes a digest."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def write_record(lines: Iterable[RecordLine]) -> str:
+    r"""The text of a RECORD, sorted.
+
+    >>> write_record([RecordLine(path="a.py", algorithm="sha256", digest="abc", size=3)])
+    'a.py,sha256=abc,3\n'
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    for line in sorted(lines, key=lambda line: line.path):
+        hashed = f"{line.algorithm}={line.digest}" if line.digest else ""
+        writer.writerow([line.path, hashed, "" if line.size is None else line.size])
+    return text.getvalue()
