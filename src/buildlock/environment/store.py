@@ -1,0 +1,277 @@
+"""The store: verified wheels, unpacked once, found by the sha256 of their file."""
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from buildlock.environment.entry_points import Command
+from buildlock.environment.private_folder import private_folder
+from buildlock.environment.record import RecordLine
+from buildlock.environment.wheel import UnpackedFile, WheelFacts, open_wheel
+from buildlock.environment.zip_entries import DEFAULT_LIMIT
+from buildlock.errors import EnvironmentPreparationError, IntegrityError
+from buildlock.reporting import Noted, Reporter
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TREE = "tree"
+_MANIFEST = "manifest.json"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredWheel:
+    """A wheel in the store, complete and as it was when it was verified."""
+
+    sha256: str
+    facts: WheelFacts
+    tree: Path
+    """The folder that it is unpacked in. Nothing may be written there."""
+    files: tuple[UnpackedFile, ...] = field(repr=False)
+
+    @property
+    def name(self) -> NormalizedName:
+        return self.facts.name
+
+    @property
+    def version(self) -> Version:
+        return self.facts.version
+
+    @property
+    def filename(self) -> str:
+        return self.facts.filename
+
+
+class Store:
+    """Wheels below `root`, each in `wheels/<sha256>/`: `tree/` and, out of reach of the archive, `manifest.json`.
+
+    An entry appears by a rename, complete, or not at all. The manifest records what the file system says of every
+    file (size, times, inode), so that a later change is found without reading them.
+
+    Args:
+        root: A folder for the store alone; made with mode 0700 where it is missing.
+        report: Told when a damaged entry is removed.
+        limit: Bytes that one wheel may unpack to.
+
+    Raises:
+        EnvironmentPreparationError: The root cannot be written, or is not the user's own.
+    """
+
+    def __init__(self, root: Path, report: Reporter, *, limit: int = DEFAULT_LIMIT) -> None:
+        self.root = root
+        self._report = report
+        self._limit = limit
+        self._wheels, self._locks, self._scratch = (root / name for name in ("wheels", "locks", "scratch"))
+        try:
+            root.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (root, self._wheels, self._locks, self._scratch):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                _check_own(folder)
+        except OSError as error:
+            raise EnvironmentPreparationError(
+                f"the store `{root}` cannot be written: {error.strerror or error}",
+                hint="set `BUILDLOCK_CACHE_DIR` to a folder that can be written",
+            ) from error
+
+    def find(self, sha256: str) -> StoredWheel | None:
+        """The wheel of this hash; `None` where the store has it not, or had it damaged and removed it."""
+        entry = self._locate(sha256)
+        if not os.path.lexists(entry):
+            return None
+        try:
+            _check_own(entry)
+            return _read_manifest(entry, sha256)
+        except (_DamagedError, EnvironmentPreparationError, OSError, ValueError, KeyError, TypeError) as error:
+            self._report(Noted(f"`{entry}` is damaged and will be fetched again: {error}"))
+            self._discard(entry)
+            return None
+
+    def add(self, archive: Path, *, sha256: str, filename: str) -> StoredWheel:
+        """Verify and unpack a wheel. Where another process added it meanwhile, that one is used.
+
+        Args:
+            archive: The file; not changed.
+            sha256: What its hash must be.
+            filename: What the index calls it.
+
+        Raises:
+            IntegrityError: It has another hash.
+            InvalidArchiveError: It is refused; the store is as it was.
+            EnvironmentPreparationError: The store cannot be written.
+        """
+        entry = self._locate(sha256)
+        try:
+            found = _hash_file(archive)
+            if found != sha256:
+                raise IntegrityError(f"`{filename}` has the sha256 {found}, not {sha256}")
+            with self.scratch() as scratch, open_wheel(archive, filename=filename, limit=self._limit) as wheel:
+                (scratch / _TREE).mkdir(mode=0o700)
+                files = wheel.unpack(scratch / _TREE)
+                _write_manifest(scratch, sha256, wheel.facts, files)
+                _flush_files()
+                self._publish(scratch, entry)
+            if stored := self.find(sha256):
+                return stored
+        except OSError as error:
+            raise EnvironmentPreparationError(
+                f"the store `{self.root}` cannot be written: {error.strerror or error}"
+            ) from error
+        raise EnvironmentPreparationError(f"`{entry}` changed while it was written")
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder of this process on the store's file system, removed at the end."""
+        with private_folder(self._scratch, "scratch-") as folder:
+            yield folder
+
+    @contextmanager
+    def lock(self, sha256: str) -> Iterator[None]:
+        """Hold an entry against other processes and threads, so that each file is downloaded once.
+
+        Raises:
+            EnvironmentPreparationError: The store cannot be written.
+        """
+        lock = FileLock(self._locks / self._locate(sha256).name, mode=0o600)
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise EnvironmentPreparationError(
+                f"the store `{self.root}` cannot be written: {error.strerror or error}"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _locate(self, sha256: str) -> Path:
+        assert _SHA256.fullmatch(sha256), "a hash is checked where it is parsed"
+        return self._wheels / sha256
+
+    def _publish(self, scratch: Path, entry: Path) -> None:
+        complete = scratch / "complete"
+        complete.mkdir(mode=0o700)
+        for name in (_TREE, _MANIFEST):
+            (scratch / name).rename(complete / name)
+        try:
+            complete.rename(entry)
+        except OSError:
+            # Another process was first, and its entry is as good as ours: `find` tells.
+            if not os.path.lexists(entry):
+                raise
+        _flush_folder(self._wheels)
+
+    def _discard(self, entry: Path) -> None:
+        """Take an entry out of sight at once, then remove it."""
+        with self.scratch() as scratch:
+            try:
+                entry.rename(scratch / "damaged")
+            except FileNotFoundError:
+                return  # another process did
+            except OSError as error:
+                raise EnvironmentPreparationError(
+                    f"`{entry}` is damaged and cannot be removed: {error.strerror or error}"
+                ) from error
+
+
+class _DamagedError(Exception):
+    """Why an entry cannot be used."""
+
+
+def _check_own(folder: Path) -> None:
+    """Refuse a link, and a folder that another user could change."""
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise EnvironmentPreparationError(f"`{folder}` is not a folder but a link or a file")
+    if os.name == "posix":
+        if status.st_uid != os.geteuid():
+            raise EnvironmentPreparationError(
+                f"`{folder}` belongs to another user", hint="set `BUILDLOCK_CACHE_DIR` to a folder of your own"
+            )
+        if status.st_mode & 0o077:
+            folder.chmod(0o700)
+
+
+def _hash_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _write_manifest(folder: Path, sha256: str, facts: WheelFacts, files: tuple[UnpackedFile, ...]) -> None:
+    body = json.dumps(
+        {
+            "sha256": sha256,
+            "facts": asdict(facts) | {"version": str(facts.version)},
+            "files": [
+                [
+                    file.line.path,
+                    file.line.algorithm,
+                    file.line.digest,
+                    file.executable,
+                    *_observe(folder / _TREE / file.line.path),
+                ]
+                for file in files
+            ],
+        }
+    ).encode()
+    # The first line lets a flipped bit in the manifest itself be found.
+    (folder / _MANIFEST).write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+
+def _read_manifest(entry: Path, sha256: str) -> StoredWheel:
+    checksum, _, body = (entry / _MANIFEST).read_bytes().partition(b"\n")
+    if hashlib.sha256(body).hexdigest().encode() != checksum:
+        raise _DamagedError("its manifest was changed")
+    manifest: dict[str, Any] = json.loads(body)
+    if manifest["sha256"] != sha256:
+        raise _DamagedError("it is another wheel")
+    files = []
+    for path, algorithm, digest, executable, *observed in manifest["files"]:
+        size = observed[0]
+        if list(_observe(entry / _TREE / path)) != observed:
+            raise _DamagedError(f"`{path}` was changed")
+        line = RecordLine(path=path, algorithm=algorithm, digest=digest, size=size)
+        files.append(UnpackedFile(line=line, executable=executable))
+    facts = manifest["facts"]
+    return StoredWheel(
+        sha256=sha256,
+        facts=WheelFacts(
+            **facts
+            | {"version": Version(facts["version"]), "commands": tuple(Command(**c) for c in facts["commands"])},
+        ),
+        tree=entry / _TREE,
+        files=tuple(files),
+    )
+
+
+def _observe(path: Path) -> tuple[int, int, int, int, int]:
+    """What changes when a file is written, replaced or made a link."""
+    status = path.lstat()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode
+
+
+def _flush_files() -> None:
+    """Bring what was written to the disk, so that a rename never shows files which a power cut emptied."""
+    if hasattr(os, "sync"):
+        os.sync()  # a tenth of the time that `fsync` takes for thousands of files
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
