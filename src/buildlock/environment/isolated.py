@@ -1,0 +1,196 @@
+"""The isolated environment that a build runs in: a virtual environment that holds exactly the given wheels."""
+
+import json
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from buildlock.environment.interpreter import Interpreter
+from buildlock.environment.placing import place_tree
+from buildlock.environment.planning import Launcher, Plan
+from buildlock.environment.private_folder import private_folder
+from buildlock.environment.skeleton import Layout, create_skeleton
+from buildlock.environment.store import StoredWheel
+from buildlock.errors import EnvironmentPreparationError
+from buildlock.reporting import Noted, Reporter
+
+MARKER = ".buildlock.json"
+"""In an environment of ours: what it was made from, and what the file system says of its files."""
+
+_ATTEMPTS = 100
+_LAUNCHERS: dict[str, Launcher] = {"win32": "win-ia32", "win_amd64": "win-amd64", "win_arm64": "win-arm64"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildEnvironment:
+    """An environment in its place."""
+
+    root: Path
+    python: Path
+    scripts: Path
+    site_packages: Path
+    """Of pure wheels; some platforms have another folder for the others."""
+
+
+def create_environment(
+    destination: Path, interpreter: Interpreter, wheels: Sequence[StoredWheel], *, identity: str, report: Reporter
+) -> BuildEnvironment:
+    """Make an environment beside `destination` and put it there by a rename.
+
+    An environment of ours that is there is replaced, unless another process made the same meanwhile. If anything
+    fails, what was there is untouched and nothing else is left.
+
+    Args:
+        destination: Its folder; the folders above it are made where they are missing.
+        interpreter: Whose virtual environment it is.
+        wheels: Exactly what it holds.
+        identity: A digest of what it is made from, for `open_environment`.
+        report: Told what is done.
+
+    Raises:
+        EnvironmentPreparationError: The destination holds something else, it cannot be written, or two wheels claim
+            one file.
+    """
+    destination = _absolute(destination)
+    _check_replaceable(destination)
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with private_folder(destination.parent, f".{destination.name[:100]}.buildlock-") as scratch:
+            root = scratch / "environment"
+            layout = create_skeleton(root, interpreter)
+            launcher = _LAUNCHERS.get(interpreter.target.platforms[0], "posix")
+            plan = Plan(root, destination, layout, launcher)
+            for wheel in wheels:
+                plan.add(wheel)
+            placements = plan.finish()
+            place_tree(placements)
+            _write_marker(root, identity, layout)
+            _put_in_place(root, destination, identity, scratch)
+    except OSError as error:
+        raise EnvironmentPreparationError(
+            f"the environment `{destination}` cannot be written: {error.strerror or error}"
+        ) from error
+    report(Noted(f"placed {len(placements)} files of {len(wheels)} wheels in `{destination}`"))
+    return _describe(destination, layout)
+
+
+def open_environment(destination: Path, identity: str) -> BuildEnvironment | None:
+    """The environment at `destination`, if it was made from `identity` and no file of it changed since.
+
+    Bytecode that its Python wrote is no change.
+    """
+    destination = _absolute(destination)
+    try:
+        marker = _read_marker(destination)
+        if marker["identity"] != identity or marker["files"] != _observe(destination):
+            return None
+        environment = _describe(destination, Layout(**marker["layout"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    # The Python below it may be gone.
+    return environment if environment.python.exists() else None
+
+
+def _absolute(path: Path) -> Path:
+    path = Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` would follow a link that is to be refused
+    # It is the first line of scripts, and a Python refuses an environment in a folder that PATH cannot name.
+    if not str(path).isprintable() or os.pathsep in str(path):
+        raise EnvironmentPreparationError(f"an environment cannot be in the folder {str(path)!r}")
+    return path
+
+
+def _describe(root: Path, layout: Layout) -> BuildEnvironment:
+    return BuildEnvironment(
+        root=root,
+        python=root / layout.python,
+        scripts=root / layout.scripts,
+        site_packages=root / layout.purelib,
+    )
+
+
+def _check_replaceable(destination: Path) -> None:
+    """Refuse to take the place of anything but an empty folder and an environment of ours."""
+    try:
+        mode = destination.lstat().st_mode
+        if not stat.S_ISDIR(mode):
+            raise EnvironmentPreparationError(f"`{destination}` is not a folder")
+        if any(destination.iterdir()):
+            _read_marker(destination)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if os.path.lexists(destination):
+            raise EnvironmentPreparationError(
+                f"`{destination}` is not empty, and no environment of buildlock", hint="name another folder"
+            ) from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise EnvironmentPreparationError(
+            f"`{destination}` cannot be replaced: {error}", hint="name another folder, or remove it"
+        ) from error
+
+
+def _put_in_place(root: Path, destination: Path, identity: str, scratch: Path) -> None:
+    """Give the new environment its name; what had it goes into `scratch`, to be removed with it."""
+    for attempt in range(_ATTEMPTS):
+        replaced = scratch / f"replaced-{attempt}"
+        if os.path.lexists(destination):
+            if open_environment(destination, identity):
+                return
+            _check_replaceable(destination)
+            try:
+                destination.rename(replaced)
+            except FileNotFoundError:
+                continue
+        try:
+            root.rename(destination)
+        except OSError:
+            # Another process may have been faster; if none was, the old one comes back.
+            if os.path.lexists(destination):
+                continue
+            if os.path.lexists(replaced):
+                replaced.rename(destination)
+            raise
+        return
+    raise EnvironmentPreparationError(f"other processes keep replacing `{destination}`")
+
+
+def _write_marker(root: Path, identity: str, layout: Layout) -> None:
+    marker = {"identity": identity, "layout": asdict(layout), "files": _observe(root)}
+    (root / MARKER).write_text(json.dumps(marker), encoding="utf-8")
+
+
+def _read_marker(root: Path) -> dict[str, Any]:
+    """The marker of an environment of ours.
+
+    Raises:
+        OSError: There is none, or it is a link.
+        ValueError: It is not one that we wrote.
+    """
+    for path in (root, root / MARKER):
+        if path.is_symlink():
+            raise OSError(f"`{path}` is a link")
+    marker = json.loads((root / MARKER).read_text(encoding="utf-8"))
+    if not isinstance(marker, dict) or marker.keys() != {"identity", "layout", "files"}:
+        raise ValueError(f"`{root / MARKER}` is not ours")
+    return marker
+
+
+def _observe(root: Path) -> dict[str, list[int]]:
+    """What the file system says of every file, but the marker and bytecode: size, time of change, mode, inode."""
+    observed = {}
+    for folder, names, files in os.walk(root):
+        # A link to a folder is listed among the folders, and not followed.
+        for name in [*files, *(name for name in names if os.path.islink(os.path.join(folder, name)))]:  # noqa: PTH114, PTH118 - called ten thousand times
+            path = os.path.join(folder, name)  # noqa: PTH118
+            if name.endswith(".pyc") and os.path.basename(folder) == "__pycache__":  # noqa: PTH119
+                continue
+            status = os.lstat(path)
+            observed[os.path.relpath(path, root)] = [
+                status.st_size,
+                status.st_mtime_ns,
+                status.st_mode,
+                status.st_ino,
+            ]
+    observed.pop(MARKER, None)
+    return observed
