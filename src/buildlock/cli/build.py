@@ -1,0 +1,94 @@
+"""`buildlock build`."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from buildlock.cli.console import Console, write_data
+from buildlock.cli.options import HERE, Frozen, Json, ProjectDir, Python, Quiet, VariantName, Verbose, open_workspace
+from buildlock.errors import UsageError
+from buildlock.frontend.backend import PRODUCTS
+from buildlock.workflows import build as workflow
+from buildlock.workflows.build import BuildOptions, Built
+
+
+def build(
+    project: ProjectDir = HERE,
+    variant: VariantName = None,
+    wheel: Annotated[bool, typer.Option("--wheel", help="Build a wheel (the default).")] = False,
+    sdist: Annotated[bool, typer.Option("--sdist", help="Build an sdist.")] = False,
+    editable: Annotated[bool, typer.Option("--editable", help="Build an editable wheel.")] = False,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out-dir", "-o", metavar="DIR", help="Default: dist in the project's folder.")
+    ] = None,
+    config_setting: Annotated[
+        list[str] | None,
+        typer.Option("--config-setting", "-C", metavar="KEY=VALUE", help="Handed to the backend; may be repeated."),
+    ] = None,
+    python: Python = None,
+    frozen: Frozen = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Build the project in its locked environment, and print the path of what came out."""
+    console = Console(quiet=quiet, verbose=verbose, backend_output=True)
+    asked = {"wheel": wheel, "sdist": sdist, "editable": editable}
+    options = BuildOptions(
+        variant=variant,
+        products=tuple(product for product in PRODUCTS if asked[product]) or ("wheel",),
+        out_dir=out_dir.absolute() if out_dir else None,
+        config_settings=parse_config_settings(config_setting or ()),
+        python=python,
+        frozen=frozen,
+    )
+    with console.progress():
+        built = workflow.build(open_workspace(project, console), options)
+    for each in built:
+        console.say(_describe(each))
+    if as_json:
+        write_data(json.dumps([_to_json(each) for each in built], indent=2) + "\n")
+    else:
+        write_data("".join(f"{each.path}\n" for each in built))
+
+
+def parse_config_settings(pairs: Sequence[str]) -> dict[str, str | list[str]]:
+    """`KEY=VALUE` pairs as PEP 517 hands them to a backend; a key given twice has a list, as in pip and build.
+
+    >>> parse_config_settings(["a=1", "b=2", "a=3"])
+    {'a': ['1', '3'], 'b': '2'}
+
+    Raises:
+        UsageError: A pair has no key.
+    """
+    settings: dict[str, str | list[str]] = {}
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        if not key:
+            raise UsageError(f"`-C {pair}` is not KEY=VALUE")
+        before = settings.get(key)
+        if before is None:
+            settings[key] = value
+        else:
+            settings[key] = [*(before if isinstance(before, list) else [before]), value]
+    return settings
+
+
+def _describe(built: Built) -> Text:
+    against = ", ".join(f"{artifact.name} {artifact.version}" for artifact in built.against)
+    return Text.assemble(
+        "Built ", (built.path.name, "bold"), f" for {built.variant}" + (f" against {against}" if against else "")
+    )
+
+
+def _to_json(built: Built) -> object:
+    return {
+        "variant": built.variant,
+        "product": built.product,
+        "path": str(built.path),
+        "environment": {artifact.name: str(artifact.version) for artifact in built.artifacts},
+    }

@@ -1,0 +1,107 @@
+"""How events and errors look. stdout is data, stderr is talk; colour and progress only on a terminal."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.text import Text
+
+from buildlock.errors import BuildlockError
+from buildlock.reporting import Began, Event, Noted, Printed, Transferred, Warned
+
+
+class Console:
+    """A reporter that writes to stderr.
+
+    Args:
+        quiet: Warnings and errors only.
+        verbose: Every step.
+        backend_output: Show what the backend prints.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, backend_output: bool = False) -> None:
+        self._rich = _stderr()
+        self._quiet = quiet
+        self._verbose = verbose
+        self._backend_output = (backend_output or verbose) and not quiet
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._mutex = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        """Show an event; called from any thread."""
+        with self._mutex:
+            self._show(event)
+
+    def _show(self, event: Event) -> None:
+        match event:
+            case Warned(message, hint):
+                self._write(_labelled("warning", "yellow", message, hint))
+            case Noted(message):
+                if self._verbose:
+                    self._write(Text(message, style="dim"))
+            case Began(phase):
+                if not self._quiet and self._rich.is_terminal:
+                    self._write(Text(f"{phase}…", style="dim"))
+            case Transferred(filename, done, total):
+                self._advance(filename, done, total)
+            case Printed(line):
+                if self._backend_output:
+                    self._write(Text(f"  {line}", style="dim"))
+
+    def say(self, message: str | Text) -> None:
+        """A line of talk."""
+        if not self._quiet:
+            self._write(message if isinstance(message, Text) else Text(message))
+
+    def _write(self, text: Text) -> None:
+        self._rich.print(text, soft_wrap=True)
+
+    def _advance(self, filename: str, done: int, total: int | None) -> None:
+        if self._progress is None:
+            return
+        task = self._tasks.get(filename)
+        if task is None:
+            task = self._tasks[filename] = self._progress.add_task(filename, total=total)
+        self._progress.update(task, completed=done, total=total, visible=done != total)
+
+    @contextmanager
+    def progress(self) -> Iterator[None]:
+        """Show downloads as bars while the block runs, on a terminal."""
+        if self._quiet or not self._rich.is_terminal:
+            yield
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=self._rich, transient=True) as progress:
+            self._progress = progress
+            try:
+                yield
+            finally:
+                self._progress = None
+                self._tasks.clear()
+
+
+def show_error(error: BuildlockError) -> None:
+    """Say what went wrong, and what to do about it."""
+    _stderr().print(_labelled("error", "red", error.message, error.hint), soft_wrap=True)
+
+
+def write_data(text: str) -> None:
+    """Put data on stdout, as it is."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _stderr() -> RichConsole:
+    return RichConsole(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def _labelled(label: str, colour: str, message: str, hint: str | None) -> Text:
+    text = Text.assemble((f"{label}:", f"bold {colour}"), " ", message)
+    if hint is not None:
+        # A hint of several lines is something to paste: it starts on a line of its own.
+        text.append("\n\n").append("hint:", "bold cyan").append("\n" if "\n" in hint else " ").append(hint)
+    return text

@@ -1,0 +1,121 @@
+"""`buildlock lock`."""
+
+import json
+from typing import Annotated
+
+import typer
+from packaging.utils import canonicalize_name
+from rich.text import Text
+
+from buildlock.cli.console import Console, write_data
+from buildlock.cli.options import HERE, Json, ProjectDir, Python, Quiet, VariantNames, Verbose, open_workspace
+from buildlock.lockfile.changes import Change
+from buildlock.project.model import Overrides
+from buildlock.workflows import lock as workflow
+from buildlock.workflows.lock import Locked, LockedVariant, LockOptions
+
+
+def lock(
+    project: ProjectDir = HERE,
+    variant: VariantNames = None,
+    all_variants: Annotated[bool, typer.Option("--all", help="Every variant of the project.")] = False,
+    python: Python = None,
+    upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Forget all pins of the lock so far.")] = False,
+    upgrade_package: Annotated[
+        list[str] | None, typer.Option("--upgrade-package", "-P", metavar="NAME", help="Forget the pin of a package.")
+    ] = None,
+    no_dynamic: Annotated[
+        bool, typer.Option("--no-dynamic", help="Do not ask the backend for its dynamic requirements.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and write nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 3 where the lock would change.")] = False,
+    default_index: Annotated[
+        str | None, typer.Option(metavar="URL", help="The default index, above all settings.")
+    ] = None,
+    find_links: Annotated[
+        list[str] | None, typer.Option("--find-links", "-f", metavar="PATH|URL", help="A folder or page of files.")
+    ] = None,
+    no_index: Annotated[bool, typer.Option("--no-index", help="Ask no index, only --find-links.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Resolve the build environment of one or more variants, and write it to build-lock.toml."""
+    console = Console(quiet=quiet, verbose=verbose)
+    options = LockOptions(
+        variants=tuple(variant or ()),
+        all_variants=all_variants,
+        python=python,
+        upgrade=upgrade,
+        upgrade_packages=frozenset(canonicalize_name(name) for name in upgrade_package or ()),
+        dynamic=not no_dynamic,
+        check=check,
+        dry_run=dry_run,
+        overrides=Overrides(default_index=default_index, find_links=tuple(find_links or ()), no_index=no_index),
+    )
+    with console.progress():
+        locked = workflow.lock(open_workspace(project, console), options)
+    for each in locked.variants:
+        _say_variant(console, each)
+    for name in locked.dropped:
+        console.say(f"Dropped {name}: no longer a variant of the project")
+    _say_outcome(console, locked, options)
+    if as_json:
+        write_data(json.dumps(_to_json(locked), indent=2) + "\n")
+
+
+def _say_variant(console: Console, variant: LockedVariant) -> None:
+    count = len(variant.environment.packages)
+    files = f"{count} package{'' if count == 1 else 's'}"
+    console.say(
+        Text.assemble("Locked ", (variant.name, "bold"), f": {files}" + ("" if variant.changes else ", unchanged"))
+    )
+    assigned = variant.environment.inputs.indexes
+    for change in variant.changes:
+        console.say(_describe(change, show_index=change.name in assigned))
+
+
+def _describe(change: Change, *, show_index: bool) -> Text:
+    if change.before is None:
+        line = Text.assemble((" + ", "green"), f"{change.name} {change.after}")
+    elif change.after is None:
+        line = Text.assemble((" - ", "red"), f"{change.name} {change.before}")
+    elif change.files_only:
+        line = Text.assemble((" ~ ", "yellow"), f"{change.name} {change.after} (same version, other files)")
+    else:
+        line = Text.assemble((" ~ ", "yellow"), f"{change.name} {change.before} → {change.after}")
+    return line.append(f"  ({change.index})", "dim") if show_index and change.index else line
+
+
+def _say_outcome(console: Console, locked: Locked, options: LockOptions) -> None:
+    if locked.written:
+        console.say(f"Wrote {locked.path.name}")
+    elif options.dry_run and (locked.dropped or any(variant.touched for variant in locked.variants)):
+        console.say(f"{locked.path.name} would change (dry run: nothing was written)")
+    else:
+        console.say(f"{locked.path.name} is up to date")
+
+
+def _to_json(locked: Locked) -> object:
+    return {
+        "path": str(locked.path),
+        "written": locked.written,
+        "dropped": list(locked.dropped),
+        "variants": [
+            {
+                "name": variant.name,
+                "packages": len(variant.environment.packages),
+                "touched": variant.touched,
+                "changes": [
+                    {
+                        "name": change.name,
+                        "before": str(change.before) if change.before else None,
+                        "after": str(change.after) if change.after else None,
+                        "index": change.index,
+                    }
+                    for change in variant.changes
+                ],
+            }
+            for variant in locked.variants
+        ],
+    }

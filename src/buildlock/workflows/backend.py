@@ -1,0 +1,44 @@
+"""A backend in an environment of its own, made from the lock and thrown away afterwards."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from buildlock.environment.interpreter import Interpreter
+from buildlock.environment.isolated import create_environment
+from buildlock.frontend.backend import Backend
+from buildlock.lockfile.select import LockedArtifact
+from buildlock.project.model import Project
+from buildlock.reporting import Began
+from buildlock.variants import Variant
+from buildlock.workflows.identity import identify_environment
+from buildlock.workflows.preparation import prepare_wheels
+from buildlock.workflows.workspace import Workspace
+
+
+@contextmanager
+def open_backend(
+    workspace: Workspace,
+    project: Project,
+    variant: Variant,
+    artifacts: Sequence[LockedArtifact],
+    interpreter: Interpreter,
+) -> Iterator[Backend]:
+    """The project's backend in a new environment of exactly these artifacts.
+
+    The environment is never used twice: what a build writes into it goes with it.
+    """
+    store = workspace.open_store()
+    workspace.report(Began(f"Preparing the environment of {variant.name}"))
+    with workspace.open_client() as client:
+        wheels = prepare_wheels(
+            artifacts, lock_dir=workspace.lock_path.parent, store=store, client=client, report=workspace.report
+        )
+    with store.scratch() as scratch:
+        environment = create_environment(
+            scratch / "environment",
+            interpreter,
+            wheels,
+            identity=identify_environment(artifacts, interpreter),
+            report=workspace.report,
+        )
+        yield Backend(project.build_system, project.root, environment, variant.environment, workspace.report)

@@ -1,0 +1,85 @@
+"""`check` and `variants`: whether the lock still answers the project, without a network or an interpreter."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from buildlock.errors import MissingLockError
+from buildlock.lockfile.model import Lockfile
+from buildlock.lockfile.reader import read_lockfile
+from buildlock.project.model import SourceRule
+from buildlock.workflows.locks import stale_inputs
+from buildlock.workflows.workspace import Workspace, choose_variant
+
+State: TypeAlias = Literal["fresh", "stale", "unlocked"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VariantStatus:
+    """One variant of the project, and what the lock says of it."""
+
+    name: str
+    default: bool
+    state: State
+    moved: tuple[str, ...]
+    """Why it is stale: the inputs that moved, a sentence each."""
+    sources: tuple[tuple[str, SourceRule], ...]
+    """Package name and the rule that says where it comes from."""
+    packages: int | None
+    """How many the lock holds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockStatus:
+    """Every variant of the project."""
+
+    path: Path
+    variants: tuple[VariantStatus, ...]
+    orphans: tuple[str, ...]
+    """Variants that the lock holds and the project no longer has."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether every variant that is locked still answers the project, and at least one is locked."""
+        locked = [variant for variant in self.variants if variant.state != "unlocked"]
+        return bool(locked) and not self.orphans and all(variant.state == "fresh" for variant in locked)
+
+
+def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
+    """Compare the project with its lock.
+
+    Args:
+        workspace: The project.
+        variants: Look at these alone; all by default.
+
+    Raises:
+        ProjectError: The project's configuration is invalid.
+        InvalidLockError: The lock cannot be read.
+        UnknownVariantError: One of `variants` is not the project's.
+    """
+    project = workspace.read_project()
+    try:
+        lockfile = read_lockfile(workspace.lock_path)
+    except MissingLockError:
+        lockfile = Lockfile(variants={})
+    chosen = {choose_variant(project, name, workspace.environ) for name in variants} or set(project.variants)
+    statuses = []
+    for name in project.variants:
+        if name not in chosen:
+            continue
+        environment = lockfile.variants.get(name)
+        moved = stale_inputs(project, name, environment) if environment else ()
+        statuses.append(
+            VariantStatus(
+                name=name,
+                default=name == project.default_variant,
+                state="unlocked" if environment is None else "stale" if moved else "fresh",
+                moved=moved,
+                sources=tuple(
+                    (package, rule) for package, rules in project.inputs[name].sources.items() for rule in rules
+                ),
+                packages=len(environment.packages) if environment else None,
+            )
+        )
+    orphans = () if variants else tuple(name for name in lockfile.variants if name not in project.variants)
+    return LockStatus(path=workspace.lock_path, variants=tuple(statuses), orphans=orphans)

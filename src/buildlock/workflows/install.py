@@ -1,0 +1,68 @@
+"""`install`: the isolated environment of a variant, from the lock alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from buildlock.environment.interpreter import find_interpreter
+from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
+from buildlock.lockfile.select import select
+from buildlock.reporting import Began
+from buildlock.workflows.identity import identify_environment
+from buildlock.workflows.locks import read_environment
+from buildlock.workflows.preparation import prepare_wheels
+from buildlock.workflows.workspace import Workspace, choose_variant
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstallOptions:
+    """What `install` is asked for."""
+
+    variant: str | None = None
+    target: Path | None = None
+    """Where the environment goes; by default into the cache, under a name made from what it holds."""
+    python: str | None = None
+    """The interpreter it is made for; the one that runs buildlock by default."""
+    frozen: bool = False
+    """Use the lock even if the project has moved on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Installed:
+    """What `install` did."""
+
+    variant: str
+    environment: BuildEnvironment
+    packages: int
+    reused: bool
+    """The environment was there, complete and undamaged."""
+
+
+def install(workspace: Workspace, options: InstallOptions) -> Installed:
+    """Prepare the environment of a variant from the lock; no index is asked for anything but the locked files.
+
+    Raises:
+        LockfileError: There is no lock, it is invalid or stale, or it does not cover the interpreter.
+        IndexError_: A file cannot be downloaded, or is not the locked one.
+        InvalidArchiveError: A file is refused.
+        EnvironmentPreparationError: The environment cannot be written, or the folder holds something else.
+    """
+    project = workspace.read_project()
+    variant = choose_variant(project, options.variant, workspace.environ)
+    locked = read_environment(workspace, project, variant, frozen=options.frozen)
+    interpreter = find_interpreter(options.python, workspace.environ)
+    artifacts = select(locked, interpreter.target)
+    identity = identify_environment(artifacts, interpreter)
+    destination = options.target or workspace.cache_dir / "environments-v1" / identity[:32]
+    if environment := open_environment(destination, identity):
+        return Installed(variant=variant, environment=environment, packages=len(artifacts), reused=True)
+    workspace.report(Began(f"Preparing the environment of {variant}"))
+    with workspace.open_client() as client:
+        wheels = prepare_wheels(
+            artifacts,
+            lock_dir=workspace.lock_path.parent,
+            store=workspace.open_store(),
+            client=client,
+            report=workspace.report,
+        )
+    environment = create_environment(destination, interpreter, wheels, identity=identity, report=workspace.report)
+    return Installed(variant=variant, environment=environment, packages=len(artifacts), reused=False)

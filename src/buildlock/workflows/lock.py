@@ -1,0 +1,257 @@
+"""`lock`: resolve the build environments of a project's variants and write them down."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.pylock import Package
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from buildlock.environment.interpreter import Interpreter
+from buildlock.errors import BackendError, InvalidLockError, StaleLockError, UsageError
+from buildlock.frontend.backend import PRODUCTS
+from buildlock.index.catalogue import Catalogue
+from buildlock.lockfile.changes import Change, compare_packages
+from buildlock.lockfile.freshness import inputs_of
+from buildlock.lockfile.model import LockedEnvironment, Lockfile
+from buildlock.lockfile.reader import parse_lockfile
+from buildlock.lockfile.select import select
+from buildlock.lockfile.writer import drop_variant, save, write_variant
+from buildlock.metadata.reader import MetadataReader
+from buildlock.project.contradictions import check_contradictions
+from buildlock.project.model import BuildInputs, BuildRequirement, Overrides, Project
+from buildlock.reporting import Began, Noted
+from buildlock.resolver.request import Resolution, ResolutionRequest
+from buildlock.resolver.resolve import resolve
+from buildlock.targets import Target
+from buildlock.workflows.backend import open_backend
+from buildlock.workflows.interpreters import find_target
+from buildlock.workflows.pinning import Pinner
+from buildlock.workflows.universe import IndexUniverse
+from buildlock.workflows.workspace import Workspace, choose_variant
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockOptions:
+    """What `lock` is asked for."""
+
+    variants: tuple[str, ...] = ()
+    """None: the one that `choose_variant` gives."""
+    all_variants: bool = False
+    python: str | None = None
+    """The Python to lock for, as a version, a name or a path; the one that runs buildlock by default."""
+    upgrade: bool = False
+    """Forget every pin of the lock so far."""
+    upgrade_packages: frozenset[NormalizedName] = frozenset()
+    """Forget the pins of these."""
+    dynamic: bool = True
+    """Ask the backend what else it requires: it runs the project's code in the environment that was just locked."""
+    check: bool = False
+    """Write nothing, and fail where something would be written."""
+    dry_run: bool = False
+    """Write nothing."""
+    overrides: Overrides = field(default_factory=Overrides)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedVariant:
+    """What locking one variant came to."""
+
+    name: str
+    environment: LockedEnvironment
+    changes: tuple[Change, ...]
+    """Against the lock so far, by package."""
+    touched: bool
+    """Whether the variant's section of the lockfile differs."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Locked:
+    """What `lock` did, or would do."""
+
+    path: Path
+    variants: tuple[LockedVariant, ...]
+    dropped: tuple[str, ...]
+    """Variants that the project no longer has; locking all of them leaves these out."""
+    written: bool
+
+
+def lock(workspace: Workspace, options: LockOptions) -> Locked:
+    """Resolve and lock the chosen variants; every other variant keeps its bytes.
+
+    All are resolved before the file is written, atomically; where one fails, nothing is written.
+
+    Raises:
+        ProjectError: The project's configuration is invalid or contradicts itself.
+        IndexError_: An index is down, or serves what it should not.
+        NoSolutionError: Nothing satisfies the requirements.
+        BackendError: The backend failed when it was asked for its dynamic requirements.
+        InvalidLockError: The lockfile as it is cannot be read.
+        StaleLockError: `check` was asked for, and the lock would change.
+    """
+    project = workspace.read_project(options.overrides)
+    names = _choose_variants(project, options, workspace.environ)
+    for name in names:
+        check_contradictions(project.inputs[name])
+    target, interpreter = find_target(options.python, workspace.environ)
+    with workspace.alone():
+        before = _read_text(workspace.lock_path)
+        old = Lockfile(variants={}) if before is None else parse_lockfile(before.encode(), str(workspace.lock_path))
+        text, variants = before, []
+        for name in names:
+            locker = _VariantLocker(workspace, project, project.inputs[name], target, interpreter, options)
+            environment = locker.lock(old.variants.get(name))
+            previous, text = text, write_variant(text, name, environment)
+            known = old.variants.get(name)
+            variants.append(
+                LockedVariant(
+                    name=name,
+                    environment=environment,
+                    changes=compare_packages(known.packages if known else (), environment.packages),
+                    touched=text != previous,
+                )
+            )
+        dropped = tuple(name for name in old.variants if name not in project.variants) if options.all_variants else ()
+        for name in dropped:
+            text = drop_variant(text or "", name)
+        differs = text != before
+        if options.check and differs:
+            touched = ", ".join([*(f"`{v.name}`" for v in variants if v.touched), *(f"`{name}`" for name in dropped)])
+            raise StaleLockError(
+                f"`{workspace.lock_path}` would change: {touched}",
+                hint="run `buildlock lock` without `--check`, or with `--dry-run` to see the changes",
+            )
+        written = differs and not options.dry_run
+        if written:
+            save(workspace.lock_path, text or "")
+    return Locked(path=workspace.lock_path, variants=tuple(variants), dropped=dropped, written=written)
+
+
+def _choose_variants(project: Project, options: LockOptions, environ: Mapping[str, str]) -> tuple[str, ...]:
+    if options.all_variants:
+        if options.variants:
+            raise UsageError("`--all` and `--variant` exclude each other")
+        return tuple(project.variants)
+    asked: Sequence[str | None] = options.variants or [None]
+    return tuple(sorted({choose_variant(project, name, environ) for name in asked}))
+
+
+def _read_text(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise InvalidLockError(str(path), [f"not UTF-8 at byte {error.start}"]) from error
+    except OSError as error:
+        raise InvalidLockError(str(path), [f"cannot be read: {error.strerror}"]) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _VariantLocker:
+    workspace: Workspace
+    project: Project
+    inputs: BuildInputs
+    target: Target
+    interpreter: Interpreter | None
+    """None where the target's interpreter is not on this machine."""
+    options: LockOptions
+
+    def lock(self, before: LockedEnvironment | None) -> LockedEnvironment:
+        name = self.inputs.variant.name
+        self.workspace.report(Began(f"Locking {name}"))
+        locked = before.packages if before else ()
+        with self._open() as (universe, pinner):
+            resolution = self._resolve(universe, (), self._preferences(locked))
+            packages = pinner.pin(resolution, locked)
+            dynamic = self._ask_backend(packages)
+            asked = tuple(requirement for asked in dynamic.values() for requirement in asked)
+            if asked:
+                # The static environment keeps its versions where what the backend asks for allows it.
+                resolution = self._resolve(universe, asked, {p.name: p.version for p in resolution.packages})
+                packages = pinner.pin(resolution, (*locked, *packages))
+        return self._environment(packages, dynamic)
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[IndexUniverse, Pinner]]:
+        workspace = self.workspace
+        store = workspace.open_store()
+        with ExitStack() as stack:
+            client = stack.enter_context(workspace.open_client())
+            scratch = stack.enter_context(store.scratch())
+            catalogue = Catalogue(self.inputs, self.target.environment, client, workspace.report)
+            stack.callback(catalogue.close)
+            reader = MetadataReader(client, workspace.report, scratch)
+            stack.callback(reader.close)
+            yield (
+                IndexUniverse(catalogue, reader),
+                Pinner(lock_dir=workspace.lock_path.parent, store=store, client=client, report=workspace.report),
+            )
+
+    def _preferences(self, locked: Sequence[Package]) -> Mapping[NormalizedName, Version]:
+        if self.options.upgrade:
+            return {}
+        forgotten = self.options.upgrade_packages
+        return {p.name: p.version for p in locked if p.version is not None and p.name not in forgotten}
+
+    def _resolve(
+        self,
+        universe: IndexUniverse,
+        asked: tuple[BuildRequirement, ...],
+        preferences: Mapping[NormalizedName, Version],
+    ) -> Resolution:
+        request = ResolutionRequest(
+            requirements=(*self.inputs.requires, *asked),
+            constraints=self.inputs.constraints,
+            overrides=self.inputs.overrides,
+            target=self.target,
+            settings=self.inputs.settings,
+            preferences=preferences,
+        )
+        return resolve(request, universe, self.workspace.report)
+
+    def _environment(
+        self, packages: tuple[Package, ...], dynamic: Mapping[str, tuple[BuildRequirement, ...]]
+    ) -> LockedEnvironment:
+        return LockedEnvironment(
+            environments=(self.target.marker,),
+            inputs=inputs_of(
+                self.inputs,
+                backend=self.project.build_system.backend,
+                dynamic={product: [str(r.requirement) for r in asked] for product, asked in dynamic.items()},
+                packages={package.name for package in packages},
+                root=self.project.root,
+            ),
+            packages=packages,
+        )
+
+    def _ask_backend(self, packages: tuple[Package, ...]) -> Mapping[str, tuple[BuildRequirement, ...]]:
+        """What the backend requires beyond the static build requirements, by what it would build."""
+        if not self.options.dynamic:
+            return {}
+        if self.interpreter is None:
+            raise UsageError(
+                f"the backend cannot be asked for its dynamic requirements: no {self.target} on this machine",
+                hint="install that Python, or pass `--no-dynamic`",
+            )
+        self.workspace.report(Noted("asking the backend for its dynamic requirements"))
+        artifacts = select(self._environment(packages, {}), self.target)
+        system = self.project.build_system
+        with open_backend(self.workspace, self.project, self.inputs.variant, artifacts, self.interpreter) as backend:
+            try:
+                answers = {product: backend.requires_for(product, {}) for product in PRODUCTS}
+            except BackendError as error:
+                error.hint = error.hint or "to lock without asking the backend, pass `--no-dynamic`"
+                raise
+        return {
+            product: tuple(
+                BuildRequirement(
+                    requirement=requirement, origin=f"`get_requires_for_build_{product}` of `{system.backend}`"
+                )
+                for requirement in answer
+            )
+            for product, answer in answers.items()
+            if answer
+        }

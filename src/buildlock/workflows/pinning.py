@@ -1,0 +1,131 @@
+"""A resolution into locked packages: every artifact with a sha256 and a size, every URL as a reviewer reads it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from packaging.pylock import Package, PackageWheel
+
+from buildlock.artifacts import Artifact
+from buildlock.environment.store import Store
+from buildlock.errors import IndexError_
+from buildlock.index.download import download
+from buildlock.index.http import HttpClient
+from buildlock.reporting import Noted, Reporter, Warned
+from buildlock.resolver.request import Resolution, ResolvedPackage
+
+WORKERS = 8
+_ONE_BYTE = {"Range": "bytes=0-0"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pinner:
+    """Turns what was resolved into what is locked."""
+
+    lock_dir: Path
+    """Local files are recorded relative to it."""
+    store: Store
+    client: HttpClient
+    report: Reporter
+
+    def pin(self, resolution: Resolution, locked: Sequence[Package] = ()) -> tuple[Package, ...]:
+        """The packages of a lock, sorted by name.
+
+        A file whose index gives no sha256 is downloaded and hashed, unless the lock before this one holds the
+        hash of the very same URL.
+
+        Args:
+            resolution: What was resolved.
+            locked: The packages that the lock holds so far.
+
+        Raises:
+            UnavailableError: A file that has to be hashed cannot be downloaded.
+            IntegrityError: A file is not what its index says.
+            InvalidArchiveError: A file that had to be hashed is refused.
+        """
+        known = {_place(wheel): wheel for package in locked for wheel in package.wheels or ()}
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="pin") as pool:
+            return tuple(pool.map(lambda package: self._pin_package(package, known), resolution.packages))
+
+    def _pin_package(self, resolved: ResolvedPackage, known: Mapping[str, PackageWheel]) -> Package:
+        wheel = self._pin_wheel(resolved.artifact, known)
+        return Package(
+            name=resolved.name,
+            version=resolved.version,
+            # A local folder is where this machine keeps the file: its path says what a reader can use.
+            index=None if wheel.path is not None else resolved.index,
+            dependencies=[{"name": name} for name in resolved.requires] or None,
+            wheels=[wheel],
+        )
+
+    def _pin_wheel(self, artifact: Artifact, known: Mapping[str, PackageWheel]) -> PackageWheel:
+        local = artifact.url.startswith("file:")
+        path = relative_path(artifact.url, self.lock_dir) if local else None
+        url = None if local else artifact.url
+        before = known.get(path or artifact.url)
+        sha256, size = artifact.hashes.get("sha256"), artifact.size
+        if before is not None:
+            if sha256 is None:
+                sha256, size = before.hashes["sha256"], size or before.size
+            elif sha256 != before.hashes["sha256"]:
+                self.report(
+                    Warned(
+                        f"`{artifact.filename}` was locked with sha256 {before.hashes['sha256']}, "
+                        f"and its index now says {sha256}",
+                        hint="the same file name with other content: find out why before you accept the change",
+                    )
+                )
+            else:
+                size = size or before.size
+        if sha256 is None:
+            sha256, size = self._hash(artifact)
+        if size is None:
+            size = self._measure(artifact.url)
+        return PackageWheel(url=url, path=path, size=size, hashes={"sha256": sha256})
+
+    def _hash(self, artifact: Artifact) -> tuple[str, int]:
+        """Download a file to learn its sha256, and keep it: `install` will want it."""
+        self.report(Noted(f"`{artifact.filename}` has no sha256 on its index: downloading it to compute one"))
+        with self.store.scratch() as scratch:
+            archive = scratch / artifact.filename
+            got = download(
+                self.client,
+                artifact.url,
+                archive,
+                filename=artifact.filename,
+                sha256=None,
+                size=artifact.size,
+                hashes=artifact.hashes,
+                report=self.report,
+            )
+            self.store.add(archive, sha256=got.sha256, filename=artifact.filename)
+        return got.sha256, got.size
+
+    def _measure(self, url: str) -> int | None:
+        """The size of a remote file in bytes, from the answer to a request for its first byte."""
+        try:
+            if url.startswith("file:"):
+                return Path(file_path(url)).stat().st_size
+            response = self.client.get(url, headers=_ONE_BYTE, max_bytes=1, cache=False)
+        except (IndexError_, OSError):
+            return None  # a size is a convenience for the reader: the hash decides
+        total = response.headers.get("content-range", "").rpartition("/")[2]
+        return int(total) if response.status == 206 and total.isascii() and total.isdigit() else None  # noqa: PLR2004
+
+
+def file_path(url: str) -> str:
+    """The path that a `file:` URL names."""
+    return url2pathname(unquote(urlsplit(url).path)) if os.name == "nt" else unquote(urlsplit(url).path)
+
+
+def relative_path(url: str, folder: Path) -> str:
+    """Where a local file is, seen from `folder`, with forward slashes (PEP 751 `path`)."""
+    return Path(os.path.relpath(Path(file_path(url)).resolve(), folder.resolve())).as_posix()
+
+
+def _place(wheel: PackageWheel) -> str:
+    return wheel.url or wheel.path or ""

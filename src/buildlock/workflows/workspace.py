@@ -1,0 +1,106 @@
+"""Where a verb works: the project's folder, its lockfile, the cache, and who is told."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from filelock import FileLock, Timeout
+
+from buildlock.environment.store import Store
+from buildlock.errors import EnvironmentPreparationError, UnknownVariantError
+from buildlock.index.http import HttpClient
+from buildlock.lockfile.model import FILENAME
+from buildlock.project.model import Overrides, Project
+from buildlock.project.reader import read_project
+from buildlock.reporting import Noted, Reporter, silence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workspace:
+    """Where a verb works.
+
+    >>> Workspace(root=Path("."), cache_dir=Path("cache"), environ={}).lock_path.name
+    'build-lock.toml'
+    """
+
+    root: Path
+    """The project's folder."""
+    cache_dir: Path
+    """The store and the HTTP cache."""
+    environ: Mapping[str, str]
+    report: Reporter = silence
+
+    @property
+    def lock_path(self) -> Path:
+        return self.root / FILENAME
+
+    def read_project(self, overrides: Overrides | None = None) -> Project:
+        return read_project(self.root, environ=self.environ, overrides=overrides or Overrides(), report=self.report)
+
+    def open_store(self) -> Store:
+        return Store(self.cache_dir / "store-v1", self.report)
+
+    def open_client(self) -> HttpClient:
+        return HttpClient(cache_dir=self.cache_dir / "http-v1", report=self.report)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the project's lockfile against other runs of buildlock that would write it.
+
+        Raises:
+            EnvironmentPreparationError: The cache, where the lock is kept, cannot be written.
+        """
+        key = hashlib.sha256(str(self.lock_path.resolve()).encode()).hexdigest()[:32]
+        path = self.cache_dir / "projects-v1" / f"{key}.lock"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path)
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                self.report(Noted(f"waiting for another buildlock that writes `{self.lock_path}`"))
+                lock.acquire()
+        except OSError as error:
+            raise EnvironmentPreparationError(
+                f"the cache `{self.cache_dir}` cannot be written: {error.strerror or error}",
+                hint="set `BUILDLOCK_CACHE_DIR` to a folder that can be written",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def default_cache_dir(environ: Mapping[str, str]) -> Path:
+    """`BUILDLOCK_CACHE_DIR`, else the platform's place for caches."""
+    if chosen := environ.get("BUILDLOCK_CACHE_DIR"):
+        return Path(os.path.abspath(chosen))  # noqa: PTH100 - `resolve` would follow links that the user placed
+    return Path(platformdirs.user_cache_dir("buildlock", appauthor=False))
+
+
+def choose_variant(project: Project, asked: str | None, environ: Mapping[str, str]) -> str:
+    """The variant to work on: the one asked for, `BUILDLOCK_VARIANT`, the project's default, or the only one.
+
+    Raises:
+        UnknownVariantError: It is not one of the project's, or there are several and nothing says which.
+    """
+    chosen = asked or environ.get("BUILDLOCK_VARIANT") or project.default_variant
+    names = ", ".join(f"`{name}`" for name in project.variants)
+    if chosen is None:
+        if len(project.variants) == 1:
+            return next(iter(project.variants))
+        raise UnknownVariantError(
+            f"the project has the variants {names}, and nothing says which to use",
+            hint="pass `--variant NAME`, set `BUILDLOCK_VARIANT`, or write `default-variant` under `[tool.buildlock]`",
+        )
+    if chosen not in project.variants:
+        where = "" if asked else " (from `BUILDLOCK_VARIANT`)" if environ.get("BUILDLOCK_VARIANT") else ""
+        raise UnknownVariantError(
+            f"there is no variant `{chosen}`{where} in `{project.root / 'pyproject.toml'}`",
+            hint=f"the project has {names}",
+        )
+    return chosen
