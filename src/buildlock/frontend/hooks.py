@@ -17,7 +17,7 @@ from buildlock.frontend.process import Ended, clean_line, run_process
 from buildlock.project.model import BuildSystem
 from buildlock.reporting import Printed, Reporter, Warned
 
-_MISSING_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
+_MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _WARNINGS = threading.Lock()
 
 
@@ -97,7 +97,12 @@ class Hooks:
         if ended.returncode is None:
             raise self.blame(f"did not finish `{hook}` within {self.timeout:g} seconds", ended.output)
         if ended.returncode != 0:
-            raise self.blame(f"failed in `{hook}` ({_describe_returncode(ended.returncode)})", ended.output)
+            missing = _find_missing_module(ended.output)
+            raise self.blame(
+                f"failed in `{hook}` ({_describe_returncode(ended.returncode)})",
+                ended.output,
+                hint=None if missing is None else _suggest_requirement(missing),
+            )
         return ended
 
     @contextmanager
@@ -117,19 +122,29 @@ class Hooks:
         return self.blame(f"has no hook `{hook}`", hint=hint)
 
     def _describe_unavailable(self, error: BackendUnavailable) -> BackendError:
-        traceback = str(error.traceback or "")
-        missing = _MISSING_MODULE.findall(traceback)
-        if missing:
+        traceback = str(error.traceback or "").splitlines()
+        missing = _find_missing_module(traceback)
+        if missing is not None:
+            # Where the module is the backend itself, the traceback says no more.
+            is_backend = f"{self.build_system.backend.partition(':')[0]}.".startswith(f"{missing}.")
             return self.blame(
-                f"cannot be imported: the build environment has no module `{missing[-1]}`",
-                # Where the module is the backend itself, the traceback says no more.
-                () if f"{self.build_system.backend}.".startswith(f"{missing[-1]}.") else traceback.splitlines(),
-                hint=f"add the package that provides `{missing[-1]}` to `[build-system].requires` and lock again",
+                f"cannot be imported: the build environment has no module `{missing}`",
+                () if is_backend else traceback,
+                hint=_suggest_requirement(missing),
             )
         if not traceback and self.build_system.backend_path:
             where = ", ".join(f"`{path}`" for path in self.build_system.backend_path)
             return self.blame(f"is not in its `backend-path`, {where}")
-        return self.blame("cannot be imported", traceback.splitlines())
+        return self.blame("cannot be imported", traceback)
+
+
+def _find_missing_module(output: Sequence[str]) -> str | None:
+    matches = filter(None, map(_MISSING_MODULE.match, reversed(output)))
+    return next((match[1] for match in matches), None)
+
+
+def _suggest_requirement(module: str) -> str:
+    return f"add the package that provides `{module}` to `[build-system].requires` and lock again"
 
 
 def _describe_returncode(returncode: int) -> str:
