@@ -142,7 +142,7 @@ def _read_sdist_metadata(path: Path) -> bytes:
                 if content is not None or opened is None or member.size > MAX_METADATA_SIZE:
                     raise InvalidProductError(f"`{path.name}` has no single, regular file `{root}/PKG-INFO`")
                 content = opened.read()
-    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, OverflowError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidProductError(f"`{path.name}` is no readable archive: {error}") from error
     if content is None:
         raise InvalidProductError(f"`{path.name}` has no `{root}/PKG-INFO`")
