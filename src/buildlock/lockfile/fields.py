@@ -18,14 +18,14 @@ _CREDENTIALS = re.compile(r"//[^/@]*@")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """A TOML table and where it is. A key that was never asked for is a fault once `close` is called.
+    """A TOML table and where it is. A key that was never asked for is unknown: a fault once `close` is called.
 
     >>> faults: list[str] = []
     >>> table = Table(values={"size": "big", "sise": 3}, path="wheels[0]", faults=faults)
     >>> table.integer("size")
     >>> table.close()
     >>> faults
-    ['`wheels[0].size` is a string, not an integer', '`wheels[0].sise` is not a key that belongs here']
+    ['`wheels[0].size` is a string, not an integer', '`wheels[0].sise` is an unknown key']
     """
 
     values: Mapping[str, Any]
@@ -82,7 +82,7 @@ class Table:
     def close(self) -> None:
         for key in self.values:
             if key not in self.asked:
-                self.fault(key, "is not a key that belongs here")
+                self.fault(key, "is an unknown key")
 
     def _elements(self, key: str, kind: type) -> Iterator[tuple[str, Any]]:
         for position, value in enumerate(self._get(key, list) or ()):

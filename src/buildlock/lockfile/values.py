@@ -44,7 +44,7 @@ def parse_marker(text: str) -> Marker:
         # Every clause is evaluated, none is skipped: a wrong one is found whatever this machine is.
         marker.evaluate(context="requirement")
     except UndefinedEnvironmentName as error:
-        raise ValueError(f"asks for {error}, which is not a property of a target") from None
+        raise ValueError(f"asks for `{error.args[0]}`, which is no property of a target") from None
     except UndefinedComparison:
         raise ValueError("compares what cannot be compared so") from None
     except (ValueError, RecursionError):

@@ -131,12 +131,14 @@ def _split(text: str) -> tuple[str, Sequence[_Section]]:
         variant = header["basic"] or header["literal"] or header["bare"] or ""
         if not starts or starts[-1][2] != variant:
             starts.append((_find_comment(text, header.start()), header.start(), variant))
+    if not starts:
+        return text.strip("\n"), ()
     ends = [*(start for start, _, _ in starts[1:]), len(text)]
     sections = [
         _Section(variant=variant, comment=text[start:header], body=text[header:end].strip("\n"))
         for (start, header, variant), end in zip(starts, ends, strict=True)
     ]
-    return text[: starts[0][0] if starts else len(text)].strip("\n"), sections
+    return text[: starts[0][0]].strip("\n"), sections
 
 
 def _find_comment(text: str, header: int) -> int:
