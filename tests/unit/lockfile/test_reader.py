@@ -1,0 +1,94 @@
+"""Every lock of `fixtures/locks` is read, or refused with the message beside it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from buildlock.errors import BuildlockError, InvalidLockError, LockfileError, MissingLockError
+from buildlock.lockfile.reader import MAX_SIZE, parse_lockfile, read_lockfile
+from support.locks import LOCKS, make_cuda_environment
+
+VALID = sorted((LOCKS / "valid").glob("*.toml"))
+INVALID = sorted((LOCKS / "invalid").iterdir())
+
+
+def describe(error: BuildlockError) -> str:
+    return error.message + (f"\n\nhint: {error.hint}" if error.hint else "") + "\n"
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+def test_valid(path: Path) -> None:
+    lockfile = read_lockfile(path)
+    assert lockfile.variants
+    for environment in lockfile.variants.values():
+        environment.pylock().validate()
+
+
+@pytest.mark.parametrize("folder", INVALID, ids=lambda folder: folder.name)
+def test_invalid(folder: Path) -> None:
+    with pytest.raises(InvalidLockError) as caught:
+        parse_lockfile((folder / "build-lock.toml").read_bytes(), "build-lock.toml")
+    assert describe(caught.value) == (folder / "message.txt").read_text(encoding="utf-8")
+
+
+def test_what_is_read() -> None:
+    lockfile = read_lockfile(LOCKS / "valid" / "cuda-variants.toml")
+    assert list(lockfile.variants) == ["cu118", "cu124"]
+    assert lockfile.environment("cu124") == make_cuda_environment("cu124", "2.4.0")
+
+
+def test_order_is_that_of_the_format() -> None:
+    cpu = read_lockfile(LOCKS / "valid" / "arranged-by-hand.toml").environment("cpu")
+    assert [package.name for package in cpu.packages] == ["cmake", "ninja"]
+    assert [wheel.filename for wheel in cpu.packages[1].wheels or ()] == [
+        "ninja-1.11-py3-none-linux_x86_64.whl",
+        "ninja-1.11-py3-none-win_amd64.whl",
+    ]
+    assert [str(marker)[-6:] for marker in cpu.environments] == ['"3.11"', '"3.12"']
+    assert cpu.inputs.requires == ("cmake", "ninja")
+
+
+def test_no_variants() -> None:
+    assert parse_lockfile(b'lock-version = "1.0"\n', "build-lock.toml").variants == {}
+
+
+@pytest.mark.parametrize("text", ['lock-version = "1.0"\n[variants\n', 'lock-version = "1.0"\nlock-version = "1.0"\n'])
+def test_not_toml_says_where(text: str) -> None:
+    with pytest.raises(InvalidLockError, match=r"it is not TOML: .*\(at line 2, column \d+\)"):
+        parse_lockfile(text.encode(), "build-lock.toml")
+
+
+def test_too_large() -> None:
+    with pytest.raises(InvalidLockError, match="larger than 16 MiB"):
+        parse_lockfile(b"#" * (MAX_SIZE + 1), "build-lock.toml")
+
+
+def test_variant_that_is_not_locked() -> None:
+    lockfile = read_lockfile(LOCKS / "valid" / "cuda-variants.toml")
+    with pytest.raises(MissingLockError, match="does not lock the variant `cpu`: it locks `cu118`, `cu124`") as caught:
+        lockfile.environment("cpu")
+    assert caught.value.hint == "run `buildlock lock --variant cpu`"
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(MissingLockError, match=r"there is no `.*build-lock\.toml`"):
+        read_lockfile(tmp_path / "build-lock.toml")
+
+
+def test_folder(tmp_path: Path) -> None:
+    with pytest.raises(LockfileError, match="is not a file"):
+        read_lockfile(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "build-lock.toml")
+    with pytest.raises(LockfileError, match="is not a file"):
+        read_lockfile(tmp_path / "build-lock.toml")
+
+
+def test_path_that_leads_through_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LockfileError):
+        read_lockfile(tmp_path / "file" / "build-lock.toml")

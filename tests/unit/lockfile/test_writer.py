@@ -1,0 +1,202 @@
+"""The writer lays out one variant, and leaves every other byte alone."""
+
+import os
+import stat
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from packaging.pylock import PackageWheel
+
+from buildlock.errors import InvalidLockError, LockfileError
+from buildlock.lockfile.model import LockedEnvironment, LockedInputs
+from buildlock.lockfile.reader import parse_lockfile, read_lockfile
+from buildlock.lockfile.writer import drop_variant, save, write_variant
+from support.locks import LINUX_311, LOCKS, make_cuda_environment, make_environment, make_package, make_wheel
+
+GOLDEN = (LOCKS / "valid" / "cuda-variants.toml").read_text(encoding="utf-8")
+BY_HAND = (LOCKS / "valid" / "arranged-by-hand.toml").read_text(encoding="utf-8")
+CU118 = make_cuda_environment("cu118", "2.2.0")
+CU124 = make_cuda_environment("cu124", "2.4.0")
+
+
+def read_variants(text: str) -> dict[str, LockedEnvironment]:
+    return dict(parse_lockfile(text.encode(), "build-lock.toml").variants)
+
+
+def test_golden() -> None:
+    text = write_variant(write_variant(None, "cu124", CU124), "cu118", CU118)
+    assert text == GOLDEN
+
+
+@pytest.mark.parametrize("name", ["cuda-variants", "everything"])
+def test_layout_is_stable(name: str) -> None:
+    path = LOCKS / "valid" / f"{name}.toml"
+    text = None
+    for variant, environment in read_lockfile(path).variants.items():
+        text = write_variant(text, variant, environment)
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_order_of_the_values_does_not_matter() -> None:
+    shuffled = LockedEnvironment(
+        environments=CU124.environments, inputs=CU124.inputs, packages=tuple(reversed(CU124.packages))
+    )
+    assert write_variant(None, "cu124", shuffled) == write_variant(None, "cu124", CU124)
+
+
+def test_unchanged_is_untouched() -> None:
+    for variant, environment in read_variants(BY_HAND).items():
+        assert write_variant(BY_HAND, variant, environment) == BY_HAND
+
+
+def test_another_variant_keeps_its_bytes() -> None:
+    changed = write_variant(GOLDEN, "cu118", make_cuda_environment("cu118", "2.2.1"))
+    start = GOLDEN.index("[variants.cu124]")
+    assert changed.endswith(GOLDEN[start:])
+    assert "2.2.0" not in changed
+
+
+def test_variants_are_sorted() -> None:
+    text = write_variant(GOLDEN, "cu121", make_environment())
+    assert list(read_variants(text)) == ["cu118", "cu121", "cu124"]
+    assert text.index("[variants.cu118]") < text.index("[variants.cu121]") < text.index("[variants.cu124]")
+    assert drop_variant(text, "cu121") == GOLDEN
+
+
+def test_name_with_a_dot_is_one_key() -> None:
+    text = write_variant(GOLDEN, "rocm6.1", make_environment(make_package("wheel")))
+    assert '[variants."rocm6.1"]\n' in text
+    assert '[[variants."rocm6.1".packages]]\n' in text
+    assert drop_variant(text, "rocm6.1") == GOLDEN
+
+
+def test_comments_of_others_are_kept() -> None:
+    text = write_variant(BY_HAND, "cpu", make_environment())
+    section = BY_HAND[BY_HAND.index("# Kept while") : BY_HAND.index("\n[variants.cpu]")]
+    assert section in text
+
+
+def test_comment_above_a_variant_stays_and_goes_with_it() -> None:
+    text = write_variant(BY_HAND, "cu118", make_environment())
+    assert "\n# Kept while the cluster has the old driver.\n[variants.cu118]\n" in text
+    assert "the only one" not in text
+    assert "the old driver" not in drop_variant(text, "cu118")
+    assert list(read_variants(drop_variant(text, "cu118"))) == ["cpu"]
+
+
+def test_windows_line_ends_are_kept() -> None:
+    text = write_variant(GOLDEN.replace("\n", "\r\n"), "cu118", make_environment())
+    assert text == write_variant(GOLDEN, "cu118", make_environment()).replace("\n", "\r\n")
+
+
+def test_no_line_end_at_the_end() -> None:
+    assert write_variant(GOLDEN.rstrip("\n"), "cu118", CU118) == GOLDEN.rstrip("\n")
+    assert drop_variant(write_variant(GOLDEN.rstrip("\n"), "zzz", make_environment()), "zzz") == GOLDEN
+
+
+def test_dropping_the_last_leaves_a_lock() -> None:
+    text = drop_variant(drop_variant(GOLDEN, "cu118"), "cu124")
+    assert read_variants(text) == {}
+    assert write_variant(text, "cu124", CU124) == write_variant(None, "cu124", CU124)
+
+
+def test_dropping_what_is_not_there() -> None:
+    assert drop_variant(GOLDEN, "cpu") == GOLDEN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'lock-version = "1.0"\n[variants]\ncpu = {{ environments = ["{LINUX_311}"], inputs = {{ requires = [] }} }}\n',
+        f'lock-version = "1.0"\nvariants.cpu.environments = ["{LINUX_311}"]\nvariants.cpu.inputs.requires = []\n',
+        f'lock-version = "1.0"\n  [variants.cpu]\n  environments = ["{LINUX_311}"]\n  inputs = {{ requires = [] }}\n',
+    ],
+    ids=["inline", "dotted", "indented"],
+)
+def test_other_layouts_are_not_guessed_at(text: str) -> None:
+    assert list(read_variants(text)) == ["cpu"]
+    with pytest.raises(InvalidLockError, match="is not laid out as buildlock writes it"):
+        drop_variant(text, "cpu")
+    with pytest.raises(InvalidLockError, match="is not laid out as buildlock writes it"):
+        write_variant(text, "cpu", make_environment(make_package("wheel")))
+
+
+def test_header_within_a_string_is_no_header() -> None:
+    hidden = '"""\n[variants.cu118]\n"""'
+    text = GOLDEN.replace('backend = "setuptools.build_meta:__legacy__"', f"backend = {hidden}", 1)
+    with pytest.raises(InvalidLockError):
+        write_variant(text, "cu124", make_environment())
+
+
+@pytest.mark.parametrize(
+    ("wheel", "fault"),
+    [
+        (make_wheel("wheel-1.0-py3-none-any.whl", base="https://me:secret@index.example"), "carries credentials"),
+        (make_wheel("wheel-2.0-py3-none-any.whl"), "is not a file of `wheel` 1.0"),
+        (PackageWheel(url="https://index.example/wheel-1.0-py3-none-any.whl", hashes={"md5": "0"}), "is missing"),
+        (PackageWheel(url="https://index.example/\ud800/wheel-1.0-py3-none-any.whl", hashes={}), "is not TOML"),
+    ],
+)
+def test_what_could_not_be_read_is_not_written(wheel: PackageWheel, fault: str) -> None:
+    package = replace(make_package("wheel"), wheels=[wheel])
+    with pytest.raises(InvalidLockError, match=fault) as caught:
+        write_variant(GOLDEN, "cpu", make_environment(package))
+    assert caught.value.message.startswith("`the new lock of cpu` ")
+    assert "secret" not in caught.value.message
+
+
+def test_invisible_characters_show() -> None:
+    environment = make_environment(inputs=LockedInputs(settings={"prerelease": "al\tlow"}))
+    with pytest.raises(InvalidLockError, match=r"'al\\tlow' is not one line of text"):
+        write_variant(None, "cpu", environment)
+
+
+def test_save_writes_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "build-lock.toml"
+    assert save(path, GOLDEN)
+    assert path.read_bytes() == GOLDEN.encode()
+    before = path.stat()
+    assert not save(path, GOLDEN)
+    assert path.stat() == before
+    assert save(path, GOLDEN + "\n")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_save_keeps_the_mode(tmp_path: Path) -> None:
+    path = tmp_path / "build-lock.toml"
+    path.touch()
+    path.chmod(0o640)
+    save(path, GOLDEN)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
+def test_save_keeps_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.toml").touch()
+    link = tmp_path / "build-lock.toml"
+    link.symlink_to("real.toml")
+    save(link, GOLDEN)
+    assert link.is_symlink()
+    assert (tmp_path / "real.toml").read_text(encoding="utf-8") == GOLDEN
+
+
+def test_save_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "build-lock.toml"
+    path.write_text("old", encoding="utf-8")
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(LockfileError, match=r"cannot be written: No space left on device"):
+        save(path, GOLDEN)
+    assert path.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_save_into_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(LockfileError, match="cannot be written"):
+        save(tmp_path / "absent" / "build-lock.toml", GOLDEN)
