@@ -1,0 +1,148 @@
+"""The requirements export: what it says, and that pip takes it."""
+
+import base64
+import hashlib
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.pylock import Package, PackageWheel
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from buildlock.errors import LockfileError
+from buildlock.export.requirements import export_requirements
+from support.locks import LINUX_311, make_cuda_environment, make_environment, make_package
+
+HEAD = f"""\
+# The build environment `cu124` of `build-lock.toml`, written by
+#   buildlock export --variant cu124 --format requirements
+# It serves
+#   {LINUX_311}
+
+"""
+
+
+def digest(filename: str) -> str:
+    return hashlib.sha256(filename.encode()).hexdigest()
+
+
+def test_versions_hashes_and_indexes() -> None:
+    accelerator = "https://download.pytorch.org/whl/cu124"
+    environment = make_environment(
+        make_package("torch", "2.4.0+cu124", tags=["cp311-cp311-linux_x86_64"], base=accelerator, index=accelerator),
+        make_package("numpy", "2.1.3", tags=["cp311-cp311-linux_x86_64", "cp312-cp312-linux_x86_64"]),
+        make_package("tomli", "2.2.1", marker="python_version < '3.11'"),
+    )
+    numpy = sorted(digest(f"numpy-2.1.3-cp3{minor}-cp3{minor}-linux_x86_64.whl") for minor in (11, 12))
+    assert export_requirements(environment, variant="cu124") == (
+        f"{HEAD}"
+        "--index-url https://index.example/simple\n"
+        "--extra-index-url https://download.pytorch.org/whl/cu124\n"
+        "\n"
+        "numpy==2.1.3 \\\n"
+        f"    --hash=sha256:{numpy[0]} \\\n"
+        f"    --hash=sha256:{numpy[1]}\n"
+        "tomli==2.2.1 ; python_version < '3.11' \\\n"
+        f"    --hash=sha256:{digest('tomli-2.2.1-py3-none-any.whl')}\n"
+        "torch==2.4.0+cu124 \\\n"
+        f"    --hash=sha256:{digest('torch-2.4.0+cu124-cp311-cp311-linux_x86_64.whl')}\n"
+    )
+
+
+def test_the_index_of_most_packages_comes_first() -> None:
+    text = export_requirements(make_cuda_environment("cu124", "2.4.0"), variant="cu124")
+    assert text.index("--index-url https://index.example/simple") < text.index("--extra-index-url https://download.")
+
+
+def test_local_files_need_no_index() -> None:
+    environment = make_environment(
+        make_package("ninja", base="wheels"), make_package("numpy", base=""), make_package("torch", base="../my wheels")
+    )
+    options = [line for line in export_requirements(environment, variant="cu124").splitlines() if line.startswith("--")]
+    assert options == ["--no-index", "--find-links '../my wheels'", "--find-links ./", "--find-links ./wheels"]
+
+
+def test_a_file_that_is_on_no_index_is_named_itself() -> None:
+    environment = make_environment(make_package("ninja", base="https://files.example", index=None))
+    assert "--no-index\n--find-links https://files.example/ninja-1.0-py3-none-any.whl\n" in export_requirements(
+        environment, variant="cu124"
+    )
+
+
+def test_nothing_is_locked() -> None:
+    assert export_requirements(make_environment(), variant="cu124") == f"{HEAD}--no-index\n"
+
+
+@pytest.mark.parametrize("folder", ["${HOME}", "wheels #1"])
+def test_a_folder_that_pip_would_misread(folder: str) -> None:
+    with pytest.raises(LockfileError, match="cannot be named in a requirements file"):
+        export_requirements(make_environment(make_package("ninja", base=folder)), variant="cu124")
+
+
+def build_wheel(folder: Path, name: str, version: str, content: str = "") -> PackageWheel:
+    """A real wheel with one module, in `folder`."""
+    folder.mkdir(exist_ok=True)
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": content,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = [f"{path},sha256={encode(text)},{len(text)}" for path, text in files.items()]
+    files[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,", ""])
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for path, text in files.items():
+            file.writestr(path, text)
+    filename = f"{name}-{version}-py3-none-any.whl"
+    (folder / filename).write_bytes(archive.getvalue())
+    return PackageWheel(
+        path=f"{folder.name}/{filename}", hashes={"sha256": hashlib.sha256(archive.getvalue()).hexdigest()}
+    )
+
+
+def encode(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+def pip_install(requirements: Path, target: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "install", "--no-cache-dir"]
+    return subprocess.run(
+        [*command, "--require-hashes", "--target", target, "-r", requirements],
+        cwd=requirements.parent,
+        env={"PIP_CONFIG_FILE": "/dev/null", "PATH": "", "SYSTEMROOT": "C:\\Windows"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_pip_installs_it_and_refuses_another_file(tmp_path: Path) -> None:
+    folder = tmp_path / "my wheels"
+    wheels = {
+        ("alpha", "1.0"): build_wheel(folder, "alpha", "1.0", "built = 'plain'"),
+        ("beta", "2.0+cu124"): build_wheel(folder, "beta", "2.0+cu124", "built = 'cu124'"),
+    }
+    build_wheel(folder, "beta", "2.0+cu125", "built = 'cu125'")
+    environment = make_environment(
+        *(
+            Package(name=NormalizedName(name), version=Version(version), wheels=[wheel])
+            for (name, version), wheel in wheels.items()
+        )
+    )
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(export_requirements(environment, variant="cu124"), encoding="utf-8")
+
+    installed = pip_install(requirements, tmp_path / "site")
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    assert (tmp_path / "site" / "beta.py").read_text(encoding="utf-8") == "built = 'cu124'"
+    assert (tmp_path / "site" / "alpha.py").exists()
+
+    build_wheel(folder, "beta", "2.0+cu124", "built = 'otherwise'")
+    refused = pip_install(requirements, tmp_path / "other")
+    assert refused.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in refused.stderr
