@@ -1,0 +1,203 @@
+"""The laws of the lockfile: what is written is read back, and nothing else is touched."""
+
+import sys
+from contextlib import suppress
+from random import Random
+
+import pytest
+import tomli_w
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from packaging.markers import Marker
+from packaging.pylock import Package, PackageWheel, Pylock
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from buildlock.errors import InvalidLockError
+from buildlock.export.pylock import export_pylock
+from buildlock.lockfile.model import LockedEnvironment, LockedInputs
+from buildlock.lockfile.reader import parse_lockfile
+from buildlock.lockfile.toml_text import format_key, format_string
+from buildlock.lockfile.writer import drop_variant, write_variant
+from support.locks import LOCKS
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+GOLDEN = (LOCKS / "valid" / "cuda-variants.toml").read_bytes()
+
+law = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+
+names = st.sampled_from(["a", "numpy", "nvidia-cublas-cu12", "setuptools-scm", "torch", "x2", "zope-interface"])
+versions = st.sampled_from(["1.0", "2.4.0+cu124", "1!3.0.post1", "0.1.dev5", "2024.11.25", "1.0rc1"])
+markers = st.sampled_from(["python_version == '3.11'", "sys_platform != 'win32'", 'os_name == "it\'s"'])
+tags = st.sampled_from(
+    ["py3-none-any", "cp311-cp311-linux_x86_64", "cp311-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64"]
+)
+sizes = st.none() | st.integers(1, 2**40)
+sha256s = st.binary(min_size=32, max_size=32).map(bytes.hex)
+urls = st.sampled_from(["https://index.example/simple", "http://localhost:8080/a%20b", "https://[::1]/x?y=(z)&w='1'"])
+folders = st.lists(
+    st.text(st.characters(categories=["L", "N", "P", "Zs"], exclude_characters="/\\"), min_size=1), max_size=3
+)
+lines = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
+variants = st.sampled_from(["cpu", "cu121", "cu126", "rocm6.1", "xpu-2_0", "Z"])
+
+
+@st.composite
+def wheels(draw: st.DrawFn, name: str, version: str) -> PackageWheel:
+    filename = f"{name.replace('-', '_')}-{version}-{draw(tags)}.whl"
+    size, hashes = draw(sizes), {"sha256": draw(sha256s)}
+    match draw(st.sampled_from(["url", "path", "name"])):
+        case "url":
+            url = f"https://files.example/{filename.replace('+', '%2B')}"
+            return PackageWheel(name=draw(st.sampled_from([None, filename])), url=url, size=size, hashes=hashes)
+        case "path":
+            path = "/".join([*(f"_{folder}" for folder in draw(folders) if folder.isprintable()), filename])
+            return PackageWheel(path=path, size=size, hashes=hashes)
+        case _:
+            return PackageWheel(name=filename, url=draw(urls), size=size, hashes=hashes)
+
+
+@st.composite
+def environments(draw: st.DrawFn) -> LockedEnvironment:
+    chosen = draw(st.lists(names, unique=True, max_size=3))
+    packages = []
+    for name in chosen:
+        version = draw(versions)
+        packages.append(
+            Package(
+                name=NormalizedName(name),
+                version=Version(version),
+                marker=draw(st.none() | markers.map(Marker)),
+                index=draw(st.none() | urls),
+                dependencies=[{"name": other} for other in draw(st.lists(st.sampled_from(chosen), unique=True))],
+                wheels=draw(st.lists(wheels(name, version), min_size=1, max_size=3, unique_by=lambda w: w.filename)),
+            )
+        )
+    inputs = LockedInputs(
+        requires=tuple(chosen),
+        constraints=draw(st.lists(names, max_size=12).map(tuple)),
+        overrides=draw(st.lists(names, max_size=2).map(tuple)),
+        indexes=draw(st.dictionaries(names, st.tuples(urls), max_size=3)),
+        settings={"index": draw(st.lists(lines, min_size=1, max_size=8).map(tuple)), "no-build": draw(st.booleans())},
+        backend=draw(st.none() | lines),
+    )
+    targets = tuple(map(Marker, draw(st.lists(markers, min_size=1, max_size=3))))
+    return LockedEnvironment(environments=targets, inputs=inputs, packages=tuple(packages))
+
+
+def read(text: str) -> dict[str, LockedEnvironment]:
+    return dict(parse_lockfile(text.encode(), "build-lock.toml").variants)
+
+
+@law
+@given(st.dictionaries(variants, environments(), max_size=3))
+def test_what_is_written_is_read_back(environments: dict[str, LockedEnvironment]) -> None:
+    text = None
+    for name, environment in environments.items():
+        text = write_variant(text, name, environment)
+    if text is not None:
+        assert read(text) == environments
+        assert list(read(text)) == sorted(environments)
+        for name, environment in environments.items():
+            assert write_variant(text, name, environment) == text
+
+
+@law
+@given(st.dictionaries(variants, environments(), min_size=2, max_size=3), st.randoms(use_true_random=False))
+def test_the_order_of_writing_leaves_no_trace(environments: dict[str, LockedEnvironment], random: Random) -> None:
+    texts = set()
+    for _ in range(2):
+        text = None
+        for name in random.sample(sorted(environments), len(environments)):
+            text = write_variant(text, name, environments[name])
+        texts.add(text)
+    assert len(texts) == 1
+
+
+@law
+@given(variants, environments(), environments())
+def test_the_others_keep_their_bytes(name: str, one: LockedEnvironment, other: LockedEnvironment) -> None:
+    golden = GOLDEN.decode()
+    text = write_variant(golden, name, one)
+    for line in golden.split("\n\n"):
+        assert line.strip("\n") in text
+    assert write_variant(write_variant(text, name, other), name, one) == text
+    assert drop_variant(text, name) == golden
+
+
+@law
+@given(environments())
+def test_every_lock_is_a_pep_751_lock(environment: LockedEnvironment) -> None:
+    environment.pylock().validate()
+    lock = Pylock.from_dict(tomllib.loads(export_pylock(environment)))
+    read_back = LockedEnvironment(
+        environments=tuple(lock.environments or ()), inputs=environment.inputs, packages=tuple(lock.packages)
+    )
+    assert read_back == environment
+
+
+@law
+@given(st.text())
+def test_any_string_survives(value: str) -> None:
+    document = f"{format_key(value)} = {format_string(value)}"
+    assert tomllib.loads(document) == {value: value}
+    assert document.isprintable()
+
+
+@law
+@given(st.binary())
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    with suppress(InvalidLockError):
+        parse_lockfile(content, "build-lock.toml")
+
+
+@law
+@given(st.integers(0, len(GOLDEN) - 1), st.integers(0, 40), st.binary(max_size=12))
+def test_any_damage_is_refused_or_harmless(start: int, length: int, patch: bytes) -> None:
+    damaged = GOLDEN[:start] + patch + GOLDEN[start + length :]
+    with suppress(InvalidLockError):
+        for environment in parse_lockfile(damaged, "build-lock.toml").variants.values():
+            environment.pylock().validate()
+
+
+values = st.recursive(
+    st.dates() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def paths(value: object, prefix: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [prefix, *(path for key, inner in items for path in paths(inner, (*prefix, key)))]
+
+
+EVERYTHING = tomllib.loads((LOCKS / "valid" / "everything.toml").read_text(encoding="utf-8"))
+
+
+def put(document: object, path: tuple[str | int, ...], value: object) -> object:
+    if not path:
+        return value
+    key, *rest = path
+    if isinstance(document, dict):
+        return {k: put(v, tuple(rest), value) if k == key else v for k, v in document.items()}
+    assert isinstance(document, list)
+    return [put(v, tuple(rest), value) if i == key else v for i, v in enumerate(document)]
+
+
+@law
+@given(st.sampled_from(paths(EVERYTHING)[1:]), values)
+def test_any_value_anywhere_is_read_or_refused(path: tuple[str | int, ...], value: object) -> None:
+    document = put(EVERYTHING, path, value)
+    assert isinstance(document, dict)
+    with suppress(InvalidLockError):
+        parse_lockfile(tomli_w.dumps(document).encode(), "build-lock.toml")
+
+
+@pytest.mark.parametrize("text", ["\x00", "\u202e", "\x85", "\u2028", "\U000e0001"])
+def test_nothing_hides(text: str) -> None:
+    assert format_string(text).isascii()
