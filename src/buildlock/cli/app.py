@@ -1,10 +1,8 @@
 """The `buildlock` command: its subcommands, and the one place where errors become exit codes."""
 
-import os
 import sys
 from typing import Annotated, NoReturn
 
-import click
 import typer
 
 import buildlock
@@ -43,19 +41,8 @@ def callback(
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 it failed, 2 wrong usage, 3 the lock is stale or differs."""
     try:
-        app(prog_name="buildlock", standalone_mode=False)
+        app(prog_name="buildlock")
     except BuildlockError as error:
         show_error(error)
         sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output left; Python would complain of it once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     sys.exit(0)

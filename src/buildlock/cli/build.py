@@ -35,7 +35,10 @@ def build(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Build the project in its locked environment, and print the path of what came out."""
+    """Build in a locked environment, print the file.
+
+    Each build gets an environment of its own, made from the lock as `install` does and thrown away afterwards.
+    """
     console = Console(quiet=quiet, verbose=verbose, backend_output=True)
     asked = {"wheel": wheel, "sdist": sdist, "editable": editable}
     options = BuildOptions(

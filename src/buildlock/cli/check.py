@@ -19,7 +19,10 @@ def check(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say whether the lock still answers the project; exit with 3 and what moved if not. Asks no network."""
+    """Say whether the lock answers the project.
+
+    Exits with 3, and says which input moved, if it does not. It needs neither a network nor an interpreter.
+    """
     console = Console(quiet=quiet, verbose=verbose)
     status = workflow.check(open_workspace(project, console), tuple(variant or ()))
     if as_json:

@@ -27,6 +27,6 @@ def export(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Print a variant's lock in another tool's format."""
+    """Print a lock in another tool's format."""
     console = Console(quiet=quiet, verbose=verbose)
     write_data(workflow.export(open_workspace(project, console), variant=variant, to=to.value, frozen=frozen))

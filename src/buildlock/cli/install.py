@@ -24,7 +24,10 @@ def install(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Prepare the isolated build environment of a variant from the lock, and print its path."""
+    """Prepare a locked environment, print its path.
+
+    The isolated build environment of a variant is made from the lock alone, every file verified.
+    """
     console = Console(quiet=quiet, verbose=verbose)
     options = InstallOptions(
         variant=variant, target=target.absolute() if target else None, python=python, frozen=frozen

@@ -40,7 +40,11 @@ def lock(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Resolve the build environment of one or more variants, and write it to build-lock.toml."""
+    """Lock build environments in build-lock.toml.
+
+    Every package comes from the index that the variant assigns to it. Pins that still fit are kept, and a variant
+    that is not locked now keeps its bytes.
+    """
     console = Console(quiet=quiet, verbose=verbose)
     options = LockOptions(
         variants=tuple(variant or ()),

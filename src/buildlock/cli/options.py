@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from buildlock.errors import UsageError
 from buildlock.reporting import Reporter
 from buildlock.workflows.workspace import Workspace, default_cache_dir
 
@@ -34,10 +35,10 @@ def open_workspace(project: Path, report: Reporter) -> Workspace:
     """The workspace that the command line and the environment variables name.
 
     Raises:
-        typer.BadParameter: There is no such folder.
+        UsageError: There is no such folder.
     """
     if not project.is_dir():
-        raise typer.BadParameter(f"`{project}` is not a folder", param_hint="--project")
+        raise UsageError(f"`--project {project}` is not a folder")
     return Workspace(
         root=project.resolve(), cache_dir=default_cache_dir(os.environ), environ=dict(os.environ), report=report
     )

@@ -10,7 +10,10 @@ from buildlock.workflows.check import VariantStatus
 
 
 def variants(project: ProjectDir = HERE, as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """List the variants, where their packages come from, and whether each is locked and fresh."""
+    """List the variants and their sources.
+
+    Each with the indexes that serve its packages, and whether it is locked and fresh.
+    """
     console = Console(quiet=quiet, verbose=verbose)
     status = workflow.check(open_workspace(project, console))
     if as_json:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from buildlock.environment.interpreter import Interpreter
 from buildlock.environment.isolated import create_environment
 from buildlock.frontend.backend import Backend
+from buildlock.frontend.objects import divert_objects
 from buildlock.lockfile.select import LockedArtifact
 from buildlock.project.model import Project
 from buildlock.reporting import Began
@@ -41,4 +42,12 @@ def open_backend(
             identity=identify_environment(artifacts, interpreter),
             report=workspace.report,
         )
-        yield Backend(project.build_system, project.root, environment, variant.environment, workspace.report)
+        yield Backend(
+            project.build_system,
+            project.root,
+            environment,
+            {**variant.environment, **divert_objects(scratch, {**workspace.environ, **variant.environment})},
+            workspace.report,
+            name=project.name,
+            environ=workspace.environ,
+        )
