@@ -40,7 +40,10 @@ def _make(parent: Path, prefix: str) -> tuple[Path, FileLock]:
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(8)}"
         lock = FileLock(_lock_path(folder), mode=0o600)
-        lock.acquire(blocking=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            continue  # a sweep came between the making of the lock's file and the taking of the lock
         # A sweep may have taken the lock's file away before the lock was ours.
         if _lock_path(folder).exists():
             folder.mkdir(mode=0o700)
