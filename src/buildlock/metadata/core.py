@@ -17,13 +17,14 @@ from buildlock.errors import IntegrityError, InvalidMetadataError
 
 MAX_METADATA_SIZE = 8 * 1024 * 1024
 """Bytes of a metadata file, the long description included."""
-_MAX_FIELDS = 20_000
+_MAX_HEADER_LENGTH = 1024 * 1024  # a megabyte of requirements takes seconds to parse
 # Python refuses to convert more than 4300 digits into a number, and packaging converts only when it compares: a
 # shorter field cannot raise there.
 _MAX_FIELD_LENGTH = 4096
 _SUPPORTED_MAJOR = 2
 
-_FOLD = re.compile(r"\s*[\r\n]+\s*")
+_FOLD = re.compile(r"[\r\n]+[ \t]*")
+_BLANK_LINE = re.compile(r"(?:\r\n|\r(?!\n)|\n){2}")
 _T = TypeVar("_T")
 
 
@@ -68,21 +69,22 @@ def _parse_fields(content: bytes, artifact: Artifact) -> Message:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _invalid(artifact, f"byte {error.start} is not UTF-8") from error
-    fields = HeaderParser().parsestr(text)
+    header = _BLANK_LINE.split(text, maxsplit=1)[0]
+    if len(header) > _MAX_HEADER_LENGTH:
+        raise _invalid(artifact, f"its header has more than {_MAX_HEADER_LENGTH} characters")
+    fields = HeaderParser().parsestr(header)
     # A line that is no field ends the header, and every `Requires-Dist` below it would be lost without a word.
     if fields.defects:
         raise _invalid(artifact, "a line of its header is not a field")
-    if len(fields) > _MAX_FIELDS:
-        raise _invalid(artifact, f"it has more than {_MAX_FIELDS} fields")
     return fields
 
 
 def _read_all(fields: Message, name: str, parse: Callable[[str], _T], artifact: Artifact) -> list[_T]:
     values = []
     for raw in fields.get_all(name, ()):
+        if len(raw) > _MAX_FIELD_LENGTH:
+            raise _invalid(artifact, f"`{name}: {shorten(raw)}` has more than {_MAX_FIELD_LENGTH} characters")
         value = _FOLD.sub(" ", raw).strip()
-        if len(value) > _MAX_FIELD_LENGTH:
-            raise _invalid(artifact, f"`{name}: {shorten(value)}` has more than {_MAX_FIELD_LENGTH} characters")
         try:
             values.append(parse(value))
         except (ValueError, RecursionError, UndefinedEnvironmentName) as error:

@@ -116,8 +116,9 @@ def test_what_resolution_does_not_need_is_let_pass(harmless: str) -> None:
         (HEAD + "Summary: a\nsecond line\nRequires-Dist: bar\n", "a line of its header is not a field"),
         (HEAD.encode() + b"Summary: \xff\n", f"byte {len(HEAD) + 9} is not UTF-8"),
         (HEAD.encode("utf-16"), "byte 0 is not UTF-8"),
-        (HEAD + "A: b\n" * 20_001, "it has more than 20000 fields"),
-        (HEAD + " " * MAX_METADATA_SIZE, f"it is larger than {MAX_METADATA_SIZE} bytes"),
+        (HEAD + "Requires-Dist: bar\n" * 60_000, "its header has more than 1048576 characters"),
+        (HEAD + "Requires-Dist: bar" + " " * 5000 + "\n", "has more than 4096 characters"),
+        (HEAD + "\n" * MAX_METADATA_SIZE, f"it is larger than {MAX_METADATA_SIZE} bytes"),
     ],
 )
 def test_unusable_metadata_is_refused(content: str | bytes, fault: str) -> None:
@@ -160,6 +161,7 @@ headers = st.lists(fields | st.text(max_size=40), max_size=8).map(
 @given(st.binary(max_size=300) | headers)
 @example(b"From x\n:\n")
 @example(HEAD.encode() + b"From x\n")
+@example(HEAD.encode() + b"A: b\r\rC: d\r\n\r\n")
 def test_any_bytes_are_metadata_of_the_artifact_or_a_clear_error(content: bytes) -> None:
     try:
         metadata = parse_core_metadata(content, artifact=make_artifact())
