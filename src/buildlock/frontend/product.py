@@ -25,6 +25,8 @@ from buildlock.metadata.core import MAX_METADATA_SIZE, parse_core_metadata
 
 _SDIST_SUFFIX = ".tar.gz"
 _KINDS = {"wheel": "a wheel", "sdist": "an sdist"}
+# The characters of names, versions and tags, which leave out all that separates folders or drives a terminal.
+_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 _DISTRIBUTIONS = (".whl", _SDIST_SUFFIX, ".zip")
 
 
@@ -86,12 +88,12 @@ def check_product(scratch: Path, filename: object, *, kind: ArtifactKind, name: 
         InvalidProductError: `filename` is not the name of one new file, or the file is not what its name says.
     """
     # "It must return the basename (not the full path) of the .whl file it creates, as a unicode string." (PEP 517)
-    if not isinstance(filename, str) or not filename or re.search(r"[/\\:\0]", filename):
+    if not isinstance(filename, str) or not _FILENAME.fullmatch(filename):
         raise InvalidProductError(f"it returned {reprlib.repr(filename)}, not the name of a file")
     path = scratch / filename
     try:
         is_file = stat.S_ISREG(path.lstat().st_mode)
-    except (OSError, ValueError):
+    except OSError:
         is_file = False
     if not is_file:
         raise InvalidProductError(f"it returned {filename!r} and made no such file")

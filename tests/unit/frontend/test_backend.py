@@ -134,7 +134,10 @@ class TestProduct:
             ("return None", "returned None"),
             ("return 3", "returned 3"),
             ("return ''", "returned ''"),
-            ("return '..'", "made no such file"),
+            ("return '..'", "not the name of a file"),
+            ("return '\\x1b[2J'", "not the name of a file"),
+            ("return write_wheel(wheel_directory, tag='py3-none-any\\x1b[2J')", "not the name of a file"),
+            ("return '\\ud800'", "not the name of a file"),
             ("return 'demo-1.0-py3-none-any.whl'", "made no such file"),
             ("return 'x' * 100_000", "made no such file"),
             ("return os.path.join(wheel_directory, write_wheel(wheel_directory))", "not the name of a file"),
@@ -384,7 +387,7 @@ class TestOutput:
         make_backend("""
             import warnings
             def get_requires_for_build_wheel(config_settings):
-                warnings.warn("old style\\nof project")
+                warnings.warn("old style\\nof project\\ud800")
                 return []
         """).requires_for("wheel")
         assert any(line.endswith(": old style") for line in printed)
@@ -411,7 +414,7 @@ class TestEnd:
             """,
             timeout=1,
         )
-        with pytest.raises(BackendError, match=r"did not finish `build_wheel` within 1 seconds[\s\S]*sleeping"):
+        with pytest.raises(BackendError, match=r"did not finish `build_wheel` within 1 s[\s\S]*sleeping"):
             backend.build("wheel", root / "dist")
         assert not (root / "dist").exists()
 
@@ -426,7 +429,7 @@ class TestEnd:
             timeout=1,
             report=silence,
         )
-        with pytest.raises(BackendError, match="within 1 seconds") as caught:
+        with pytest.raises(BackendError, match="within 1 s") as caught:
             backend.build("wheel", root / "dist")
         assert len(caught.value.message) < 1_000_000
 
