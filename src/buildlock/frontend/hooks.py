@@ -95,7 +95,7 @@ class Hooks:
         if ended.outlived:
             self.report(Warned(f"the build backend `{self.build_system.backend}` left a process behind in `{hook}`"))
         if ended.returncode is None:
-            raise self.blame(f"did not finish `{hook}` within {self.timeout:g} seconds", ended.output)
+            raise self.blame(f"did not finish `{hook}` within {self.timeout:g} s", ended.output)
         if ended.returncode != 0:
             missing = _find_missing_module(ended.output)
             raise self.blame(
