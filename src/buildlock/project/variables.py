@@ -16,13 +16,21 @@ from buildlock.project.model import BuildRequirement, Index
 from buildlock.project.requirements import read_requirements_file
 from buildlock.project.settings import PRERELEASE_MODES, STRATEGIES, find_links, package_names
 
+# What changes the files that are chosen, or whom we trust to serve them. Timeouts and retries do neither.
 _UNSUPPORTED_OF_UV = (
     *("UV_EXCLUDE", "UV_FORK_STRATEGY", "UV_INSECURE_HOST", "UV_KEYRING_PROVIDER", "UV_NATIVE_TLS"),
     *("UV_NO_BUILD_ISOLATION", "UV_NO_SOURCES", "UV_NO_SOURCES_PACKAGE", "UV_OFFLINE", "UV_REQUIRE_HASHES"),
     *("UV_RESOLUTION", "UV_SYSTEM_CERTS", "UV_TORCH_BACKEND"),
 )
 _UNSUPPORTED_OF_PIP = (
-    *("PIP_CLIENT_CERT", "PIP_KEYRING_PROVIDER", "PIP_NO_BUILD_ISOLATION", "PIP_PREFER_BINARY", "PIP_PROXY"),
+    *(
+        "PIP_CERT",
+        "PIP_CLIENT_CERT",
+        "PIP_KEYRING_PROVIDER",
+        "PIP_NO_BUILD_ISOLATION",
+        "PIP_PREFER_BINARY",
+        "PIP_PROXY",
+    ),
     *("PIP_REQUIRE_HASHES", "PIP_TRUSTED_HOST", "PIP_UPLOADED_PRIOR_TO"),
 )
 _WITHOUT_EFFECT = frozenset(
