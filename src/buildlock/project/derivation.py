@@ -1,7 +1,7 @@
 """Which variants a project has, and what each one's build environment is resolved from."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -105,16 +105,29 @@ def derive_inputs(variant: Variant, declarations: Declarations) -> BuildInputs:
     requires = _replace_requirements(declarations.build_system.requires, declared.requires if declared else ())
     needed = {name_of(each) for each in requires}
     constraints = (*declarations.constraints, *(declared.constraints if declared else ()))
-    return BuildInputs(
+    inputs = BuildInputs(
         variant=variant,
-        requires=requires,
-        constraints=(
-            *_without_urls(constraints, needed, declarations.faults),
-            *_bind_to_runtime(variant, needed, declarations),
-        ),
+        requires=(),
+        constraints=_without_urls(constraints, needed, declarations.faults),
+        runtime=_read_runtime_pins(variant, needed, declarations),
         overrides=_without_urls(declarations.overrides, needed, declarations.faults),
         sources=_assign_sources(variant, needed, declarations),
         settings=declarations.settings,
+    )
+    return add_requirements(inputs, requires)
+
+
+def add_requirements(inputs: BuildInputs, requires: Sequence[BuildRequirement]) -> BuildInputs:
+    """`inputs` with more build requirements, such as those that the backend asks for.
+
+    What the variant's extra pins for their packages binds them, as it binds the static ones.
+    """
+    known = {name_of(each) for each in inputs.requires}
+    added = {name_of(each) for each in requires} - known
+    return replace(
+        inputs,
+        requires=(*inputs.requires, *requires),
+        constraints=(*inputs.constraints, *(pin for pin in inputs.runtime if name_of(pin) in added)),
     )
 
 
@@ -126,22 +139,22 @@ def _replace_requirements(
     return (*(each for each in requires if name_of(each) not in replaced), *replacements)
 
 
-def _bind_to_runtime(
+def _read_runtime_pins(
     variant: Variant, needed: set[NormalizedName], declarations: Declarations
 ) -> tuple[BuildRequirement, ...]:
-    """What the variant's extra and group pin for packages that the build requires too."""
+    """What the variant's extra and group say of versions."""
     runtime = declarations.runtime
     required = (
         *(runtime.requirements_of_extra(canonicalize_name(variant.extra)) if variant.extra else ()),
         *(runtime.requirements_of_group(canonicalize_name(variant.group)) if variant.group else ()),
     )
-    constraints = []
+    pins = []
     for each in _without_urls(required, needed, declarations.faults):
-        if name_of(each) in needed and each.requirement.specifier:
+        if each.requirement.specifier:
             requirement = Requirement(str(each.requirement))
             requirement.extras = set()  # a constraint binds the version alone
-            constraints.append(BuildRequirement(requirement=requirement, origin=each.origin, line=each.line))
-    return tuple(constraints)
+            pins.append(replace(each, requirement=requirement))
+    return tuple(pins)
 
 
 def _without_urls(
@@ -157,16 +170,12 @@ def _without_urls(
 def _assign_sources(
     variant: Variant, needed: set[NormalizedName], declarations: Declarations
 ) -> Mapping[NormalizedName, tuple[SourceRule, ...]]:
-    """The rules that apply to `variant`, those made for it before those for all."""
+    """The rules that apply to `variant`, in the order in which they were written."""
     assigned: dict[NormalizedName, tuple[SourceRule, ...]] = {}
     for name, sources in declarations.sources.items():
-        applying = [source for source in sources if _applies(source, variant)]
-        rules = []
-        for source in sorted(applying, key=lambda source: not source.conditioned):
-            rule = _assign(name, source, name in needed, declarations)
-            rules += [rule] if rule else []
-        if rules:
-            assigned[name] = tuple(rules)
+        rules = (_assign(name, source, name in needed, declarations) for source in sources if _applies(source, variant))
+        if found := tuple(rule for rule in rules if rule is not None):
+            assigned[name] = found
     return assigned
 
 

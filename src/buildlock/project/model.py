@@ -86,6 +86,8 @@ class Settings:
     """The duration as the user wrote it, where `exclude_newer` is relative to now: `7 days`."""
     exclude_newer_package: Mapping[NormalizedName, datetime | None] = field(default_factory=dict)
     """Overrides of `exclude_newer` by package; `None` lifts it."""
+    exclude_newer_package_spans: Mapping[NormalizedName, str] = field(default_factory=dict)
+    """The durations as the user wrote them, for those overrides that are relative to now."""
     no_binary: bool = False
     no_binary_package: frozenset[NormalizedName] = frozenset()
     no_build: bool = False
@@ -101,6 +103,8 @@ class BuildInputs:
     """The static build requirements, the variant's replacements and additions applied."""
     constraints: tuple[BuildRequirement, ...] = ()
     """They bind a package that is needed, and need none: settings, and what the variant's extra pins."""
+    runtime: tuple[BuildRequirement, ...] = ()
+    """What the variant's extra and group pin. In `constraints` are those of them for what `requires` names."""
     overrides: tuple[BuildRequirement, ...] = ()
     """They replace every requirement of their name, wherever it comes from."""
     sources: Mapping[NormalizedName, tuple[SourceRule, ...]] = field(default_factory=dict)

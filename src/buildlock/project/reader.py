@@ -157,6 +157,9 @@ def _make_settings(settled: Choices, indexes: tuple[Index, ...]) -> Settings:
         exclude_newer=cutoff.moment if cutoff else None,
         exclude_newer_span=cutoff.span if cutoff else None,
         exclude_newer_package={name: each.moment for name, each in settled.exclude_newer_package.items()},
+        exclude_newer_package_spans={
+            name: each.span for name, each in settled.exclude_newer_package.items() if each.span is not None
+        },
         no_binary=bool(settled.no_binary),
         no_binary_package=settled.no_binary_package,
         no_build=bool(settled.no_build),

@@ -26,10 +26,6 @@ class Source:
     variant: str | None = None
     origin: str
 
-    @property
-    def conditioned(self) -> bool:
-        return not (self.extra is None and self.group is None and self.variant is None)
-
 
 def read_sources(table: Table, *, with_variants: bool) -> Mapping[NormalizedName, tuple[Source, ...]]:
     """Read a table of sources: to each package one entry, or a list of them.

@@ -1,7 +1,10 @@
 """Which variants a project has, and what each is built from."""
 
 import pytest
+from packaging.requirements import Requirement
 
+from buildlock.project.derivation import add_requirements
+from buildlock.project.model import BuildRequirement
 from buildlock.variants import Variant
 from unit.project.conftest import Faults, Read, Warnings
 
@@ -64,7 +67,7 @@ default-variant = "ROCM6-1"
     assert project.default_variant == "rocm6.1"
 
 
-def test_rules_apply_to_their_variant_and_its_own_come_first(read: Read) -> None:
+def test_rules_apply_to_their_variant_in_the_order_they_are_written(read: Read) -> None:
     project = read(f"""{INDEXES}
 [project.optional-dependencies]
 cu118 = []
@@ -82,8 +85,8 @@ torch = [
     }
     general = ("a", None, None, 'sys_platform == "linux"')
     assert rules == {
-        "cpu": [("a", None, "cpu", None), general],
-        "cu118": [("b", "cu118", None, None), general],
+        "cpu": [general, ("a", None, "cpu", None)],
+        "cu118": [general, ("b", "cu118", None, None)],
     }
 
 
@@ -189,3 +192,20 @@ def test_groups_that_include_each_other_twice_do_not_explode(read: Read) -> None
     groups = "\n".join(f"g{i} = [{{include-group = 'g{i + 1}'}}, {{include-group = 'g{i + 1}'}}]" for i in range(2000))
     text = f"[dependency-groups]\n{groups}\ng2000 = ['torch==2']\n[tool.buildlock.variants.g0]"
     assert [requirement for requirement, _ in pins(read, text)] == ["torch==2"]
+
+
+def test_what_the_backend_asks_for_is_bound_too(read: Read) -> None:
+    inputs = read("""
+[build-system]
+requires = ["torch"]
+[project]
+optional-dependencies = { gpu = ["torch==2.2", "numpy[x]<2", "scipy==1"] }
+[tool.buildlock.variants.gpu]
+""").inputs["gpu"]
+    asked = tuple(
+        BuildRequirement(requirement=Requirement(each), origin="a hook") for each in ("NumPy", "torch", "ninja")
+    )
+    bound = add_requirements(inputs, asked)
+    assert [str(each.requirement) for each in inputs.constraints] == ["torch==2.2"]
+    assert [str(each.requirement) for each in bound.requires] == ["torch", "NumPy", "torch", "ninja"]
+    assert [str(each.requirement) for each in bound.constraints] == ["torch==2.2", "numpy<2"]

@@ -4,6 +4,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from buildlock.project.model import Overrides
 from unit.project.conftest import DEFAULT_INDEX, TORCH, Faults, Read, Warnings
@@ -188,7 +189,7 @@ def test_every_setting_is_read(read: Read) -> None:
 index-strategy = "unsafe-best-match"
 prerelease = "allow"
 exclude-newer = "2025-03-01T12:00:00+02:00"
-exclude-newer-package = { Torch = "2025-01-01", numpy = false }
+exclude-newer-package = { Torch = "2025-01-01", numpy = false, mine = "0 days" }
 no-binary = true
 no-binary-package = ["A"]
 no-build = true
@@ -200,7 +201,10 @@ override-dependencies = ["wheel>=1"]
     settings = inputs.settings
     assert (settings.index_strategy, settings.prerelease) == ("unsafe-best-match", "allow")
     assert settings.exclude_newer == datetime(2025, 3, 1, 10, tzinfo=timezone.utc)
-    assert settings.exclude_newer_package == {"torch": datetime(2025, 1, 2, tzinfo=timezone.utc), "numpy": None}
+    cutoffs = dict(settings.exclude_newer_package)
+    assert cutoffs.pop(canonicalize_name("mine")) is not None
+    assert cutoffs == {"torch": datetime(2025, 1, 2, tzinfo=timezone.utc), "numpy": None}
+    assert settings.exclude_newer_package_spans == {"mine": "0 days"}
     assert (settings.no_binary, sorted(settings.no_binary_package)) == (True, ["a"])
     assert (settings.no_build, sorted(settings.no_build_package)) == (True, ["b-b"])
     assert [str(each.requirement) for each in inputs.constraints] == ["numpy<2", "setuptools<80"]
