@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from email.errors import MultipartInvariantViolationDefect
 from email.message import Message
 from email.parser import HeaderParser
 from typing import TypeVar
@@ -74,7 +75,8 @@ def _parse_fields(content: bytes, artifact: Artifact) -> Message:
         raise _invalid(artifact, f"its header has more than {_MAX_HEADER_LENGTH} characters")
     fields = HeaderParser().parsestr(header)
     # A line that is no field ends the header, and every `Requires-Dist` below it would be lost without a word.
-    if fields.defects:
+    # (Older Pythons also miss the parts that a `Content-Type` of `multipart` promises.)
+    if any(not isinstance(defect, MultipartInvariantViolationDefect) for defect in fields.defects):
         raise _invalid(artifact, "a line of its header is not a field")
     return fields
 
