@@ -41,16 +41,17 @@ def inputs_of(
         root: The project's folder; local indexes are recorded relative to it.
     """
     return LockedInputs(
-        requires=_format_requirements(inputs.requires),
+        requires=tuple(format_requirement(required.requirement) for required in inputs.requires),
         dynamic={product: tuple(map(_normalize, requirements)) for product, requirements in dynamic.items()},
-        constraints=_format_requirements(
-            constraint
-            for constraint in inputs.constraints
-            if canonicalize_name(constraint.requirement.name) in packages
+        constraints=tuple(
+            text
+            for constraint, text in _list_declared(inputs.constraints)
+            if canonicalize_name(constraint.name) in packages
         ),
-        overrides=_format_requirements(inputs.overrides),
+        # All of them: an override can be the reason why a package is not locked.
+        overrides=tuple(text for _, text in _list_declared(inputs.overrides)),
         indexes={
-            name: tuple(_format_rule(rule, root) for rule in rules)
+            name: tuple(_format_rule(rule, root) for rule in rules if _is_of_project(rule.index.origin))
             for name, rules in inputs.sources.items()
             if name in packages
         },
@@ -89,12 +90,11 @@ def format_requirement(requirement: Requirement) -> str:
     return f"{name}{f'[{extras}]' if extras else ''}{requirement.specifier}{marker}"
 
 
-def _format_requirements(requirements: Iterable[BuildRequirement]) -> tuple[str, ...]:
-    return tuple(
-        format_requirement(requirement.requirement)
-        for requirement in requirements
-        if _is_of_project(requirement.origin)
-    )
+def _list_declared(requirements: Iterable[BuildRequirement]) -> Iterator[tuple[Requirement, str]]:
+    """Those that the project's own files declare."""
+    for declared in requirements:
+        if _is_of_project(declared.origin):
+            yield declared.requirement, format_requirement(declared.requirement)
 
 
 def _normalize(requirement: str) -> str:

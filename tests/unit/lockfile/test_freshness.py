@@ -78,12 +78,18 @@ def test_requirements_are_written_one_way(text: str, expected: str) -> None:
     assert format_requirement(Requirement(text)) == expected
 
 
+def test_requirements_of_no_file_count() -> None:
+    inputs = BuildInputs(variant=Variant(name="default"), requires=require("setuptools", origin="PEP 517's default"))
+    assert record(inputs).requires == ("setuptools",)
+
+
 def test_only_the_project_counts() -> None:
     ambient = "environment variable UV_CONSTRAINT"
     inputs = make_inputs(
         "torch",
         constraints=(*require("torch<3"), *require("numpy<2", origin=ambient)),
         overrides=require("numpy==1", origin=ambient),
+        sources={TORCH: (SourceRule(index=make_index("https://mine.example", origin="UV_INDEX"), origin=PROJECT),)},
         settings=Settings(
             indexes=(
                 make_index("https://index.example/project"),
@@ -95,6 +101,7 @@ def test_only_the_project_counts() -> None:
     recorded = record(inputs)
     assert recorded.constraints == ("torch<3",)
     assert recorded.overrides == ()
+    assert recorded.indexes == {}
     assert recorded.settings == {"index": ("https://index.example/project",)}
 
 
@@ -111,7 +118,6 @@ def test_what_concerns_no_locked_package_is_left_out() -> None:
     assert recorded.constraints == ("torch<3",)
     assert list(recorded.indexes) == ["torch"]
     assert recorded.settings == {"no-build-package": ("torch",)}
-    # An override can be why a package is not locked.
     assert recorded.overrides == ("unused; python_version < '3'",)
 
 
