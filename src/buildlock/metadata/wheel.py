@@ -40,7 +40,8 @@ def read_wheel_metadata(file: RangedFile, artifact: Artifact) -> bytes:
                 # compares the checksum there.
                 content = opened.read(MAX_METADATA_SIZE)
     except _ZIP_ERRORS as error:
-        raise _refuse(artifact, f"it is not a readable zip archive: {shorten(str(error))}") from error
+        reason = shorten(str(error)) or "it ends too early"  # `EOFError` says nothing
+        raise _refuse(artifact, f"it is not a readable zip archive: {reason}") from error
     if len(content) != member.file_size:
         raise _refuse(artifact, f"`{shorten(member.filename)}` is cut short")
     return content
