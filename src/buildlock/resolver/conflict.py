@@ -55,6 +55,9 @@ class History(BaseReporter[Requirement, Candidate, NormalizedName]):
 
     def __init__(self) -> None:
         self.rejections: Counter[NormalizedName] = Counter()
+        """How many candidates of each package were rejected."""
+        self.culprits: Counter[NormalizedName] = Counter()
+        """How often each package chosen before was in the way of one of them."""
         self._first: Collection[Cause] = ()
         self._occasions: dict[NormalizedName, dict[Occasion, None]] = {}
 
@@ -63,6 +66,8 @@ class History(BaseReporter[Requirement, Candidate, NormalizedName]):
 
     def rejecting_candidate(self, criterion: Criterion[Requirement, Candidate], candidate: Candidate) -> None:
         self.rejections[candidate.name] += 1
+        parents = {cause.parent.name for cause in criterion.information if cause.parent is not None}
+        self.culprits.update(parents - {candidate.name})
         self._remember(criterion.information)
 
     def gather_conflicts(self, final: Collection[Cause]) -> list[Conflict]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
-from packaging.markers import Marker
+from packaging.markers import Marker, UndefinedEnvironmentName
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -34,7 +34,8 @@ class Need:
 
     def accepts(self, version: Version) -> bool:
         """Whether `version` is in the specifier, pre-release or not: who may choose one is decided elsewhere."""
-        return self.specifier.contains(version, prereleases=True)
+        # The check is the search's innermost step, and packaging takes a slow way for an empty specifier.
+        return not self.specifier or self.specifier.contains(version, prereleases=True)
 
     def __str__(self) -> str:
         extras = f"[{','.join(sorted(self.extras))}]" if self.extras else ""
@@ -125,8 +126,7 @@ def _read(requirement: Requirement, target: Target, extra: str = "", origin: str
             return None
         # packaging parses versions when they are first compared, and then refuses numbers of thousands of digits.
         requirement.specifier.is_unsatisfiable()
-    # RecursionError: a marker of a hundred brackets, evaluated deeper in the stack than it was parsed.
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UnusableRequirementError(f"{name} cannot be read: {error}") from error
     if requirement.url is not None:
         raise UnusableRequirementError(f"{name} is a direct URL, which is not supported yet")
@@ -139,8 +139,14 @@ def _read(requirement: Requirement, target: Target, extra: str = "", origin: str
 
 
 def _holds(requirement: Requirement, target: Target, extra: str) -> bool:
-    marker = requirement.marker
-    return marker is None or marker.evaluate({**cast("dict[str, str]", target.environment), "extra": extra})
+    if requirement.marker is None:
+        return True
+    environment = {**cast("dict[str, str]", target.environment), "extra": extra}
+    try:
+        return requirement.marker.evaluate(environment)
+    # `'x' in extras` is for lockfiles; a hundred brackets are evaluated deeper in the stack than they were parsed.
+    except (UndefinedEnvironmentName, RecursionError, ValueError) as error:
+        raise UnusableRequirementError(f"its marker `{requirement.marker}` has no meaning here") from error
 
 
 def _mentions_extra(marker: Marker | None) -> bool:

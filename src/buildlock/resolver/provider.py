@@ -1,5 +1,6 @@
 """The resolvelib provider: requirements and candidates by the name of their package."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -52,6 +53,8 @@ class Provider(AbstractProvider[Requirement, Candidate, NormalizedName]):
         self.evaluator = Evaluator(request, self.needs)
         self.explored: dict[Candidate, tuple[Need, ...] | PassedOver] = {}
         """What each candidate looked at so far needs, or why it is out."""
+        self.culprits: Counter[NormalizedName] = Counter()
+        """How often each package was in the way of one chosen after it, in searches that took too long."""
         self._universe = universe
         self._report = report
         self._root_names = frozenset(need.name for need in self.needs.roots)
@@ -85,8 +88,11 @@ class Provider(AbstractProvider[Requirement, Candidate, NormalizedName]):
         candidates: Mapping[NormalizedName, Iterator[Candidate]],  # noqa: ARG002
         information: Mapping[NormalizedName, Iterator[Cause]],
         backtrack_causes: Sequence[Cause],  # noqa: ARG002
-    ) -> tuple[bool, bool, bool, NormalizedName]:
-        """Pinned packages first, then what the user names, then what is bounded above; by name for a stable order."""
+    ) -> tuple[bool, int, bool, bool, NormalizedName]:
+        """Pinned packages first, troublemakers last, then what the user names and what is bounded above.
+
+        By name in the end, so that the order does not depend on the user's.
+        """
         operators = {
             specifier.operator
             for cause in information[identifier]
@@ -95,6 +101,7 @@ class Provider(AbstractProvider[Requirement, Candidate, NormalizedName]):
         }
         return (
             operators.isdisjoint({"==", "==="}),
+            self.culprits[identifier],
             identifier not in self._root_names,
             operators.isdisjoint({"<", "<=", "~="}),
             identifier,

@@ -15,8 +15,9 @@ from buildlock.resolver.explain import explain
 from buildlock.resolver.provider import Candidate, Provider
 from buildlock.resolver.request import Resolution, ResolutionRequest, ResolvedPackage, Universe
 
-MAX_ROUNDS = 20_000
-"""A round chooses or takes back one package. Real build environments need some dozens."""
+_ROUNDS = (200, 400, 800, 1600, 3200)
+"""How long to search before starting again with what was learned. A round chooses one package or takes some back;
+real build environments need some dozens."""
 
 
 def resolve(request: ResolutionRequest, universe: Universe, report: Reporter = silence) -> Resolution:
@@ -30,23 +31,22 @@ def resolve(request: ResolutionRequest, universe: Universe, report: Reporter = s
         UnavailableError, IntegrityError: As the universe raises them.
     """
     provider = Provider(request, universe, report)
-    history = History()
-    # Not `Resolver.resolve`, which walks the result recursively and so fails on a long chain of dependencies.
-    search = Search(provider, history)
-    try:
-        state = search.resolve(provider.needs.roots, max_rounds=MAX_ROUNDS)
-    except ResolutionImpossible as error:
-        raise explain(history.gather_conflicts(error.causes), provider) from error
-    except ResolutionTooDeep as error:
-        raise _describe_giving_up(history) from error
-    return _collect(state.mapping, provider, report)
-
-
-def _describe_giving_up(history: History) -> NoSolutionError:
-    names = ", ".join(f"`{name}`" for name, _ in history.rejections.most_common(3))
-    return NoSolutionError(
-        f"no solution was found in {MAX_ROUNDS:,} steps; the versions that conflicted most are of {names}",
-        hint="limit the versions of these packages, with a lower bound or a constraint",
+    for rounds in _ROUNDS:
+        history = History()
+        # Not `Resolver.resolve`, which walks the result recursively and so fails on a long chain of dependencies.
+        search = Search(provider, history)
+        try:
+            state = search.resolve(provider.needs.roots, max_rounds=rounds)
+        except ResolutionImpossible as error:
+            raise explain(history.gather_conflicts(error.causes), provider) from error
+        except ResolutionTooDeep:
+            provider.culprits.update(history.culprits)
+        else:
+            return _collect(state.mapping, provider, report)
+    worst = ", ".join(f"`{name}`" for name, _ in history.rejections.most_common(3))
+    raise NoSolutionError(
+        f"no solution was found in {sum(_ROUNDS):,} steps" + (f"; most conflicts were with {worst}" if worst else ""),
+        hint="limit the versions of these packages, with a lower bound or a constraint" if worst else None,
     )
 
 
