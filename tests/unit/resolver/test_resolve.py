@@ -1,0 +1,193 @@
+"""Promises of `resolve` that a scenario cannot state; what comes out of what is in `fixtures/scenarios`."""
+
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from buildlock.artifacts import Artifact, CoreMetadata, IndexAnswer, Listing
+from buildlock.errors import IntegrityError, InvalidProjectError, NoSolutionError, UnavailableError
+from buildlock.project.model import BuildRequirement
+from buildlock.reporting import Event, Noted
+from buildlock.resolver import resolve as resolve_module
+from buildlock.resolver.request import Resolution, ResolutionRequest
+from buildlock.resolver.resolve import resolve
+from support.small_universe import Packages, SmallUniverse, make_target, written
+
+INDEX = "https://index.example/simple"
+
+
+def ask(universe: SmallUniverse, *requirements: str, **changes: Any) -> Resolution:
+    return resolve(ResolutionRequest(requirements=written(*requirements), target=make_target(), **changes), universe)
+
+
+def fail(packages: Packages, *requirements: str, **changes: Any) -> NoSolutionError:
+    with pytest.raises(NoSolutionError) as caught:
+        ask(SmallUniverse({INDEX: packages}), *requirements, **changes)
+    return caught.value
+
+
+def test_reads_no_metadata_but_that_of_what_it_tries() -> None:
+    packages: Packages = {
+        "torch": {f"2.{minor}": {"requires": ["filelock"]} for minor in range(50)},
+        "filelock": {"3.0": {}, "3.1": {}},
+        "unrelated": {"1.0": {}},
+    }
+    universe = SmallUniverse({INDEX: packages})
+    ask(universe, "torch>=2.0", "torch==2.4")
+    assert universe.read == ["torch-2.4-py3-none-any.whl", "filelock-3.1-py3-none-any.whl"]
+    assert universe.listed == ["torch", "filelock"]
+
+
+def test_announces_what_it_will_list() -> None:
+    universe = SmallUniverse({INDEX: {"a": {"1.0": {"requires": ["c", "a"]}}, "b": {"1.0": {}}, "c": {"1.0": {}}}})
+    ask(universe, "b", "a")
+    assert universe.anticipated == ["a", "b", "c"]
+
+
+def test_computes_tags_only_of_releases_that_it_looks_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    compute = Artifact.tags.fget  # type: ignore[attr-defined]
+
+    def count(artifact: Artifact) -> Any:
+        looked_at.append(artifact.filename)
+        return compute(artifact)
+
+    monkeypatch.setattr(Artifact, "tags", property(count))
+    ask(SmallUniverse({INDEX: {"a": {f"1.{minor}": {} for minor in range(100)}}}), "a<1.50")
+    assert set(looked_at) == {"a-1.49-py3-none-any.whl"}
+
+
+class BrokenUniverse(SmallUniverse):
+    """An index that cannot be reached for a package, and a file that is not the promised one for another."""
+
+    def listing(self, name: NormalizedName) -> Listing:
+        if name == "unreachable":
+            raise UnavailableError(f"{INDEX} did not answer")
+        return super().listing(name)
+
+    def metadata(self, artifact: Artifact) -> CoreMetadata:
+        if artifact.name == "forged":
+            raise IntegrityError(f"{artifact.filename} has another hash")
+        return super().metadata(artifact)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "error"), [("unreachable", UnavailableError), ("forged", IntegrityError), ("a", UnavailableError)]
+)
+def test_an_index_that_is_down_is_not_a_conflict(requirement: str, error: type[Exception]) -> None:
+    packages: Packages = {"forged": {"1.0": {}, "0.9": {}}, "a": {"1.0": {}, "2.0": {"requires": ["unreachable"]}}}
+    with pytest.raises(error):
+        ask(BrokenUniverse({INDEX: packages}), requirement)
+
+
+def test_notes_each_candidate_that_it_passes_over() -> None:
+    events: list[Event] = []
+    universe = SmallUniverse({INDEX: {"a": {"1.0": {}, "1.1": {"yanked": "broken"}, "1.2": {"broken": "no name"}}}})
+    resolve(ResolutionRequest(requirements=written("a"), target=make_target()), universe, events.append)
+    assert events == [
+        Noted("passed over `a 1.2`: its metadata is refused (`a-1.2-py3-none-any.whl`: no name)"),
+    ]
+
+
+def test_starts_again_with_what_it_learned() -> None:
+    """`boto`, chosen first, is in the way of every version of `aio`: without a second start, some 10,000 rounds."""
+    packages: Packages = {
+        "boto": {f"1.{minor}": {"requires": [f"core>=1.{minor},<1.{minor + 1}"]} for minor in range(100)},
+        "core": {f"1.{minor}": {} for minor in range(100)},
+        "aio": {f"2.{minor}": {"requires": [f"core>=1.{minor},<1.{minor + 1}"]} for minor in range(50)},
+        "s3": {f"3.{minor}": {"requires": [f"aio>=2.{minor // 2}", "boto"]} for minor in range(100)},
+    }
+    resolution = ask(SmallUniverse({INDEX: packages}), "boto", "s3")
+    pins = {package.name: str(package.version) for package in resolution.packages}
+    assert pins == {"aio": "2.49", "boto": "1.49", "core": "1.49", "s3": "3.99"}
+
+
+def test_gives_up_with_the_names_of_what_conflicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolve_module, "_ROUNDS", (1, 1))
+    packages: Packages = {"a": {"2.0": {"requires": ["b==2"]}, "1.0": {}}, "b": {"1.0": {}}}
+    error = fail(packages, "a", "b")
+    assert error.message == "no solution was found in 2 steps; most conflicts were with `a`"
+
+
+def test_gives_up_without_conflicts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolve_module, "_ROUNDS", (1,))
+    error = fail({"a": {"1.0": {"requires": ["b"]}}, "b": {"1.0": {}}}, "a")
+    assert error.message == "no solution was found in 1 steps"
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        f"b>={'9' * 5000}",
+        f"b=={'9' * 5000}.*",
+        f"b!=1.{'9' * 5000}",
+        f"b; python_version > '{'9' * 5000}'",
+        "b; os_name ~= 'x'",
+        "b; 'x' in extras",
+        "b @ https://user:secret@files.example/b.whl",
+        "a>=2",
+    ],
+)
+def test_a_requirement_that_cannot_be_used_rules_its_candidate_out(requirement: str) -> None:
+    universe = SmallUniverse({INDEX: {"a": {"1.0": {}, "1.1": {"requires": [requirement]}}, "b": {"1.0": {}}}})
+    (package,) = ask(universe, "a").packages
+    assert package.version == Version("1.0")
+    error = fail({"a": {"1.1": {"requires": [requirement]}}, "b": {"1.0": {}}}, "a")
+    assert "secret" not in error.message
+
+
+@pytest.mark.parametrize(
+    "text", [f"b>={'9' * 5000}", "b; os_name ~= 'x'", "b @ https://user:secret@files.example/b.whl"]
+)
+@pytest.mark.parametrize("place", ["requirements", "constraints", "overrides"])
+def test_a_requirement_of_the_user_that_cannot_be_used_is_an_error(text: str, place: str) -> None:
+    requests: dict[str, Any] = {"requirements": written("b"), place: written(text, origin="pyproject.toml: here")}
+    with pytest.raises(InvalidProjectError, match=r"`b` \(from pyproject\.toml: here\)") as caught:
+        resolve(ResolutionRequest(target=make_target(), **requests), SmallUniverse({INDEX: {"b": {"1.0": {}}}}))
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["", "any text", f">={'9' * 5000}", ">=3.8,<3.12"])
+def test_a_page_that_names_no_python_admits_every_one(text: str) -> None:
+    assert ask(SmallUniverse({INDEX: {"a": {"1.0": {"requires-python": text}}}}), "a").packages
+
+
+def test_a_message_cannot_control_the_terminal_or_fill_it() -> None:
+    yanked = {f"1.{minor}": {"yanked": f"\x1b[2J\n{minor}" + "x" * 10_000} for minor in range(30)}
+    error = fail({"a": yanked}, "a")
+    assert error.message.replace("\n", "").isprintable()
+    assert error.message.count("\n") < 20
+    assert max(map(len, error.message.splitlines())) <= 400
+
+
+def test_a_message_counts_what_it_does_not_name() -> None:
+    packages: Packages = {
+        "c": {"1.0": {}},
+        **{f"b{number:02}": {"1.0": {"requires": [f"c>={number}"]}} for number in range(2, 30)},
+    }
+    packages = {"a": {"1.0": {"requires": sorted(set(packages) - {"c"})}}, **packages}
+    error = fail(packages, "a", "c")
+    assert error.message.count("\n") < 20
+
+
+def test_origins_are_those_of_the_requirements_that_conflict() -> None:
+    requirements = (
+        BuildRequirement(requirement=Requirement("a<2"), origin="pyproject.toml: [build-system].requires"),
+        BuildRequirement(requirement=Requirement("a>=2"), origin="get_requires_for_build_wheel"),
+    )
+    universe = SmallUniverse({INDEX: {"a": {"1.0": {}, "2.0": {}}}})
+    with pytest.raises(NoSolutionError) as caught:
+        resolve(ResolutionRequest(requirements=requirements, target=make_target()), universe)
+    assert "`a>=2` (from get_requires_for_build_wheel)" in caught.value.message
+
+
+def test_an_index_that_knows_a_package_without_files_is_told_from_one_that_does_not() -> None:
+    class EmptyIndex(SmallUniverse):
+        def listing(self, name: NormalizedName) -> Listing:
+            return Listing(name=name, releases=(), asked=(IndexAnswer(index=INDEX, found=True),))
+
+    with pytest.raises(NoSolutionError, match="`a` has no files that can be used"):
+        ask(EmptyIndex({}), "a")
