@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from buildlock.errors import EnvironmentPreparationError, IntegrityError, UnavailableError
+from buildlock.index.failures import TransientError
 from buildlock.index.hashes import ALGORITHMS
-from buildlock.index.http import HttpClient, Stream, TransientError
+from buildlock.index.http import HttpClient, Stream
 from buildlock.index.urls import without_credentials
 from buildlock.reporting import Reporter, Transferred
 

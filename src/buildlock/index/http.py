@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from threading import Event, Lock
 from types import TracebackType
@@ -22,7 +20,9 @@ from buildlock import __version__
 from buildlock.errors import InvalidPageError, UnavailableError
 from buildlock.index import local
 from buildlock.index.encoding import EncodingError, decode
+from buildlock.index.failures import TransientError, describe_failure, read_retry_after
 from buildlock.index.http_cache import HttpCache
+from buildlock.index.text import printable
 from buildlock.index.urls import InvalidUrlError, Target, follow, parse_target, without_credentials
 from buildlock.reporting import Noted, Reporter
 
@@ -31,6 +31,7 @@ T = TypeVar("T")
 MAX_PAGE_BYTES = 64 << 20
 
 _CHUNK = 1 << 18
+_SMALL = 1 << 14
 _MAX_REDIRECTS = 10
 _MAX_PAUSE = 30.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -64,15 +65,6 @@ class Stream:
     chunks: Iterator[bytes]
     direct: bool
     """Whether the URL that was asked answered itself, without a redirect."""
-
-
-class TransientError(Exception):
-    """A failure that another attempt may not have. `HttpClient.attempt` makes it, and then an `UnavailableError`."""
-
-    def __init__(self, reason: str, *, retry_after: float = 0.0) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-        """Seconds."""
 
 
 @final
@@ -112,7 +104,7 @@ class HttpClient:
         self._closed = Event()
         self._lock = Lock()
         self._proxies = getproxies()
-        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._pools: dict[tuple[str, str | None], urllib3.PoolManager] = {}
         self._tls: ssl.SSLContext | None = None
         self._credentials: list[Target] = []
 
@@ -193,6 +185,9 @@ class HttpClient:
             TransientError: It is cut short, damaged or too slow.
             InvalidPageError: It is larger than `max_bytes`.
         """
+        length = stream.headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > max_bytes):  # noqa: PLR2004
+            raise InvalidPageError(f"the answer of `{stream.url}` is larger than {max_bytes} bytes")
         # A server that sends a byte now and then must not hold us for ever.
         deadline = time.monotonic() + 10 * self._timeout
 
@@ -269,7 +264,7 @@ class HttpClient:
         try:
             target = parse_target(url)
         except InvalidUrlError as error:
-            raise UnavailableError(f"`{without_credentials(url)}` cannot be asked: {error}") from error
+            raise UnavailableError(f"`{printable(without_credentials(url))}` cannot be asked: {error}") from error
         if target.authorization:
             with self._lock:
                 if target not in self._credentials:
@@ -305,7 +300,7 @@ class HttpClient:
             )
         except exceptions.SSLError as error:
             if not isinstance(error.args[0], ssl.SSLCertVerificationError):
-                raise TransientError(_describe(error)) from error
+                raise TransientError(describe_failure(error)) from error
             raise UnavailableError(
                 f"`{target.url}` shows a certificate that is not trusted: {error.args[0].verify_message}",
                 hint="name the file of your certificate authority in `SSL_CERT_FILE`",
@@ -313,40 +308,44 @@ class HttpClient:
         except exceptions.LocationValueError as error:
             raise UnavailableError(f"`{target.url}` cannot be asked: {error}") from error
         except exceptions.HTTPError as error:
-            raise TransientError(_describe(error)) from error
+            raise TransientError(describe_failure(error)) from error
 
     def _pool(self, target: Target) -> urllib3.PoolManager:
         proxy = self._proxies.get(target.scheme) or self._proxies.get("all")
         if proxy and proxy_bypass(urlsplit(target.url).netloc):
             proxy = None
         with self._lock:
-            if proxy not in self._pools:
-                self._pools[proxy] = self._open_pool(proxy)
-            return self._pools[proxy]
+            if (target.scheme, proxy) not in self._pools:
+                self._pools[target.scheme, proxy] = self._open_pool(target.scheme, proxy)
+            return self._pools[target.scheme, proxy]
 
-    def _open_pool(self, proxy: str | None) -> urllib3.PoolManager:
-        if self._tls is None:
-            self._tls = create_urllib3_context()
-            self._tls.load_default_certs()
+    def _open_pool(self, scheme: str, proxy: str | None) -> urllib3.PoolManager:
         if proxy is None:
-            return urllib3.PoolManager(maxsize=self._max_workers, ssl_context=self._tls)
+            return urllib3.PoolManager(maxsize=self._max_workers, ssl_context=self._trust(scheme))
         try:
             way = parse_target(proxy if "://" in proxy else f"http://{proxy}")
             return urllib3.ProxyManager(
                 way.url,
                 proxy_headers={"Proxy-Authorization": way.authorization} if way.authorization else None,
-                proxy_ssl_context=self._tls,
+                proxy_ssl_context=self._trust(way.scheme),
                 maxsize=self._max_workers,
-                ssl_context=self._tls,
+                ssl_context=self._trust(scheme),
             )
         except ValueError as error:
             raise UnavailableError(f"the proxy `{without_credentials(proxy)}` cannot be used: {error}") from error
 
+    def _trust(self, scheme: str) -> ssl.SSLContext | None:
+        """The certificates to trust, read once, and only where there is a use for them: it takes a while."""
+        if scheme == "https" and self._tls is None:
+            self._tls = create_urllib3_context()
+            self._tls.load_default_certs()
+        return self._tls if scheme == "https" else None
+
     def _judge(self, target: Target, response: urllib3.BaseHTTPResponse, *, direct: bool) -> Stream:
         status = response.status
-        answer = f"it answered {status} {_printable(response.reason or '')}".rstrip()
+        answer = f"it answered {status} {printable(response.reason or '')}".rstrip()
         if status >= _FIRST_SERVER_ERROR or status in _TRANSIENT:
-            raise TransientError(answer, retry_after=_retry_after(response.headers.get("Retry-After", "")))
+            raise TransientError(answer, retry_after=read_retry_after(response.headers.get("Retry-After", "")))
         if not 200 <= status < 300 and not status >= _FIRST_CLIENT_ERROR and status != _NOT_MODIFIED:  # noqa: PLR2004
             raise UnavailableError(f"`{target.url}` could not be fetched: {answer}")
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -358,50 +357,15 @@ def _chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         while chunk := response.read1(_CHUNK):
             yield chunk
     except exceptions.HTTPError as error:
-        raise TransientError(_describe(error)) from error
+        raise TransientError(describe_failure(error)) from error
 
 
 def _let_go(response: urllib3.BaseHTTPResponse) -> None:
     """Give the connection back; closed, if the server has more to say than we want to hear."""
+    if response.length_remaining is not None and response.length_remaining < _SMALL:
+        response.drain_conn()
     response.close()
     response.release_conn()
-
-
-def _describe(error: exceptions.HTTPError) -> str:
-    """What went wrong, without the objects that `urllib3` puts into its messages."""
-    match error:
-        case exceptions.NameResolutionError():
-            reason = "its host name cannot be resolved"
-        case exceptions.NewConnectionError():
-            reason = f"no connection: {error.__cause__ or error}"
-        case exceptions.ConnectTimeoutError():
-            reason = "no connection in time"
-        case exceptions.TimeoutError():
-            reason = "it stopped sending"
-        case exceptions.IncompleteRead():
-            reason = "its answer was cut short"
-        case exceptions.ProtocolError() if len(error.args) > 1:
-            reason = f"the connection broke: {error.args[1]!r}"
-        case _:
-            reason = str(error)
-    return _printable(reason)
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def _retry_after(value: str) -> float:
-    """Seconds to wait, from either form of `Retry-After` (RFC 9110, 10.2.3); 0 where there is none."""
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max((moment - datetime.now(timezone.utc)).total_seconds(), 0.0)
 
 
 def _shared_segments(path: str, other: str) -> int:

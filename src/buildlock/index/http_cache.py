@@ -16,7 +16,7 @@ _MAX_AGE = re.compile(r"\d{1,9}")
 # Only what can be sent back in a header as it is.
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
 _DATE = re.compile(r"[A-Za-z0-9,: +-]{1,64}")
-_UNSHOWN = frozenset({"set-cookie", "www-authenticate", "authorization"})
+_NOT_KEPT = frozenset({"set-cookie", "www-authenticate", "authorization"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +77,7 @@ class HttpCache:
 
     def store(self, url: str, accept: str, headers: Mapping[str, str], content: bytes) -> None:
         """Keep an answer with status 200, if it says that it may be kept and used again."""
-        kept = {name: value for name, value in headers.items() if name not in _UNSHOWN}
+        kept = {name: value for name, value in headers.items() if name not in _NOT_KEPT}
         entry = Entry(headers=kept, stored=time.time(), content=content)
         if "no-store" in cache_directives(headers) or "*" in headers.get("vary", ""):
             return

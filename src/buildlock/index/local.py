@@ -45,6 +45,14 @@ def serve(url: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], It
     return code, answer, _read(url, path, first, last)
 
 
+def is_directory(path: Path) -> bool:
+    """Whether there is a directory at `path`, as far as we can see."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _resolve_range(first: str, last: str, size: int) -> tuple[int, int]:
     """The half-open range that a `Range` header means in a file of `size` bytes (RFC 9110, 14.1.2)."""
     if first:

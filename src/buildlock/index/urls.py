@@ -8,8 +8,6 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 _USERINFO = re.compile(r"^([^/?#]*//)[^/?#]*@")
-# Parsers disagree on what these mean; a URL that carries one raw is not sent anywhere.
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -37,21 +35,23 @@ def parse_target(url: str) -> Target:
     Raises:
         InvalidUrlError: It is malformed, or neither `http:`, `https:` nor `file:`.
     """
-    if _FORBIDDEN.search(url):
+    # Parsers disagree on what these mean, and readers cannot see them.
+    if not url.isprintable() or " " in url or "\\" in url:
         raise InvalidUrlError("it has white space, control characters or backslashes")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise InvalidUrlError(str(error)) from error
+    except ValueError as error:  # its text may show the credentials
+        raise InvalidUrlError("it is malformed") from error
+    bare = without_credentials(urlunsplit(parts._replace(fragment="")))
     if parts.scheme == "file":
-        return Target(url=urlunsplit(parts._replace(fragment="")), scheme="file", origin="file:", path=parts.path)
+        return Target(url=bare, scheme="file", origin="file:", path=parts.path)
     if parts.scheme not in _DEFAULT_PORTS:
         raise InvalidUrlError(f"its scheme is `{parts.scheme}`, not `https`, `http` or `file`")
     if not host:
         raise InvalidUrlError("it has no host")
     return Target(
-        url=without_credentials(urlunsplit(parts._replace(fragment=""))),
+        url=bare,
         scheme=parts.scheme,
         origin=f"{parts.scheme}://{host}:{port or _DEFAULT_PORTS[parts.scheme]}",
         path=parts.path,
@@ -66,9 +66,10 @@ def follow(target: Target, location: str) -> Target:
         InvalidUrlError: It may not be followed: to another scheme than HTTP, or out of TLS.
     """
     try:
-        destination = parse_target(urljoin(target.url, location))
+        joined = urljoin(target.url, location)
     except ValueError as error:
-        raise InvalidUrlError(str(error)) from error
+        raise InvalidUrlError("it is malformed") from error
+    destination = parse_target(joined)
     if destination.scheme == "file":
         raise InvalidUrlError("a redirect to a local file is not followed")
     if target.scheme == "https" and destination.scheme == "http":
@@ -89,15 +90,17 @@ def to_path(url: str) -> Path:
     """The path that a `file:` URL names.
 
     Raises:
-        InvalidUrlError: It names another host, or no path that could exist.
+        InvalidUrlError: It names another host, a relative path, or one that cannot exist.
     """
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"}:
         raise InvalidUrlError(f"it names the host `{parts.netloc}`")
-    path = url2pathname(parts.path)
-    if "\0" in path:
+    path = Path(url2pathname(parts.path))
+    if "\0" in str(path):
         raise InvalidUrlError("its path has a null byte")
-    return Path(path)
+    if not path.is_absolute():
+        raise InvalidUrlError("its path is relative")
+    return path
 
 
 def is_url(location: str) -> bool:
@@ -110,4 +113,4 @@ def _basic(parts: SplitResult) -> str | None:
     if not parts.username and not parts.password:
         return None
     pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    return "Basic " + base64.b64encode(pair.encode("utf-8", "surrogateescape")).decode("ascii")
+    return "Basic " + base64.b64encode(pair.encode("utf-8", "surrogatepass")).decode("ascii")

@@ -37,9 +37,11 @@ def test_leaves_client_errors_to_the_caller(server: WebServer, client: HttpClien
 
 def test_keeps_connections_open(server: WebServer, client: HttpClient) -> None:
     server.answers["/page"] = Answer(b"hello")
+    server.answers["/moved"] = Answer(b"over there", {"Location": "/page"}, 302)
     for _ in range(3):
         client.get(f"{server.url}/page", cache=False)
         client.get(f"{server.url}/missing")
+        client.get(f"{server.url}/moved", cache=False)
     assert server.connections == 1
 
 
@@ -89,6 +91,11 @@ def test_a_server_that_is_not_there(client: HttpClient) -> None:
         url = gone.url
     with pytest.raises(UnavailableError, match="no connection"):
         client.get(f"{url}/page")
+
+
+def test_a_server_that_does_not_speak_tls(server: WebServer, client: HttpClient) -> None:
+    with pytest.raises(UnavailableError, match="could not be fetched"):
+        client.get(f"https://{server.authority}/page")
 
 
 def test_a_server_that_stops_sending(server: WebServer) -> None:
@@ -238,6 +245,12 @@ def test_a_body_without_end_is_refused(server: WebServer, client: HttpClient, he
         client.get(f"{server.url}/page", max_bytes=10_000)
 
 
+def test_a_body_that_is_announced_as_too_large_is_not_read(server: WebServer, client: HttpClient) -> None:
+    server.answers["/page"] = Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10001\r\n\r\n")
+    with pytest.raises(InvalidPageError, match="larger than 10000 bytes"):
+        client.get(f"{server.url}/page", max_bytes=10_000)
+
+
 class TestLocalFiles:
     def test_are_served_like_others(self, tmp_path: Path, client: HttpClient) -> None:
         file = tmp_path / "some page+x.html"
@@ -270,7 +283,9 @@ class TestLocalFiles:
         response = client.get(file.as_uri(), headers={"Range": asked})
         assert (response.status, response.content) == (status, content)
 
-    @pytest.mark.parametrize("url", ["file:///nowhere/at/all", "file://host/x", "file:///%00", "file:///dev/zero"])
+    @pytest.mark.parametrize(
+        "url", ["file:///nowhere/at/all", "file://host/x", "file:///%00", "file:x", "file:///dev/zero"]
+    )
     def test_what_is_no_file_is_not_found(self, client: HttpClient, url: str) -> None:
         assert client.get(url).status == 404
 
