@@ -16,6 +16,7 @@ from buildlock.errors import UnavailableError
 from buildlock.index.assignment import assign
 from buildlock.index.flat import FlatListing, read_directory, read_flat
 from buildlock.index.http import HttpClient, Response
+from buildlock.index.local import is_directory
 from buildlock.index.page import ACCEPT, ProjectPage, parse_page
 from buildlock.index.urls import InvalidUrlError, to_path, without_credentials
 from buildlock.project.model import BuildInputs, Index
@@ -169,11 +170,11 @@ class Catalogue:
             root, directory = to_path(index.url), to_path(url)
         except InvalidUrlError as error:
             raise UnavailableError(f"the index `{index.location}` cannot be read: {error}") from error
-        if not root.is_dir():
+        if not is_directory(root):
             raise UnavailableError(
                 f"the index `{index.location}` is not a directory", hint="check the URL of the index"
             )
-        if not directory.is_dir():
+        if not is_directory(directory):
             return None
         return ProjectPage(artifacts=read_directory(directory, name=name, report=self._report))
 

@@ -1,6 +1,7 @@
 """Places that list files of many packages: directories and pages of links (`find-links`, `format = "flat"`)."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from buildlock.artifacts import Artifact
 from buildlock.errors import UnavailableError
 from buildlock.index.http import HttpClient
 from buildlock.index.links import LinkCollector
+from buildlock.index.local import is_directory
 from buildlock.index.page import ACCEPT_HTML, parse_link_page
 from buildlock.index.urls import InvalidUrlError, is_url, parse_target, to_path, without_credentials
 from buildlock.reporting import Reporter
@@ -53,12 +55,14 @@ def read_directory(directory: Path, *, name: NormalizedName | None, report: Repo
     """
     links = LinkCollector(page_url=f"{directory.as_uri()}/", name=name, report=report)
     try:
-        for path in sorted(directory.iterdir()):
-            status = path.stat() if path.exists() else path.lstat()
-            if S_ISREG(status.st_mode):
-                links.add(path.as_uri(), filename=path.name, hashes={}, size=status.st_size)
+        paths = sorted(directory.iterdir())
     except OSError as error:
         raise UnavailableError(f"`{directory}` cannot be read: {error.strerror or error}") from error
+    for path in paths:
+        with suppress(OSError):  # a link that leads nowhere
+            status = path.stat()
+            if S_ISREG(status.st_mode):
+                links.add(path.as_uri(), filename=path.name, hashes={}, size=status.st_size)
     return links.artifacts
 
 
@@ -71,7 +75,7 @@ def _find_directory(location: str) -> Path | None:
             path = to_path(parse_target(location).url)
         else:
             return None
-        return path if path.is_dir() else None
+        return path if is_directory(path) else None
     except InvalidUrlError as error:
         raise UnavailableError(f"`{location}` cannot be read: {error}") from error
 

@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact, ArtifactKind, parse_filename
 from buildlock.index.hashes import MalformedHashError, parse_hashes
+from buildlock.index.text import printable
 from buildlock.index.urls import parse_target, without_credentials
 from buildlock.reporting import Noted, Reporter, Warned
 
@@ -152,12 +153,9 @@ class LinkCollector:
             self._artifacts[known.filename] = other
 
     def _leave_out(self, what: str, reason: ValueError) -> None:
-        self._report(Noted(f"left out `{clean(what)[:_SHOWN]}` on `{self._page_url}`: {clean(str(reason))[:_SHOWN]}"))
-
-
-def clean(text: str) -> str:
-    """Text from a page as it may be shown and stored: no control characters, nothing that UTF-8 cannot write."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+        self._report(
+            Noted(f"left out `{printable(what)[:_SHOWN]}` on `{self._page_url}`: {printable(str(reason))[:_SHOWN]}")
+        )
 
 
 def parse_time(text: str) -> datetime | None:

@@ -8,9 +8,10 @@ from packaging.utils import NormalizedName
 
 from buildlock.artifacts import Artifact
 from buildlock.errors import InvalidPageError
-from buildlock.index.links import LinkCollector, MalformedPageError, clean
+from buildlock.index.links import LinkCollector, MalformedPageError
 from buildlock.index.page_html import read_html
 from buildlock.index.page_json import check_version, read_json
+from buildlock.index.text import printable
 from buildlock.index.urls import without_credentials
 from buildlock.reporting import Reporter
 
@@ -88,7 +89,7 @@ def parse_link_page(content: bytes, *, url: str, report: Reporter) -> tuple[Arti
 
 def _invalid(url: str, reason: ValueError) -> InvalidPageError:
     return InvalidPageError(
-        f"`{without_credentials(url)}` is not a page of a package index: {clean(str(reason))}",
+        f"`{without_credentials(url)}` is not a page of a package index: {printable(str(reason))}",
         hint="check the URL of the index",
     )
 
@@ -101,7 +102,7 @@ def _is_json(content: bytes, content_type: str | None) -> bool:
         return start == b"{"
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in _JSON | _HTML:
-        raise MalformedPageError(f"its content type is `{clean(kind)[:100]}`")
+        raise MalformedPageError(f"its content type is `{printable(kind)[:100]}`")
     return kind in _JSON
 
 
@@ -118,4 +119,4 @@ def _make_page(links: LinkCollector, status: Any, reason: Any) -> ProjectPage:
         return ProjectPage(artifacts=links.artifacts)
     # PEP 792: nothing of a quarantined project is to be installed.
     artifacts = () if status == "quarantined" else links.artifacts
-    return ProjectPage(artifacts=artifacts, status=status, status_reason=clean(reason) if reason else None)
+    return ProjectPage(artifacts=artifacts, status=status, status_reason=printable(reason) if reason else None)

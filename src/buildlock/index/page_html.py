@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from html.parser import HTMLParser
 
-from buildlock.index.links import LinkCollector, MalformedPageError, clean
+from buildlock.index.links import LinkCollector, MalformedPageError
+from buildlock.index.text import printable
 
 
 def read_html(content: bytes, links: LinkCollector) -> Mapping[str, str]:
@@ -57,8 +58,8 @@ class _Parser(HTMLParser):
         self._links.add(
             href,
             hashes=_parse_hashes(href.partition("#")[2]),
-            requires_python=clean(python) if python else None,
-            yanked=None if yanked is None else clean(yanked),
+            requires_python=printable(python) if python else None,
+            yanked=None if yanked is None else printable(yanked),
             core_metadata=_parse_metadata(metadata.strip()),
         )
 

@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from buildlock.index.links import LinkCollector, MalformedPageError, clean, parse_time
+from buildlock.index.links import LinkCollector, MalformedPageError, parse_time
+from buildlock.index.text import printable
 
 
 def read_json(content: bytes, name: NormalizedName | None, links: LinkCollector) -> Mapping[str, Any]:
@@ -27,7 +28,7 @@ def read_json(content: bytes, name: NormalizedName | None, links: LinkCollector)
     if not isinstance(title, str):
         raise MalformedPageError("`name` is missing or no string")
     if name is not None and canonicalize_name(title) != name:
-        raise MalformedPageError(f"it is the page of `{clean(title)[:100]}`, not of `{name}`")
+        raise MalformedPageError(f"it is the page of `{printable(title)[:100]}`, not of `{name}`")
     files = page.get("files")
     if not isinstance(files, list):
         raise MalformedPageError("`files` is missing or no array")
@@ -47,7 +48,7 @@ def check_version(text: str) -> None:
     """
     major, dot, minor = text.strip().partition(".")
     if not (major.isascii() and major.isdigit() and dot and minor.isascii() and minor.isdigit()):
-        raise MalformedPageError(f"its API version `{clean(text)[:20]}` is no version")
+        raise MalformedPageError(f"its API version `{printable(text)[:20]}` is no version")
     if major.lstrip("0") != "1":
         raise MalformedPageError(f"its API version is {text.strip()[:20]}: only 1.x is supported")
 
@@ -85,9 +86,9 @@ def _read_file(file: Any, position: int, links: LinkCollector) -> None:
         hashes=get("hashes"),
         size=get("size"),
         upload_time=parse_time(uploaded) if uploaded else None,
-        requires_python=clean(python) if python else None,
+        requires_python=printable(python) if python else None,
         # PEP 691: any truthy value means yanked.
-        yanked=(clean(yanked) if isinstance(yanked, str) else "") if yanked else None,
+        yanked=(printable(yanked) if isinstance(yanked, str) else "") if yanked else None,
         core_metadata={} if metadata is True else (None if metadata is False else metadata),
     )
 
@@ -111,7 +112,7 @@ def _is_optional_text(value: Any) -> bool:
 
 
 def _is_optional_size(value: Any) -> bool:
-    return value is None or (type(value) is int and value >= 0)
+    return value is None or (type(value) is int and 0 <= value < 1 << 63)
 
 
 def _is_yanked(value: Any) -> bool:
