@@ -56,7 +56,7 @@ def parse_commands(text: str) -> tuple[Command, ...]:
 def _parse_reference(group: str, name: str, value: str) -> tuple[str, str]:
     match = _REFERENCE.fullmatch(value)
     if match is None or not all(_is_dotted_name(part) for part in match.group("module", "attribute") if part):
-        raise InvalidEntryPointsError(f"`{name}` in [{group}] refers to `{value[:200]}`, which is no object")
+        raise InvalidEntryPointsError(f"`{name}` in [{group}] refers to `{value}`, which is no object")
     return match["module"], match["attribute"] or ""
 
 

@@ -50,14 +50,14 @@ def parse_record(text: str) -> dict[str, RecordLine]:
 
 def _parse_line(row: list[str]) -> RecordLine:
     if len(row) != 3:  # noqa: PLR2004 - path, hash, size
-        raise InvalidRecordError(f"`{','.join(row)[:200]}` is not `path,hash,size`")
+        raise InvalidRecordError(f"`{','.join(row)}` is not `path,hash,size`")
     path, hashed, size = row
     algorithm, _, digest = hashed.partition("=")
     if hashed and (digest := _read_digest(algorithm, digest)) == "":
-        raise InvalidRecordError(f"`{path}` has the hash `{hashed[:100]}`, which is malformed or weaker than sha256")
+        raise InvalidRecordError(f"`{path}` has the hash `{hashed}`, which is malformed or weaker than sha256")
     # 20 digits hold any 64-bit number, and keep Python from parsing millions of them.
     if size and not (size.isascii() and size.isdigit() and len(size) <= 20):  # noqa: PLR2004
-        raise InvalidRecordError(f"`{path}` has the size `{size[:100]}`, which is no number of bytes")
+        raise InvalidRecordError(f"`{path}` has the size `{size}`, which is no number of bytes")
     return RecordLine(path=path, algorithm=algorithm, digest=digest, size=int(size) if size else None)
 
 

@@ -15,7 +15,7 @@ from packaging.tags import Tag, parse_tag
 from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from buildlock.environment.entry_names import find_clash, find_name_fault, fold_name
+from buildlock.environment.entry_names import find_clash, find_name_fault, fold_name, show_text
 from buildlock.environment.entry_points import Command, InvalidEntryPointsError, parse_commands
 from buildlock.environment.record import InvalidRecordError, RecordLine, encode_digest, parse_record
 from buildlock.environment.zip_entries import DEFAULT_LIMIT, ZipArchive, ZipEntry
@@ -68,8 +68,7 @@ class WheelFacts:
     def locate(self, path: str) -> tuple[Scheme, str]:
         """Where a file of the wheel belongs: the scheme, and its path there.
 
-        >>> facts.locate("demo-1.0.data/scripts/demo")
-        ('scripts', 'demo')
+        `demo-1.0.data/scripts/run` is `("scripts", "run")`.
         """
         top, _, rest = path.partition("/")
         if top == self.data:
@@ -154,7 +153,7 @@ class Wheel:
 
     def _parse_filename(self) -> tuple[NormalizedName, Version, frozenset[Tag]]:
         if "/" in self._filename or find_name_fault(self._filename):
-            raise InvalidArchiveError(f"`{self._filename[:300]}` is not the name of a file")
+            raise InvalidArchiveError(f"`{show_text(self._filename)}` is not the name of a file")
         try:
             name, version, _, tags = parse_wheel_filename(self._filename)
         except ValueError as error:
@@ -195,7 +194,7 @@ class Wheel:
         for line in self._read_text(f"{dist_info}/WHEEL").splitlines():
             key, colon, value = line.partition(":")
             if line.strip() and (not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", key)):
-                self._refuse(f"WHEEL has the line `{line[:200]}`, which is not `Key: value`")
+                self._refuse(f"WHEEL has the line `{line}`, which is not `Key: value`")
             if colon:
                 fields.setdefault(key.lower(), []).append(value.strip())
         format_version, purelib = (self._read_field(fields, key) for key in ("Wheel-Version", "Root-Is-Purelib"))
@@ -206,7 +205,7 @@ class Wheel:
             self._refuse(f"WHEEL has `Root-Is-Purelib: {purelib}`")
         parts = self._filename.removesuffix(".whl").split("-")
         if "build" in fields and [self._read_field(fields, "Build")] != parts[2:-3]:
-            self._refuse(f"WHEEL has `Build: {fields['build'][0][:100]}`, and the filename has not")
+            self._refuse(f"WHEEL has `Build: {fields['build'][0]}`, and the filename has not")
         self._check_tags(fields.get("tag", []), tags)
         return purelib.lower() == "true"
 
@@ -229,9 +228,9 @@ class Wheel:
             try:
                 claimed = parse_tag(line, limit=_MAX_TAGS)
             except ValueError as error:
-                self._refuse(f"WHEEL has the tag `{line[:100]}`, which is malformed: {str(error)[:200]}")
+                self._refuse(f"WHEEL has the tag `{line}`, which is malformed: {error}")
             if any((tag.interpreter, tag.abi, _machine(tag)) not in allowed for tag in claimed):
-                self._refuse(f"WHEEL has the tag `{line[:100]}`, and the filename has not")
+                self._refuse(f"WHEEL has the tag `{line}`, and the filename has not")
 
     def _check_record(self, dist_info: str) -> Mapping[str, RecordLine]:
         path = f"{dist_info}/RECORD"
@@ -318,7 +317,7 @@ class Wheel:
             self._refuse(f"`{path}` is not UTF-8")
 
     def _refuse(self, reason: str) -> NoReturn:
-        raise InvalidArchiveError(f"`{self._filename}` is refused: {reason}")
+        raise InvalidArchiveError(f"`{self._filename}` is refused: {show_text(reason)}")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO, NoReturn
 
-from buildlock.environment.entry_names import find_clash, find_name_fault
+from buildlock.environment.entry_names import find_clash, find_name_fault, show_text
 from buildlock.errors import InvalidArchiveError
 
 MAX_ENTRIES = 100_000
@@ -114,12 +114,11 @@ class ZipArchive:
         self._size = file.seek(0, os.SEEK_END)
         start, headers = self._read_directory()
         self._check_sizes(headers, limit)
-        ends = [*(header.offset for header in headers[1:]), start]
-        if headers and headers[0].offset != 0:
+        # The data of each reaches to the next, and of the last to the directory.
+        starts = [*(header.offset for header in headers), start]
+        if starts[0] != 0:
             self._refuse("something stands before the first entry")
-        self.entries = tuple(self._read_entry(header, end) for header, end in zip(headers, ends, strict=True))
-        if not headers and start != 0:
-            self._refuse("something stands before the central directory")
+        self.entries = tuple(map(self._read_entry, headers, starts[1:]))
         if clash := find_clash(entry.name for entry in self.entries):
             first, second = clash
             twice = "is there twice" if first == second else f"and `{second}` are one name on some platforms"
@@ -461,4 +460,4 @@ class ZipArchive:
         return data
 
     def _refuse(self, reason: str) -> NoReturn:
-        raise InvalidArchiveError(f"`{self.filename}` is refused: {reason}")
+        raise InvalidArchiveError(f"`{self.filename}` is refused: {show_text(reason)}")
