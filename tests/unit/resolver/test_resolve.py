@@ -1,5 +1,6 @@
 """Promises of `resolve` that a scenario cannot state; what comes out of what is in `fixtures/scenarios`."""
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact, CoreMetadata, IndexAnswer, Listing
 from buildlock.errors import IntegrityError, InvalidProjectError, NoSolutionError, UnavailableError
-from buildlock.project.model import BuildRequirement
+from buildlock.project.model import BuildRequirement, Settings
 from buildlock.reporting import Event, Noted
 from buildlock.resolver import resolve as resolve_module
 from buildlock.resolver.request import Resolution, ResolutionRequest
@@ -191,3 +192,10 @@ def test_an_index_that_knows_a_package_without_files_is_told_from_one_that_does_
 
     with pytest.raises(NoSolutionError, match="`a` has no files that can be used"):
         ask(EmptyIndex({}), "a")
+
+
+def test_find_links_are_not_dated() -> None:
+    settings = Settings(
+        find_links=("https://user:secret@wheels.example/flat",), exclude_newer=datetime(2024, 1, 1, tzinfo=timezone.utc)
+    )
+    assert ask(SmallUniverse({"https://wheels.example/flat": {"a": {"1.0": {}}}}), "a", settings=settings).packages
