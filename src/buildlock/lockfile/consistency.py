@@ -7,6 +7,7 @@ from packaging.pylock import Package
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from buildlock.lockfile.fields import show
 from buildlock.lockfile.model import LockedEnvironment
 
 
@@ -18,7 +19,7 @@ def check_consistency(environment: LockedEnvironment) -> Iterator[str]:
     for name, packages in by_name.items():
         markers = {str(package.marker) for package in packages if package.marker is not None}
         if len(packages) > 1 and len(markers) < len(packages):
-            versions = ", ".join(f"`{package.version}`" for package in packages)
+            versions = ", ".join(f"`{package.version}`" for package in packages[:3])
             yield f"`{name}` is there {len(packages)} times ({versions}) with no marker to tell for which target"
         for missing in sorted({d["name"] for p in packages for d in p.dependencies or ()} - by_name.keys()):
             yield f"`{name}` depends on `{missing}`, which is not locked"
@@ -36,7 +37,7 @@ def _check_inputs(environment: LockedEnvironment, by_name: dict[str, list[Packag
         if requirement.marker is not None or name in overridden:
             continue
         if name not in by_name:
-            yield f"`{text}` is required, and `{name}` is not locked"
+            yield f"{show(text)} is required, and `{name}` is not locked"
         for package in by_name[name]:
             if package.version is not None and not requirement.specifier.contains(package.version, prereleases=True):
-                yield f"`{text}` is required, and `{name}` is locked at `{package.version}`"
+                yield f"{show(text)} is required, and `{name}` is locked at `{package.version}`"

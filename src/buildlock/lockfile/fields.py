@@ -9,8 +9,8 @@ from buildlock.lockfile.toml_text import format_key
 
 T = TypeVar("T")
 
-MAX_TEXT = 8192
-"""Longer than any name, URL or marker of the real world, and short enough for any parser."""
+MAX_TEXT = 4096
+"""Longer than any name, URL or marker of the real world; no number in it reaches Python's limit on digits, 4300."""
 
 _KINDS = {str: "a string", bool: "a boolean", int: "an integer", float: "a float", list: "an array", dict: "a table"}
 _CREDENTIALS = re.compile(r"//[^/@]*@")
@@ -38,7 +38,7 @@ class Table:
         return f"{self.path}.{format_key(key)}" if self.path else format_key(key)
 
     def fault(self, key: str, fault: str) -> None:
-        self.faults.append(f"`{self.locate(key)}` {fault}")
+        self.faults.append(f"{show(self.locate(key))} {fault}")
 
     def require(self, key: str) -> None:
         """Note a fault where the key is missing."""
@@ -46,7 +46,7 @@ class Table:
             self.fault(key, "is missing")
 
     def text(self, key: str, parse: Callable[[str], T]) -> T | None:
-        """A string as `parse` takes it; `None` where there is none or it is refused.
+        """A string of one line as `parse` takes it; `None` where there is none or it is refused.
 
         `parse` raises `ValueError` with the end of a sentence that begins with the value: `is not a version`.
         """
@@ -100,22 +100,25 @@ class Table:
         # `bool` is a subclass of `int`; TOML tells them apart.
         if type(value) is kind:
             return True
-        self.faults.append(f"`{path}` is {_KINDS.get(type(value), 'a date or time')}, not {_KINDS[kind]}")
+        self.faults.append(f"{show(path)} is {_KINDS.get(type(value), 'a date or time')}, not {_KINDS[kind]}")
         return False
 
     def _parse(self, path: str, value: str, parse: Callable[[str], T]) -> T | None:
         if len(value) > MAX_TEXT:
-            self.faults.append(f"`{path}` has {len(value)} characters: at most {MAX_TEXT} are read")
+            self.faults.append(f"{show(path)} has {len(value)} characters: at most {MAX_TEXT} are read")
+            return None
+        if not value.isprintable():
+            self.faults.append(f"{show(path)}: {show(value)} has characters that do not show")
             return None
         try:
             return parse(value)
         except ValueError as error:
-            self.faults.append(f"`{path}`: {show(value)} {error}")
+            self.faults.append(f"{show(path)}: {show(value)} {error}")
             return None
 
 
 def show(value: str) -> str:
-    """An untrusted string for a message: bounded, on one line, without credentials.
+    """An untrusted string for a message: bounded, on one line, nothing invisible, no credentials.
 
     >>> show("https://user:secret@host.example/")
     '`https://***@host.example/`'

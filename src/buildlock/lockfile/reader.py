@@ -20,7 +20,7 @@ else:
 LOCK_VERSION = "1.0"
 MAX_SIZE = 16 * 1024 * 1024
 """Bytes. A variant of a hundred packages takes about 50,000."""
-MAX_DOTS = 300
+MAX_DOTS = 64
 """In a line. `tomllib` takes time that is quadratic in the parts of a dotted key."""
 MAX_FAULTS = 50
 

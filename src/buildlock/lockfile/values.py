@@ -1,6 +1,7 @@
 """The strings of a lockfile, each parsed strictly.
 
-Every function raises `ValueError` with the end of a sentence that begins with the value: `is not a version`.
+Each is given one bounded line of visible text, and raises `ValueError` with the end of a sentence that begins with it:
+`is not a version`.
 """
 
 import re
@@ -10,6 +11,8 @@ from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentN
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name, is_normalized_name
 from packaging.version import Version
+
+from buildlock.lockfile.fields import show
 
 # RFC 3986: unreserved, reserved and `%`; nothing else may stand in a URL.
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
@@ -21,7 +24,7 @@ def parse_name(text: str) -> NormalizedName:
     """A package name in its normalised form (PEP 503)."""
     if not is_normalized_name(text):
         normalized = canonicalize_name(text)
-        write = f": write `{normalized}`" if is_normalized_name(normalized) else ""
+        write = f": write {show(normalized)}" if is_normalized_name(normalized) else ""
         raise ValueError(f"is not a normalised package name{write}")
     return NormalizedName(text)
 
@@ -33,7 +36,7 @@ def parse_version(text: str) -> Version:
     except ValueError:
         raise ValueError("is not a version") from None
     if str(version) != text:
-        raise ValueError(f"is not in its normalised form: write `{version}`")
+        raise ValueError(f"is not in its normalised form: write {show(str(version))}")
     return version
 
 
@@ -44,7 +47,7 @@ def parse_marker(text: str) -> Marker:
         # Every clause is evaluated, none is skipped: a wrong one is found whatever this machine is.
         marker.evaluate(context="requirement")
     except UndefinedEnvironmentName as error:
-        raise ValueError(f"asks for `{error.args[0]}`, which is no property of a target") from None
+        raise ValueError(f"asks for {show(str(error.args[0]))}, which is no property of a target") from None
     except UndefinedComparison:
         raise ValueError("compares what cannot be compared so") from None
     except (ValueError, RecursionError):
@@ -85,7 +88,7 @@ def parse_url(text: str) -> str:
 
 def parse_path(text: str) -> str:
     """A path relative to the lockfile's folder, with forward slashes; it may lead out of that folder."""
-    if not text.isprintable() or "\\" in text:
+    if "\\" in text:
         raise ValueError("is not a path with forward slashes")
     if text.startswith("/") or _DRIVE.match(text):
         raise ValueError("is not relative")
@@ -114,7 +117,7 @@ def parse_sha256(text: str) -> str:
 
 
 def parse_plain(text: str) -> str:
-    """Any text of one line."""
-    if not text or not text.isprintable():
-        raise ValueError("is not one line of text")
+    """Any text."""
+    if not text:
+        raise ValueError("is empty")
     return text

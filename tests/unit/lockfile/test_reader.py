@@ -11,6 +11,7 @@ from support.locks import LOCKS, make_cuda_environment
 
 VALID = sorted((LOCKS / "valid").glob("*.toml"))
 INVALID = sorted((LOCKS / "invalid").iterdir())
+GOLDEN = (LOCKS / "valid" / "cuda-variants.toml").read_text(encoding="utf-8")
 
 
 def describe(error: BuildlockError) -> str:
@@ -62,6 +63,17 @@ def test_not_toml_says_where(text: str) -> None:
 def test_too_large() -> None:
     with pytest.raises(InvalidLockError, match="larger than 16 MiB"):
         parse_lockfile(b"#" * (MAX_SIZE + 1), "build-lock.toml")
+
+
+@pytest.mark.parametrize(
+    "requirement", ["numpy==" + "9" * 4000, "numpy" + ",".join([">=1"] * 900), "numpy===" + "x" * 4000]
+)
+def test_extreme_requirements_are_only_compared(requirement: str) -> None:
+    text = GOLDEN.replace('"numpy"', f'"{requirement}"', 1)
+    try:
+        parse_lockfile(text.encode(), "build-lock.toml")
+    except InvalidLockError as error:
+        assert "`numpy` is locked at `2.1.3`" in error.message  # noqa: PT017 - some of them do fit
 
 
 def test_variant_that_is_not_locked() -> None:

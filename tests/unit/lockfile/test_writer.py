@@ -149,7 +149,7 @@ def test_what_could_not_be_read_is_not_written(wheel: PackageWheel, fault: str) 
 
 def test_invisible_characters_show() -> None:
     environment = make_environment(inputs=LockedInputs(settings={"prerelease": "al\tlow"}))
-    with pytest.raises(InvalidLockError, match=r"'al\\tlow' is not one line of text"):
+    with pytest.raises(InvalidLockError, match=r"'al\\tlow' has characters that do not show"):
         write_variant(None, "cpu", environment)
 
 
