@@ -11,8 +11,8 @@ from packaging.pylock import Package, PackageWheel
 from buildlock.errors import LockfileError
 from buildlock.lockfile.model import FILENAME, LockedEnvironment, format_marker
 
-# What pip would take for something else in a line of options: a variable, a comment.
-_SPECIAL = re.compile(r"[$#]")
+# What pip reads as a variable or a comment, whether it is quoted or not.
+_SPECIAL = re.compile(r"\$\{|\s#")
 
 
 def export_requirements(environment: LockedEnvironment, *, variant: str) -> str:
@@ -21,17 +21,25 @@ def export_requirements(environment: LockedEnvironment, *, variant: str) -> str:
     pip takes its options for all packages alike: an index may answer for any of them, and the hashes decide. The
     index that serves most of the packages is `--index-url`, so that no other default is asked. A file that is on no
     index is named itself, with `--find-links`; the paths of local files are relative to the lockfile's folder.
+    uv, which asks further indexes only for what the first lacks, needs `--index-strategy unsafe-best-match`.
 
     Args:
         environment: What is locked.
         variant: Its name, for the comment on top.
 
     Raises:
-        LockfileError: A path cannot be said in a requirements file.
+        LockfileError: Something cannot be said in a requirements file.
     """
-    blocks = ["\n".join(_format_comment(environment, variant)), "\n".join(_list_options(environment))]
-    packages = "\n".join(map(_format_package, environment.packages))
-    return "\n\n".join(block for block in (*blocks, packages) if block) + "\n"
+    options = list(_list_options(environment))
+    packages = list(map(_format_package, environment.packages))
+    for text in (*options, *packages):
+        if _SPECIAL.search(text):
+            raise LockfileError(
+                f"`{text.splitlines()[0]}` cannot be said in a requirements file: pip reads a variable or a comment in it",
+                hint="export a `pylock` instead",
+            )
+    blocks = [list(_format_comment(environment, variant)), options, packages]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
 def _format_comment(environment: LockedEnvironment, variant: str) -> Iterator[str]:
@@ -48,7 +56,7 @@ def _list_options(environment: LockedEnvironment) -> Iterator[str]:
     if not indexes:
         yield "--no-index"
     for position, index in enumerate(indexes):
-        yield f"--extra-index-url {index}" if position else f"--index-url {index}"
+        yield f"{'--extra-index-url' if position else '--index-url'} {shlex.quote(index)}"
     for location in sorted({location for package in environment.packages for location in _list_links(package)}):
         yield f"--find-links {location}"
 
@@ -58,18 +66,13 @@ def _list_links(package: Package) -> Iterator[str]:
         if wheel.path is not None:
             yield _quote_folder(wheel)
         elif wheel.url is not None and package.index is None:
-            yield wheel.url
+            yield shlex.quote(wheel.url)
 
 
 def _quote_folder(wheel: PackageWheel) -> str:
     folder = dirname(wheel.path or "")
     if not folder.startswith("."):
         folder = f"./{folder}"  # no folder looks like an option so
-    if _SPECIAL.search(folder):
-        raise LockfileError(
-            f"`{folder}` cannot be named in a requirements file: `$` and `#` mean something there",
-            hint="export a `pylock` instead, or rename the folder",
-        )
     return shlex.quote(folder)
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -77,10 +78,25 @@ def test_nothing_is_locked() -> None:
     assert export_requirements(make_environment(), variant="cu124") == f"{HEAD}--no-index\n"
 
 
-@pytest.mark.parametrize("folder", ["${HOME}", "wheels #1"])
-def test_a_folder_that_pip_would_misread(folder: str) -> None:
-    with pytest.raises(LockfileError, match="cannot be named in a requirements file"):
-        export_requirements(make_environment(make_package("ninja", base=folder)), variant="cu124")
+@pytest.mark.parametrize(
+    "package",
+    [
+        make_package("ninja", base="${HOME}"),
+        make_package("ninja", base="wheels #1"),
+        make_package("ninja", marker="os_name != 'a #b'"),
+    ],
+    ids=["variable", "comment", "marker"],
+)
+def test_what_pip_would_misread(package: Package) -> None:
+    with pytest.raises(LockfileError, match="cannot be said in a requirements file"):
+        export_requirements(make_environment(package), variant="cu124")
+
+
+def test_urls_are_quoted_where_a_shell_would_split_them() -> None:
+    package = make_package("ninja", index="https://index.example/it's?a=1&b=2")
+    text = export_requirements(make_environment(package), variant="cu124")
+    [option] = [line for line in text.splitlines() if line.startswith("--")]
+    assert shlex.split(option) == ["--index-url", "https://index.example/it's?a=1&b=2"]
 
 
 def build_wheel(folder: Path, name: str, version: str, content: str = "") -> PackageWheel:
