@@ -1,0 +1,380 @@
+"""Environments: real ones, that run."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from buildlock.environment import isolated
+from buildlock.environment.interpreter import Interpreter, InterpreterNotFoundError, find_interpreter
+from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
+from buildlock.environment.store import Store, StoredWheel
+from buildlock.errors import EnvironmentPreparationError
+from buildlock.reporting import silence
+from support.wheel_forge import DATA, INFO, changed, forge, make_wheel, sound_wheel
+
+IDENTITY = "a" * 64
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store", silence)
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> Interpreter:
+    return find_interpreter(None, os.environ)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "place" / "environment"
+
+
+def add(store: Store, filename: str, content: bytes) -> StoredWheel:
+    with store.scratch() as scratch:
+        archive = scratch / filename
+        archive.write_bytes(content)
+        return store.add(archive, sha256=hashlib.sha256(content).hexdigest(), filename=filename)
+
+
+def create(place: Path, interpreter: Interpreter, *wheels: StoredWheel, identity: str = IDENTITY) -> BuildEnvironment:
+    return create_environment(place, interpreter, wheels, identity=identity, report=silence)
+
+
+def run(environment: BuildEnvironment, *arguments: str, **variables: str) -> str:
+    return subprocess.run(
+        [environment.python, *arguments], check=True, capture_output=True, text=True, env=os.environ | variables
+    ).stdout
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def test_it_holds_exactly_its_wheels(store: Store, interpreter: Interpreter, place: Path) -> None:
+    wheels = [add(store, *make_wheel("demo")), add(store, *make_wheel("other", purelib=False))]
+    environment = create(place, interpreter, *wheels)
+    listing = "import importlib.metadata as m; print(sorted((d.name, d.version) for d in m.distributions()))"
+    assert run(environment, "-c", listing) == "[('demo', '1.0'), ('other', '1.0')]\n"
+    assert run(environment, "-c", "import demo, other; print(demo.NAME, other.NAME)") == "demo other\n"
+    prefix, base, user = json.loads(
+        run(
+            environment,
+            "-c",
+            "import json, sys, site; print(json.dumps([sys.prefix, sys.base_prefix, site.ENABLE_USER_SITE]))",
+        )
+    )
+    assert prefix == str(place.resolve())
+    assert base != prefix
+    assert user is False
+    assert environment.site_packages.is_dir()
+    assert [path.name for path in place.parent.iterdir()] == ["environment"]
+
+
+def test_it_sees_nothing_of_the_python_below(interpreter: Interpreter, place: Path) -> None:
+    environment = create(place, interpreter)
+    found = run(
+        environment, "-c", "import importlib.util as u; print(*map(u.find_spec, ['pip', 'setuptools', 'buildlock']))"
+    )
+    assert found == "None None None\n"
+    configuration = (place / "pyvenv.cfg").read_text()
+    assert "include-system-site-packages = false" in configuration
+    assert str(place.parent) not in configuration
+
+
+def test_its_commands_run(store: Store, interpreter: Interpreter, place: Path) -> None:
+    wheel = add(store, *make_wheel(scripts={"demo-run": "demo:main"}))
+    environment = create(place, interpreter, wheel)
+    script = next(environment.scripts.glob("demo-run*"))
+    assert subprocess.run([script], check=True, capture_output=True, text=True).stdout == "demo runs\n"
+
+
+@pytest.mark.parametrize("folder", ["with space", "quote's", "long" * 40, "grüße"])
+def test_commands_run_wherever_it_is(store: Store, interpreter: Interpreter, tmp_path: Path, folder: str) -> None:
+    entries = sound_wheel(
+        {
+            "demo.py": b"def main():\n    print('demo')\n",
+            f"{DATA}/scripts/plain": b"#!python\nimport sys\nprint(sys.prefix, sys.flags.dont_write_bytecode)\n",
+            f"{DATA}/scripts/flags": b"#!python -B\nimport sys\nprint(sys.prefix, sys.flags.dont_write_bytecode)\n",
+            f"{DATA}/scripts/shell": b"#!/bin/sh\necho shell\n",
+            f"{INFO}/entry_points.txt": b"[console_scripts]\nentry = demo:main\n",
+        }
+    )
+    environment = create(tmp_path / folder, interpreter, add(store, "demo-1.0-py3-none-any.whl", forge(entries)))
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+
+    def output(name: str) -> str:
+        return subprocess.run(
+            [environment.scripts / name], check=True, capture_output=True, text=True, env=clean
+        ).stdout.strip()
+
+    assert output("plain") == f"{environment.root} 0"
+    assert output("flags") == f"{environment.root} 1"
+    assert output("shell") == "shell"
+    assert output("entry") == "demo"
+
+
+def test_every_scheme_goes_where_it_belongs(store: Store, interpreter: Interpreter, place: Path) -> None:
+    entries = sound_wheel(
+        {
+            "root.py": b"",
+            f"{DATA}/purelib/pure.py": b"pure",
+            f"{DATA}/platlib/plat.py": b"name = 1\n",
+            f"{DATA}/headers/demo.h": b"header",
+            f"{DATA}/data/share/demo/x.txt": b"data",
+            f"{DATA}/data/lib64/libdemo.so": b"library",
+        }
+    )
+    entries = changed(entries, f"{DATA}/data/share/demo/x.txt", mode=0o100755)
+    environment = create(place, interpreter, add(store, "demo-1.0-py3-none-any.whl", forge(entries)))
+    version = ".".join(map(str, interpreter.target.python.release[:2]))
+    assert (environment.site_packages / "pure.py").read_bytes() == b"pure"
+    assert run(environment, "-c", "import plat; print(open(plat.__file__).read())") == "name = 1\n\n"
+    assert (place / "include" / "site" / f"python{version}" / "demo" / "demo.h").read_bytes() == b"header"
+    assert (place / "share" / "demo" / "x.txt").stat().st_mode & 0o111
+    assert (place / "lib64" / "libdemo.so").read_bytes() == b"library"
+    assert not (environment.site_packages / DATA).exists()
+
+
+def test_what_it_records_is_what_is_there(store: Store, interpreter: Interpreter, place: Path) -> None:
+    entries = sound_wheel(
+        {
+            "demo.py": b"",
+            f"{DATA}/scripts/plain": b"#!python\n",
+            f"{DATA}/data/share/a,b.txt": b"data",
+            f"{INFO}/entry_points.txt": b"[console_scripts]\nentry = demo:main\n",
+        }
+    )
+    environment = create(place, interpreter, add(store, "demo-1.0-py3-none-any.whl", forge(entries)))
+    check = """
+import base64, hashlib, importlib.metadata
+for file in importlib.metadata.files("demo"):
+    content = file.locate().read_bytes()
+    if file.hash:
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        assert (file.hash.value, file.size) == (digest, len(content)), file
+    print(file)
+"""
+    names = run(environment, "-c", check).split("\n")
+    assert f"{INFO}/INSTALLER" in names
+    assert f"{INFO}/RECORD" in names
+    assert sum(name.startswith("..") for name in names) == 3
+    assert (environment.site_packages / INFO / "INSTALLER").read_text() == "buildlock\n"
+    assert not (environment.site_packages / INFO / "direct_url.json").exists()
+
+
+def test_writing_into_it_does_not_reach_the_store(store: Store, interpreter: Interpreter, place: Path) -> None:
+    wheel = add(store, *make_wheel())
+    environment = create(place, interpreter, wheel)
+    before = snapshot(store.root)
+    for path in environment.root.rglob("*.py"):
+        with path.open("ab") as file:
+            file.write(b"evil = 1\n")
+    assert snapshot(store.root) == before
+    assert store.find(wheel.sha256) == wheel
+
+
+def test_two_wheels_with_the_same_content_share_a_file(store: Store, interpreter: Interpreter, place: Path) -> None:
+    shared = {"space/__init__.py": b"# shared\n"}
+    wheels = [add(store, *make_wheel(name, files=shared | {f"space/{name}.py": b""})) for name in ("one", "two")]
+    environment = create(place, interpreter, *wheels)
+    run(environment, "-c", "import space.one, space.two")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"a.py": b"1"}, {"a.py": b"2"}),
+        ({"a.py": b"1"}, {"a.py/b.py": b"2"}),
+        ({"a.py/b.py": b"1"}, {"a.py": b"2"}),
+        ({"one-1.0.data/scripts/a.py": b"1"}, {"two-1.0.data/data/bin/a.py": b"2"}),
+        ({"one-1.0.data/data/lib/a.py": b"1"}, {"two-1.0.data/data/lib64/a.py": b"2"}),
+    ],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="the folders are those of Linux")
+def test_two_wheels_that_claim_one_file_are_refused(
+    store: Store, interpreter: Interpreter, place: Path, first: dict[str, bytes], second: dict[str, bytes]
+) -> None:
+    wheels = [add(store, *make_wheel("one", files=first)), add(store, *make_wheel("two", files=second))]
+    with pytest.raises(EnvironmentPreparationError, match=r"both claim `(.*/)?a.py`") as caught:
+        create(place, interpreter, *wheels)
+    assert "one-1.0-py3-none-any.whl" in caught.value.message
+    assert "two-1.0-py3-none-any.whl" in caught.value.message
+    assert list(place.parent.iterdir()) == []
+
+
+def test_it_can_be_opened_again(store: Store, interpreter: Interpreter, place: Path) -> None:
+    wheel = add(store, *make_wheel(scripts={"demo": "demo:main"}))
+    environment = create(place, interpreter, wheel)
+    run(environment, "-c", "import demo")  # which writes bytecode
+    assert open_environment(place, IDENTITY) == environment
+    assert open_environment(place, "b" * 64) is None
+    assert open_environment(place.parent / "gone", IDENTITY) is None
+
+
+def edit(environment: BuildEnvironment) -> None:
+    (environment.site_packages / "demo.py").write_text("evil = 1\n")
+
+
+def plant(environment: BuildEnvironment) -> None:
+    (environment.site_packages / "evil.pth").write_text("import os\n")
+
+
+def plant_command(environment: BuildEnvironment) -> None:
+    (environment.scripts / "cc").write_text("#!/bin/sh\n")
+
+
+def lose(environment: BuildEnvironment) -> None:
+    (environment.site_packages / "demo.py").unlink()
+
+
+def lose_python(environment: BuildEnvironment) -> None:
+    environment.python.unlink()
+
+
+def link_package(environment: BuildEnvironment) -> None:
+    (environment.site_packages / "linked").symlink_to(environment.root, target_is_directory=True)
+
+
+def forget(environment: BuildEnvironment) -> None:
+    (environment.root / isolated.MARKER).write_text("{}")
+
+
+def deepen(environment: BuildEnvironment) -> None:
+    (environment.root / isolated.MARKER).write_text("[" * 100_000)
+
+
+@pytest.mark.parametrize("change", [edit, plant, plant_command, lose, lose_python, link_package, forget, deepen])
+def test_a_changed_one_is_not_opened(
+    store: Store, interpreter: Interpreter, place: Path, change: Callable[[BuildEnvironment], None]
+) -> None:
+    change(create(place, interpreter, add(store, *make_wheel())))
+    assert open_environment(place, IDENTITY) is None
+
+
+def test_an_older_one_is_replaced(store: Store, interpreter: Interpreter, place: Path) -> None:
+    create(place, interpreter, add(store, *make_wheel("old")))
+    environment = create(place, interpreter, add(store, *make_wheel("new")), identity="b" * 64)
+    assert run(environment, "-c", "import new, importlib.util as u; print(u.find_spec('old'))") == "None\n"
+    assert open_environment(place, "b" * 64) == environment
+    assert [path.name for path in place.parent.iterdir()] == ["environment"]
+
+
+def test_a_damaged_one_is_replaced(store: Store, interpreter: Interpreter, place: Path) -> None:
+    wheel = add(store, *make_wheel())
+    edit(create(place, interpreter, wheel))
+    environment = create(place, interpreter, wheel)
+    assert open_environment(place, IDENTITY) == environment
+
+
+def test_an_empty_folder_is_used(interpreter: Interpreter, place: Path) -> None:
+    place.mkdir(parents=True)
+    create(place, interpreter)
+    assert open_environment(place, IDENTITY)
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link", "other-environment"])
+def test_what_is_not_ours_is_left_alone(interpreter: Interpreter, place: Path, kind: str) -> None:
+    place.parent.mkdir()
+    elsewhere = place.parent / "elsewhere"
+    match kind:
+        case "folder":
+            place.mkdir()
+            (place / "thesis.tex").write_text("precious")
+        case "file":
+            place.write_text("precious")
+        case "link":
+            elsewhere.mkdir()
+            place.symlink_to(elsewhere, target_is_directory=True)
+        case "other-environment":
+            place.mkdir()
+            (place / "pyvenv.cfg").write_text("home = /usr\n")
+            (place / isolated.MARKER).write_text('{"mine": true}')
+    before = snapshot(place.parent)
+    with pytest.raises(EnvironmentPreparationError):
+        create(place, interpreter)
+    assert snapshot(place.parent) == before
+    assert place.is_symlink() == (kind == "link")
+
+
+def test_a_failure_leaves_the_old_one(
+    store: Store, interpreter: Interpreter, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = add(store, *make_wheel())
+    environment = create(place, interpreter, wheel)
+    monkeypatch.setattr(isolated, "place_tree", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(EnvironmentPreparationError, match="No space left on device"):
+        create(place, interpreter, wheel, identity="b" * 64)
+    assert open_environment(place, IDENTITY) == environment
+    assert [path.name for path in place.parent.iterdir()] == ["environment"]
+
+
+def test_a_store_that_changes_meanwhile_is_noticed(store: Store, interpreter: Interpreter, place: Path) -> None:
+    wheel = add(store, *make_wheel())
+    (wheel.tree / "demo.py").write_bytes(b"")
+    with pytest.raises(EnvironmentPreparationError, match="changed while it was copied"):
+        create(place, interpreter, wheel)
+    assert list(place.parent.iterdir()) == []
+
+
+def test_a_folder_that_no_script_can_name_is_refused(interpreter: Interpreter, tmp_path: Path) -> None:
+    for name in ("new\nline", f"path{os.pathsep}separator"):
+        with pytest.raises(EnvironmentPreparationError, match="cannot be in the folder"):
+            create(tmp_path / name, interpreter)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interpreter_without_venv_is_an_error(interpreter: Interpreter, place: Path) -> None:
+    broken = Interpreter(executable=Path(shutil.which("true") or "/bin/true"), target=interpreter.target)
+    with pytest.raises(EnvironmentPreparationError, match="cannot make a virtual environment"):
+        create(place, broken)
+    gone = Interpreter(executable=place / "gone", target=interpreter.target)
+    with pytest.raises(EnvironmentPreparationError, match="cannot be run"):
+        create(place, gone)
+    assert list(place.parent.iterdir()) == []
+
+
+def test_processes_that_make_the_same_one_all_get_it(store: Store, place: Path) -> None:
+    add(store, *make_wheel())
+    script = f"""
+import os, sys
+from pathlib import Path
+from buildlock.environment.interpreter import find_interpreter
+from buildlock.environment.isolated import create_environment
+from buildlock.environment.store import Store
+store = Store(Path({str(store.root)!r}), print)
+wheels = [store.find(path.name) for path in (store.root / "wheels").iterdir()]
+interpreter = find_interpreter(None, os.environ)
+create_environment(Path({str(place)!r}), interpreter, wheels, identity={IDENTITY!r}, report=print)
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL) for _ in range(6)]
+    assert [process.wait() for process in processes] == [0] * 6
+    environment = open_environment(place, IDENTITY)
+    assert environment
+    run(environment, "-c", "import demo")
+    assert [path.name for path in place.parent.iterdir()] == ["environment"]
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.10", "3.12", "3.13"])
+def test_other_pythons_have_environments_too(store: Store, place: Path, version: str) -> None:
+    folders = [os.environ.get("PATH", "")]
+    # Where pyenv keeps them, whether it offers them on PATH or not.
+    folders += [str(path) for path in sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin"))]
+    try:
+        interpreter = find_interpreter(version, os.environ | {"PATH": os.pathsep.join(folders)})
+    except InterpreterNotFoundError:
+        pytest.skip(f"there is no Python {version}")
+    environment = create(place, interpreter, add(store, *make_wheel(scripts={"demo": "demo:main"})))
+    assert run(environment, "-c", "import sys, demo; print('%d.%d' % sys.version_info[:2])") == f"{version}\n"
+    assert subprocess.run([environment.scripts / "demo"], check=True, capture_output=True).stdout == b"demo runs\n"

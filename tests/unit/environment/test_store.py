@@ -1,0 +1,296 @@
+"""The store: all or nothing, never damaged, never twice."""
+
+import hashlib
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from buildlock.environment.store import Store, StoredWheel
+from buildlock.errors import EnvironmentPreparationError, IntegrityError, InvalidArchiveError
+from buildlock.reporting import Event, Noted, silence
+from support.wheel_forge import Entry, forge, make_wheel, sound_wheel
+
+MANY = {f"demo/module_{number}.py": f"number = {number}\n".encode() for number in range(200)}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "cache" / "store", silence)
+
+
+def save(folder: Path, filename: str, content: bytes) -> tuple[Path, str]:
+    archive = folder / filename
+    archive.write_bytes(content)
+    return archive, hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> tuple[Path, str]:
+    return save(tmp_path, *make_wheel(files={"demo/__init__.py": b"", "demo/code.py": b"x = 1\n"}))
+
+
+@pytest.fixture
+def stored(store: Store, archive: tuple[Path, str]) -> StoredWheel:
+    path, sha256 = archive
+    return store.add(path, sha256=sha256, filename=path.name)
+
+
+def assert_empty(store: Store) -> None:
+    assert list((store.root / "wheels").iterdir()) == []
+    assert list((store.root / "scratch").iterdir()) == []
+
+
+def test_a_wheel_is_found_as_it_was_added(store: Store, stored: StoredWheel) -> None:
+    assert Store(store.root, silence).find(stored.sha256) == stored
+    assert (stored.name, str(stored.version), stored.filename) == ("demo", "1.0", "demo-1.0-py3-none-any.whl")
+    assert (stored.tree / "demo" / "code.py").read_bytes() == b"x = 1\n"
+    assert {file.line.path for file in stored.files} == {
+        path.relative_to(stored.tree).as_posix() for path in stored.tree.rglob("*") if path.is_file()
+    }
+    assert list((store.root / "scratch").iterdir()) == []
+
+
+def test_a_wheel_that_is_not_there_is_not_found(store: Store) -> None:
+    assert store.find("0" * 64) is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_nobody_else_can_read_or_write_it(store: Store, stored: StoredWheel) -> None:
+    for folder in (store.root, *store.root.iterdir(), stored.tree.parent, stored.tree):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert not any(stat.S_IMODE(path.stat().st_mode) & 0o022 for path in stored.tree.rglob("*"))
+
+
+def test_another_hash_is_refused(store: Store, archive: tuple[Path, str]) -> None:
+    with pytest.raises(IntegrityError, match="has the sha256"):
+        store.add(archive[0], sha256="0" * 64, filename=archive[0].name)
+    assert_empty(store)
+
+
+@pytest.mark.parametrize("defect", ["before", "while"])
+def test_a_refused_wheel_leaves_nothing(store: Store, tmp_path: Path, defect: str) -> None:
+    entries = sound_wheel(MANY)
+    if defect == "before":
+        entries.append(Entry("../evil.py"))
+    else:
+        entries[150] = Entry(entries[150].name, b"number = 666\n")
+    path, sha256 = save(tmp_path, "demo-1.0-py3-none-any.whl", forge(entries))
+    with pytest.raises(InvalidArchiveError):
+        store.add(path, sha256=sha256, filename=path.name)
+    assert_empty(store)
+    assert store.find(sha256) is None
+
+
+def test_the_archive_cannot_bring_its_own_manifest(store: Store, tmp_path: Path) -> None:
+    path, sha256 = save(tmp_path, *make_wheel(files={"manifest.json": b"{}", "complete/manifest.json": b"{}"}))
+    stored = store.add(path, sha256=sha256, filename=path.name)
+    assert (stored.tree / "manifest.json").read_bytes() == b"{}"
+    assert store.find(sha256) == stored
+
+
+def flip_byte(tree: Path) -> None:
+    path = tree / "demo" / "code.py"
+    status = path.stat()
+    path.write_bytes(b"x = 2\n")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def truncate(tree: Path) -> None:
+    (tree / "demo" / "code.py").write_bytes(b"")
+
+
+def remove(tree: Path) -> None:
+    (tree / "demo" / "code.py").unlink()
+
+
+def replace_by_link(tree: Path) -> None:
+    path = tree / "demo" / "code.py"
+    path.rename(tree / "moved.py")
+    path.symlink_to(tree / "moved.py")
+
+
+def replace_by_copy(tree: Path) -> None:
+    path = tree / "demo" / "code.py"
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+
+
+def remove_tree(tree: Path) -> None:
+    tree.rename(tree.parent / "gone")
+
+
+def remove_manifest(tree: Path) -> None:
+    (tree.parent / "manifest.json").unlink()
+
+
+def flip_manifest(tree: Path) -> None:
+    path = tree.parent / "manifest.json"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def truncate_manifest(tree: Path) -> None:
+    path = tree.parent / "manifest.json"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def forge_manifest(tree: Path) -> None:
+    body = b'{"sha256": 7}'
+    (tree.parent / "manifest.json").write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+
+def link_entry(tree: Path) -> None:
+    entry = tree.parent
+    elsewhere = entry.parent.parent / "elsewhere"
+    entry.rename(elsewhere)
+    entry.symlink_to(elsewhere, target_is_directory=True)
+
+
+def file_for_entry(tree: Path) -> None:
+    tree.parent.rename(tree.parent.parent.parent / "elsewhere")
+    tree.parent.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip_byte,
+        truncate,
+        remove,
+        replace_by_link,
+        replace_by_copy,
+        remove_tree,
+        remove_manifest,
+        flip_manifest,
+        truncate_manifest,
+        forge_manifest,
+        link_entry,
+        file_for_entry,
+    ],
+)
+def test_damage_is_found_and_healed(
+    store: Store, stored: StoredWheel, archive: tuple[Path, str], damage: Callable[[Path], None]
+) -> None:
+    events: list[Event] = []
+    damage(stored.tree)
+    assert Store(store.root, events.append).find(stored.sha256) is None
+    assert any(isinstance(event, Noted) and "damaged" in event.message for event in events)
+    assert not os.path.lexists(stored.tree.parent)
+    again = store.add(archive[0], sha256=stored.sha256, filename=stored.filename)
+    assert store.find(stored.sha256) == again
+
+
+def test_what_a_link_in_the_store_points_at_is_not_removed(store: Store, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").write_bytes(b"")
+    entry = store.root / "wheels" / ("1" * 64)
+    entry.symlink_to(precious, target_is_directory=True)
+    assert store.find("1" * 64) is None
+    assert (precious / "file").exists()
+
+
+@pytest.mark.parametrize("name", ["", "wheels", "scratch"])
+def test_a_store_that_is_a_link_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    root = tmp_path / "store"
+    if name:
+        root.mkdir()
+    (root / name if name else root).symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises(EnvironmentPreparationError, match="is not a folder but a link"):
+        Store(root, silence)
+
+
+def test_a_store_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(EnvironmentPreparationError, match="cannot be written"):
+        Store(tmp_path / "file" / "store", silence)
+
+
+def test_an_archive_that_is_gone_is_an_error(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentPreparationError):
+        store.add(tmp_path / "gone.whl", sha256="0" * 64, filename="demo-1.0-py3-none-any.whl")
+
+
+def test_a_scratch_folder_is_private_and_goes(store: Store) -> None:
+    with store.scratch() as outer, store.scratch() as inner:
+        assert outer != inner
+        (inner / "download").write_bytes(b"x")
+        assert outer.exists()
+    assert list((store.root / "scratch").iterdir()) == []
+
+
+def test_a_lock_holds_between_threads(store: Store) -> None:
+    inside: list[int] = []
+    most = 0
+
+    def work(_: int) -> None:
+        nonlocal most
+        with store.lock("a" * 64):
+            inside.append(1)
+            most = max(most, len(inside))
+            time.sleep(0.01)
+            inside.pop()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(16)))
+    assert most == 1
+
+
+def test_processes_that_add_the_same_wheel_all_get_it(store: Store, tmp_path: Path) -> None:
+    archive, sha256 = save(tmp_path, *make_wheel(files=MANY))
+    script = f"""
+from pathlib import Path
+from buildlock.environment.store import Store
+archive = Path({str(archive)!r})
+stored = Store(Path({str(store.root)!r}), print).add(archive, sha256={sha256!r}, filename=archive.name)
+assert len(stored.files) == 203
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(6)]
+    assert [process.wait() for process in processes] == [0] * 6
+    assert store.find(sha256)
+    assert list((store.root / "scratch").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
+def test_a_killed_process_leaves_a_store_that_works(store: Store, tmp_path: Path) -> None:
+    archive, sha256 = save(tmp_path, *make_wheel(files=MANY))
+    # It stops in the middle of the unpacking, and says so.
+    script = textwrap.dedent(
+        f"""
+        import sys, time
+        from pathlib import Path
+        from buildlock.environment import wheel
+        from buildlock.environment.store import Store
+        write, count = wheel.Wheel._write, 0
+        def stop(*arguments):
+            global count
+            count += 1
+            if count == 100:
+                print("there", flush=True)
+                time.sleep(600)
+            return write(*arguments)
+        wheel.Wheel._write = stop
+        archive = Path({str(archive)!r})
+        Store(Path({str(store.root)!r}), print).add(archive, sha256={sha256!r}, filename=archive.name)
+        """
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"there\n"
+        process.send_signal(signal.SIGKILL)
+    assert len(list((store.root / "scratch").iterdir())) == 2
+    assert store.find(sha256) is None
+    assert store.add(archive, sha256=sha256, filename=archive.name) == store.find(sha256)
+    assert list((store.root / "scratch").iterdir()) == []
