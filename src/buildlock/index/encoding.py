@@ -29,9 +29,11 @@ def decode(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 def _inflate(chunks: Iterable[bytes], window: int) -> Iterator[bytes]:
     inflater = zlib.decompressobj(window)
+    empty = True
     try:
         for chunk in chunks:
             data = chunk
+            empty = False
             while data:
                 if inflater.eof:  # gzip members may follow one another (RFC 1952, 2.2)
                     inflater = zlib.decompressobj(window)
@@ -43,5 +45,6 @@ def _inflate(chunks: Iterable[bytes], window: int) -> Iterator[bytes]:
             yield piece
     except zlib.error as error:
         raise EncodingError(f"its compressed body is damaged: {error}") from error
-    if not inflater.eof:
+    # Servers name the encoding of an empty answer, too.
+    if not inflater.eof and not empty:
         raise EncodingError("its compressed body is cut short")

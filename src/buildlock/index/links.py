@@ -61,13 +61,13 @@ class LinkCollector:
         self,
         href: str,
         *,
-        hashes: Mapping[str, str],
+        hashes: Mapping[str, object],
         filename: str | None = None,
         size: int | None = None,
         upload_time: datetime | None = None,
         requires_python: str | None = None,
         yanked: str | None = None,
-        core_metadata: Mapping[str, str] | None = None,
+        core_metadata: Mapping[str, object] | None = None,
     ) -> None:
         """Collect one link, everything as the page has it, or leave it out.
 
@@ -171,7 +171,7 @@ def parse_time(text: str) -> datetime | None:
     return None
 
 
-def _trusted(hashes: Mapping[str, str]) -> Mapping[str, str] | None:
+def _trusted(hashes: Mapping[str, object]) -> Mapping[str, str] | None:
     """The hashes of a metadata file. One that is malformed makes it worthless: the file itself has to tell."""
     try:
         return parse_hashes(hashes)

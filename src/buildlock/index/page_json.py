@@ -9,6 +9,23 @@ from packaging.utils import NormalizedName, canonicalize_name
 from buildlock.index.links import LinkCollector, MalformedPageError, parse_time
 from buildlock.index.text import printable
 
+_MAX_SIZE = (1 << 63) - 1
+
+_ABSENT = type(None)
+# JSON has no subclasses: the type of a value is exactly one of these. Some servers write null where the
+# specification leaves a key out.
+_TYPES: tuple[tuple[str, frozenset[type], str], ...] = (
+    ("filename", frozenset({str}), "a string"),
+    ("url", frozenset({str}), "a string"),
+    ("hashes", frozenset({dict}), "an object"),
+    ("size", frozenset({int, _ABSENT}), "a number of bytes"),
+    ("upload-time", frozenset({str, _ABSENT}), "a string"),
+    ("requires-python", frozenset({str, _ABSENT}), "a string"),
+    ("yanked", frozenset({bool, str, _ABSENT}), "a boolean or a string"),
+    ("core-metadata", frozenset({bool, dict, _ABSENT}), "a boolean or an object"),
+    ("dist-info-metadata", frozenset({bool, dict, _ABSENT}), "a boolean or an object"),
+)
+
 
 def read_json(content: bytes, name: NormalizedName | None, links: LinkCollector) -> Mapping[str, Any]:
     """Collect the files of a page, and return its `project-status`, whatever that is.
@@ -72,9 +89,12 @@ def _read_file(file: Any, position: int, links: LinkCollector) -> None:
     if not isinstance(file, dict):
         raise MalformedPageError(f"`files[{position}]` is no object")
     get: Callable[[str], Any] = file.get
-    for key, what, holds in _KEYS:
-        if not holds(get(key)):
+    for key, types, what in _TYPES:
+        if type(get(key)) not in types:
             raise MalformedPageError(f"`files[{position}].{key}` is not {what}")
+    size = get("size")
+    if size is not None and not 0 <= size <= _MAX_SIZE:
+        raise MalformedPageError(f"`files[{position}].size` is not a number of bytes")
     uploaded, python, yanked = get("upload-time"), get("requires-python"), get("yanked")
     # PEP 714: the newer key wins where both are there.
     metadata = get("core-metadata")
@@ -84,53 +104,10 @@ def _read_file(file: Any, position: int, links: LinkCollector) -> None:
         get("url"),
         filename=get("filename"),
         hashes=get("hashes"),
-        size=get("size"),
+        size=size,
         upload_time=parse_time(uploaded) if uploaded else None,
         requires_python=printable(python) if python else None,
         # PEP 691: any truthy value means yanked.
         yanked=(printable(yanked) if isinstance(yanked, str) else "") if yanked else None,
         core_metadata={} if metadata is True else (None if metadata is False else metadata),
     )
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_hashes(value: Any) -> bool:
-    if not isinstance(value, dict):
-        return False
-    for digest in value.values():  # noqa: SIM110 - a generator would cost more than all the other checks
-        if not isinstance(digest, str):
-            return False
-    return True
-
-
-# Some servers write null where the specification leaves a key out.
-def _is_optional_text(value: Any) -> bool:
-    return value is None or isinstance(value, str)
-
-
-def _is_optional_size(value: Any) -> bool:
-    return value is None or (type(value) is int and 0 <= value < 1 << 63)
-
-
-def _is_yanked(value: Any) -> bool:
-    return value is None or isinstance(value, (bool, str))
-
-
-def _is_metadata(value: Any) -> bool:
-    return value is None or isinstance(value, bool) or _is_hashes(value)
-
-
-_KEYS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
-    ("filename", "a string", _is_text),
-    ("url", "a string", _is_text),
-    ("hashes", "an object of strings", _is_hashes),
-    ("size", "a number of bytes", _is_optional_size),
-    ("upload-time", "a string", _is_optional_text),
-    ("requires-python", "a string", _is_optional_text),
-    ("yanked", "a boolean or a string", _is_yanked),
-    ("core-metadata", "a boolean or an object of strings", _is_metadata),
-    ("dist-info-metadata", "a boolean or an object of strings", _is_metadata),
-)

@@ -229,6 +229,10 @@ class TestEncoding:
         server.answers["/page"] = Answer(body, {"Content-Encoding": encoding})
         assert client.get(f"{server.url}/page").content == b"hello" * 100_000
 
+    def test_of_an_empty_answer_says_nothing(self, server: WebServer, client: HttpClient) -> None:
+        server.answers["/page"] = Answer(b"", {"Content-Encoding": "gzip"}, 404)
+        assert client.get(f"{server.url}/page").status == 404
+
     def test_a_bomb_is_refused(self, server: WebServer, client: HttpClient) -> None:
         server.answers["/page"] = Answer(gzip.compress(bytes(10_000_000)), {"Content-Encoding": "gzip"})
         with pytest.raises(InvalidPageError, match="larger than 1000000 bytes"):

@@ -213,6 +213,7 @@ class TestJson:
             ({"core-metadata": False, "dist-info-metadata": True}, None),
             ({"dist-info-metadata": True}, {}),
             ({"core-metadata": {"sha256": "short"}}, None),
+            ({"core-metadata": {"sha256": [SHA]}}, None),
             ({"core-metadata": None}, None),
         ],
     )
@@ -263,7 +264,6 @@ class TestJson:
             (make_page(make_file(), make_file(filename=None)), r"files\[1\]\.filename"),
             (make_page(make_file(url=["x"])), r"files\[0\]\.url"),
             (make_page(make_file(hashes=None)), r"files\[0\]\.hashes"),
-            (make_page(make_file(hashes={"sha256": 1})), r"files\[0\]\.hashes"),
             (make_page(make_file(size=-1)), r"files\[0\]\.size"),
             (make_page(make_file(size=True)), r"files\[0\]\.size"),
             (make_page(make_file(size=1.5)), r"files\[0\]\.size"),
@@ -302,6 +302,7 @@ class TestJson:
         ({"hashes": {"sha256": SHA[:-1]}}, "sha256 hash is malformed"),
         ({"hashes": {"sha256": "g" * 64}}, "sha256 hash is malformed"),
         ({"hashes": {"SHA256": ""}}, "sha256 hash is malformed"),
+        ({"hashes": {"sha256": 1}}, "sha256 hash is malformed"),
         ({"hashes": {"sha256": SHA, "md5": "x"}}, "md5 hash is malformed"),
     ],
 )
