@@ -85,9 +85,12 @@ def format_requirement(requirement: Requirement) -> str:
     "foo-bar[a,b]<2,>=1; os_name == 'nt'"
     """
     extras = ",".join(sorted(map(canonicalize_name, requirement.extras)))
-    marker = f"; {format_marker(requirement.marker)}" if requirement.marker is not None else ""
-    name = canonicalize_name(requirement.name)
-    return f"{name}{f'[{extras}]' if extras else ''}{requirement.specifier}{marker}"
+    parts = [canonicalize_name(requirement.name), f"[{extras}]" if extras else "", str(requirement.specifier)]
+    if requirement.url is not None:
+        parts.append(f" @ {requirement.url} " if requirement.marker is not None else f" @ {requirement.url}")
+    if requirement.marker is not None:
+        parts.append(f"; {format_marker(requirement.marker)}")
+    return "".join(parts)
 
 
 def _list_declared(requirements: Iterable[BuildRequirement]) -> Iterator[tuple[Requirement, str]]:

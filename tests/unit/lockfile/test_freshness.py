@@ -69,6 +69,7 @@ def test_order_is_no_input() -> None:
     ("text", "expected"),
     [
         ("Foo.Bar", "foo-bar"),
+        ("Foo@https://x.example/a ; os_name == 'nt'", "foo @ https://x.example/a ; os_name == 'nt'"),
         ("foo [B, a] >= 1 , < 2", "foo[a,b]<2,>=1"),
         ('foo ; os_name == "nt" and extra == "A_b"', "foo; os_name == 'nt' and extra == 'a-b'"),
         ('foo ; os_name == "it\'s"', 'foo; os_name == "it\'s"'),
