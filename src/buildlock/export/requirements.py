@@ -35,7 +35,7 @@ def export_requirements(environment: LockedEnvironment, *, variant: str) -> str:
     for text in (*options, *packages):
         if _SPECIAL.search(text):
             raise LockfileError(
-                f"`{text.splitlines()[0]}` cannot be said in a requirements file: pip reads a variable or a comment in it",
+                f"`{text.splitlines()[0]}` cannot be said in a requirements file: pip sees a variable or a comment",
                 hint="export a `pylock` instead",
             )
     blocks = [list(_format_comment(environment, variant)), options, packages]
