@@ -34,6 +34,8 @@ _CHUNK = 1 << 18
 _SMALL = 1 << 14
 _MAX_REDIRECTS = 10
 _MAX_PAUSE = 30.0
+# What is kept of one URL says nothing of another, and what proves a right to one proves none to another.
+_OF_ONE_URL = frozenset({"If-None-Match", "If-Modified-Since", "Authorization", "Cookie"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT = frozenset({408, 425, 429})
 _NOT_MODIFIED = 304
@@ -236,8 +238,7 @@ class HttpClient:
                 raise UnavailableError(
                     f"`{without_credentials(url)}` redirects to where we do not go: {error}"
                 ) from error
-            # What is kept of one URL says nothing of another.
-            sent = {name: value for name, value in sent.items() if name not in {"If-None-Match", "If-Modified-Since"}}
+            sent = {name: value for name, value in sent.items() if name not in _OF_ONE_URL}
         raise UnavailableError(f"`{without_credentials(url)}` redirects more than {_MAX_REDIRECTS} times")
 
     def attempt(self, url: str, action: Callable[[], T]) -> T:
