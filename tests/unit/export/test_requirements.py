@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import os
 import shlex
 import subprocess
 import sys
@@ -130,7 +131,7 @@ def pip_install(requirements: Path, target: Path) -> subprocess.CompletedProcess
     return subprocess.run(
         [*command, "--require-hashes", "--target", target, "-r", requirements],
         cwd=requirements.parent,
-        env={"PIP_CONFIG_FILE": "/dev/null", "PATH": "", "SYSTEMROOT": "C:\\Windows"},
+        env={"PIP_CONFIG_FILE": os.devnull, "PATH": "", "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},
         capture_output=True,
         text=True,
         check=False,
