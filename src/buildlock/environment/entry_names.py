@@ -82,6 +82,21 @@ def fold_name(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
+def find_folders(names: Iterable[str]) -> set[str]:
+    """Every folder that unpacking these entries makes.
+
+    >>> sorted(find_folders(["a/b/c.py", "a/d.py"]))
+    ['a', 'a/b']
+    """
+    folders: set[str] = set()
+    for name in names:
+        folder = name.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders
+
+
 def find_clash(names: Iterable[str]) -> tuple[str, str] | None:
     """Two names that are one on some file system, or of which one is a file and the other needs it as a folder.
 
@@ -92,6 +107,7 @@ def find_clash(names: Iterable[str]) -> tuple[str, str] | None:
     """
     seen: dict[str, str] = {}
     declared: set[str] = set()
+    folders: set[str] = set()
     for name in names:
         if name in declared:
             return name, name
@@ -100,6 +116,9 @@ def find_clash(names: Iterable[str]) -> tuple[str, str] | None:
         position = -1
         while (position := name.find("/", position + 1)) != -1:
             folder = name[: position + 1]
+            if folder in folders:
+                continue
+            folders.add(folder)
             if (other := seen.setdefault(fold_name(folder[:-1]), folder)) != folder:
                 return other, folder
         if not name.endswith("/") and (other := seen.setdefault(fold_name(name), name)) != name:

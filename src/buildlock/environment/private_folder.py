@@ -1,5 +1,6 @@
 """Folders of one process, which the next process clears away if this one is killed."""
 
+import glob
 import os
 import secrets
 import shutil
@@ -52,7 +53,7 @@ def _make(parent: Path, prefix: str) -> tuple[Path, FileLock]:
 
 
 def _sweep(parent: Path, prefix: str) -> None:
-    for path in sorted(parent.glob(f"{prefix}*.lock")):
+    for path in sorted(parent.glob(f"{glob.escape(prefix)}*.lock")):
         lock = FileLock(path, mode=0o600)
         with suppress(Timeout, OSError):
             lock.acquire(blocking=False)

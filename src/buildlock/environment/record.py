@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 _WEAK = frozenset(name for name in hashlib.algorithms_guaranteed if hashlib.new(name).digest_size < 32)  # noqa: PLR2004
 """Less than sha256: 256 bits. SHAKE has no size of its own."""
+MAX_LINES = 100_000
 _HEXADECIMAL = re.compile(r"[0-9a-f]+")
 
 
@@ -39,6 +40,8 @@ def parse_record(text: str) -> dict[str, RecordLine]:
     lines: dict[str, RecordLine] = {}
     try:
         for row in csv.reader(io.StringIO(text, newline=""), strict=True):
+            if len(lines) >= MAX_LINES:
+                raise InvalidRecordError(f"it has more than {MAX_LINES} lines")
             line = _parse_line(row)
             if line.path in lines:
                 raise InvalidRecordError(f"`{line.path}` is there twice")

@@ -21,7 +21,7 @@ from buildlock.environment.record import RecordLine
 from buildlock.environment.wheel import UnpackedFile, WheelFacts, open_wheel
 from buildlock.environment.zip_entries import DEFAULT_LIMIT
 from buildlock.errors import EnvironmentPreparationError, IntegrityError
-from buildlock.reporting import Noted, Reporter
+from buildlock.reporting import Noted, Reporter, Warned
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TREE = "tree"
@@ -60,7 +60,7 @@ class Store:
 
     Args:
         root: A folder for the store alone; made with mode 0700 where it is missing.
-        report: Told when a damaged entry is removed.
+        report: Told when a damaged entry is removed, and of wheels of a newer format.
         limit: Bytes that one wheel may unpack to.
 
     Raises:
@@ -115,6 +115,8 @@ class Store:
             if found != sha256:
                 raise IntegrityError(f"`{filename}` has the sha256 {found}, not {sha256}")
             with self.scratch() as scratch, open_wheel(archive, filename=filename, limit=self._limit) as wheel:
+                if wheel.is_newer:
+                    self._report(Warned(f"`{filename}` is of a later version of the wheel format than 1.0"))
                 (scratch / _TREE).mkdir(mode=0o700)
                 files = wheel.unpack(scratch / _TREE)
                 _write_manifest(scratch, sha256, wheel.facts, files)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, TypeAlias
 
-from packaging.metadata import parse_email
 from packaging.tags import Tag, parse_tag
 from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
@@ -30,13 +29,17 @@ _SCHEMES: Mapping[str, Scheme] = {
     "data": "data",
     "headers": "headers",
 }
-_MAX_TEXT = 64 << 20
-"""Bytes of RECORD, METADATA, WHEEL or entry_points.txt: a hundred thousand entries fit into RECORD."""
+_MAX_RECORD = 64 << 20
+"""Bytes of RECORD: a hundred thousand entries fit."""
+_MAX_TEXT = 4 << 20
+"""Bytes of METADATA, WHEEL and entry_points.txt each."""
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 """The specification leaves them without a hash: RECORD cannot hold its own, and the others sign it."""
 _MAX_TAGS = 1000
 _OF_INSTALLERS = frozenset({"installer", "requested", "direct_url.json", "provenance_url.json"})
 _WHEEL_VERSION = re.compile(r"1\.[0-9]{1,9}", re.ASCII)
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
+_FIELD = re.compile(r"([!-9;-~]+)[ \t]*:")
 _PLATFORM_OF = re.compile(
     r"(?:many|musl)?linux(?:[0-9]{1,4}|_[0-9]{1,4}_[0-9]{1,4})?_(?P<linux>\w+)|(?P<other>[a-z]+).*"
 )
@@ -96,6 +99,8 @@ class Wheel:
         name, version, tags = self._parse_filename()
         dist_info = self._find_dist_info(name, version)
         self._check_metadata(dist_info, name, version)
+        self.is_newer = False
+        """Whether it is of a later version of the wheel format, of which installers must warn."""
         root_is_purelib = self._check_wheel_file(dist_info, tags)
         self._record = self._check_record(dist_info)
         self.facts = WheelFacts(
@@ -179,40 +184,39 @@ class Wheel:
         return dist_info
 
     def _check_metadata(self, dist_info: str, name: NormalizedName, version: Version) -> None:
-        text = self._read_text(f"{dist_info}/METADATA")
         # Only the identity: what the requirements say was read, and judged, when the lock was made.
-        raw, _ = parse_email(text)
-        if canonicalize_name(raw.get("name", "")) != name:
-            self._refuse(f"METADATA has not the one name `{name}` but `{raw.get('name', '')}`")
-        if _parse_version(raw.get("version", "")) != version:
-            self._refuse(f"METADATA has not the one version {version} but `{raw.get('version', '')}`")
-        if raw.get("metadata_version", "").partition(".")[0] not in ("1", "2"):
-            self._refuse(f"METADATA has the unknown Metadata-Version `{raw.get('metadata_version', '')}`")
+        fields, _ = _read_fields(self._read_text(f"{dist_info}/METADATA", _MAX_TEXT))
+        if canonicalize_name(found := self._read_field(fields, "METADATA", "Name")) != name:
+            self._refuse(f"METADATA has not the name `{name}` but `{found}`")
+        if _parse_version(found := self._read_field(fields, "METADATA", "Version")) != version:
+            self._refuse(f"METADATA has not the version {version} but `{found}`")
+        found = self._read_field(fields, "METADATA", "Metadata-Version")
+        if found.partition(".")[0] not in ("1", "2"):
+            self._refuse(f"METADATA has the unknown Metadata-Version `{found}`")
 
     def _check_wheel_file(self, dist_info: str, tags: frozenset[Tag]) -> bool:
-        fields: dict[str, list[str]] = {}
-        for line in self._read_text(f"{dist_info}/WHEEL").splitlines():
-            key, colon, value = line.partition(":")
-            if line.strip() and (not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", key)):
-                self._refuse(f"WHEEL has the line `{line}`, which is not `Key: value`")
-            if colon:
-                fields.setdefault(key.lower(), []).append(value.strip())
-        format_version, purelib = (self._read_field(fields, key) for key in ("Wheel-Version", "Root-Is-Purelib"))
-        # "must fail if the major version is greater"; what a later minor version adds may be ignored.
+        fields, rest = _read_fields(self._read_text(f"{dist_info}/WHEEL", _MAX_TEXT))
+        if rest.strip():
+            self._refuse(f"WHEEL has the line `{rest.lstrip().splitlines()[0]}`, which is not `Key: value`")
+        format_version, purelib = (
+            self._read_field(fields, "WHEEL", key) for key in ("Wheel-Version", "Root-Is-Purelib")
+        )
+        # "Warn if the minor version is greater, fail if the major version is."
         if not _WHEEL_VERSION.fullmatch(format_version):
             self._refuse(f"it has the unknown Wheel-Version `{format_version}`")
+        self.is_newer = int(format_version.partition(".")[2]) > 0
         if purelib.lower() not in ("true", "false"):
             self._refuse(f"WHEEL has `Root-Is-Purelib: {purelib}`")
         parts = self._filename.removesuffix(".whl").split("-")
-        if "build" in fields and [self._read_field(fields, "Build")] != parts[2:-3]:
+        if "build" in fields and [self._read_field(fields, "WHEEL", "Build")] != parts[2:-3]:
             self._refuse(f"WHEEL has `Build: {fields['build'][0]}`, and the filename has not")
         self._check_tags(fields.get("tag", []), tags)
         return purelib.lower() == "true"
 
-    def _read_field(self, fields: Mapping[str, list[str]], key: str) -> str:
+    def _read_field(self, fields: Mapping[str, list[str]], file: str, key: str) -> str:
         values = fields.get(key.lower(), [])
         if len(values) != 1:
-            self._refuse(f"WHEEL has {len(values)} lines `{key}`; it must have one")
+            self._refuse(f"{file} has {len(values)} lines `{key}`; it must have one")
         return values[0]
 
     def _check_tags(self, lines: list[str], tags: frozenset[Tag]) -> None:
@@ -235,7 +239,7 @@ class Wheel:
     def _check_record(self, dist_info: str) -> Mapping[str, RecordLine]:
         path = f"{dist_info}/RECORD"
         try:
-            record = parse_record(self._read_text(path))
+            record = parse_record(self._read_text(path, _MAX_RECORD))
         except InvalidRecordError as error:
             self._refuse(f"RECORD: {error}")
         unhashed = {f"{dist_info}/{name}" for name in _UNHASHED}
@@ -256,7 +260,7 @@ class Wheel:
         if path not in self._files:
             return ()
         try:
-            commands = parse_commands(self._read_text(path))
+            commands = parse_commands(self._read_text(path, _MAX_TEXT))
         except InvalidEntryPointsError as error:
             self._refuse(f"entry_points.txt: {error}")
         if own := next((command.name for command in commands if _OWN_SCRIPT.fullmatch(fold_name(command.name))), None):
@@ -307,12 +311,12 @@ class Wheel:
             case "headers":
                 return False
 
-    def _read_text(self, path: str) -> str:
+    def _read_text(self, path: str, limit: int) -> str:
         entry = self._files.get(path)
         if entry is None:
             self._refuse(f"it has no `{path}`")
         try:
-            return self._archive.read(entry, limit=_MAX_TEXT).decode("utf-8")
+            return self._archive.read(entry, limit=limit).decode("utf-8")
         except UnicodeDecodeError:
             self._refuse(f"`{path}` is not UTF-8")
 
@@ -341,6 +345,28 @@ def open_wheel(path: Path, *, filename: str, limit: int = DEFAULT_LIMIT) -> Iter
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise EnvironmentPreparationError(f"`{path}` is not a file")
         yield Wheel(ZipArchive(file, filename, limit=limit), filename)
+
+
+def _read_fields(text: str) -> tuple[Mapping[str, list[str]], str]:
+    """The `Key: value` lines at the beginning, by lower-case key, and what follows them.
+
+    It reads as the `email` module does, which the specifications name, in linear time.
+    """
+    fields: dict[str, list[str]] = {}
+    values: list[str] = []
+    position = 0
+    for line in _LINE.finditer(text):
+        if not line[0].strip("\r\n"):
+            break
+        if match := _FIELD.match(line[0]):
+            values = fields.setdefault(match[1].lower(), [])
+            values.append(line[0][match.end() :].strip())
+        elif line[0][0] in " \t" and values:
+            values[-1] += f"\n{line[0].strip()}"
+        else:
+            break
+        position = line.end()
+    return fields, text[position:]
 
 
 def _parse_stem(stem: str) -> tuple[NormalizedName, Version | None]:

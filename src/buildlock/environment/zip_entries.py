@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO, NoReturn
 
-from buildlock.environment.entry_names import find_clash, find_name_fault, show_text
+from buildlock.environment.entry_names import find_clash, find_folders, find_name_fault, show_text
 from buildlock.errors import InvalidArchiveError
 
 MAX_ENTRIES = 100_000
@@ -119,6 +119,8 @@ class ZipArchive:
         if starts[0] != 0:
             self._refuse("something stands before the first entry")
         self.entries = tuple(map(self._read_entry, headers, starts[1:]))
+        if len(find_folders(entry.name for entry in self.entries)) > MAX_ENTRIES:
+            self._refuse(f"it has more than {MAX_ENTRIES} folders")
         if clash := find_clash(entry.name for entry in self.entries):
             first, second = clash
             twice = "is there twice" if first == second else f"and `{second}` are one name on some platforms"

@@ -328,6 +328,32 @@ def test_a_store_that_changes_meanwhile_is_noticed(store: Store, interpreter: In
     assert list(place.parent.iterdir()) == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
+def test_what_a_killed_process_leaves_is_cleared_away(store: Store, interpreter: Interpreter, tmp_path: Path) -> None:
+    place = tmp_path / "place" / "[env]*"
+    add(store, *make_wheel())
+    script = f"""
+import os, time
+from pathlib import Path
+from buildlock.environment import isolated
+from buildlock.environment.interpreter import find_interpreter
+def stop(placements):
+    print("there", flush=True)
+    time.sleep(600)
+isolated.place_tree = stop
+interpreter = find_interpreter(None, os.environ)
+isolated.create_environment(Path({str(place)!r}), interpreter, [], identity={IDENTITY!r}, report=print)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"there\n"
+        assert open_environment(place, IDENTITY) is None
+        process.kill()
+    assert len(list(place.parent.iterdir())) == 2
+    create(place, interpreter)
+    assert list(place.parent.iterdir()) == [place]
+
+
 def test_a_folder_that_no_script_can_name_is_refused(interpreter: Interpreter, tmp_path: Path) -> None:
     for name in ("new\nline", f"path{os.pathsep}separator"):
         with pytest.raises(EnvironmentPreparationError, match="cannot be in the folder"):

@@ -16,8 +16,8 @@ import pytest
 
 from buildlock.environment.store import Store, StoredWheel
 from buildlock.errors import EnvironmentPreparationError, IntegrityError, InvalidArchiveError
-from buildlock.reporting import Event, Noted, silence
-from support.wheel_forge import Entry, forge, make_wheel, sound_wheel
+from buildlock.reporting import Event, Noted, Warned, silence
+from support.wheel_forge import WHEEL, Entry, forge, make_wheel, sound_wheel
 
 MANY = {f"demo/module_{number}.py": f"number = {number}\n".encode() for number in range(200)}
 
@@ -95,6 +95,16 @@ def test_the_archive_cannot_bring_its_own_manifest(store: Store, tmp_path: Path)
     stored = store.add(path, sha256=sha256, filename=path.name)
     assert (stored.tree / "manifest.json").read_bytes() == b"{}"
     assert store.find(sha256) == stored
+
+
+def test_a_later_version_of_the_format_is_told(store: Store, tmp_path: Path) -> None:
+    events: list[Event] = []
+    wheel = WHEEL.replace(b"Version: 1.0", b"Version: 1.9")
+    path, sha256 = save(tmp_path, "demo-1.0-py3-none-any.whl", forge(sound_wheel(wheel=wheel)))
+    Store(store.root, events.append).add(path, sha256=sha256, filename=path.name)
+    assert [event.message for event in events if isinstance(event, Warned)] == [
+        "`demo-1.0-py3-none-any.whl` is of a later version of the wheel format than 1.0"
+    ]
 
 
 def flip_byte(tree: Path) -> None:

@@ -438,14 +438,16 @@ CONTENT_DEFECTS: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "build-not-in-filename": (lambda: wheel_file(WHEEL.decode() + "Build: 7\n"), "Build: 7"),
     # METADATA.
     "metadata-missing": (lambda: without("METADATA"), "no `demo-1.0.dist-info/METADATA`"),
-    "metadata-empty": (lambda: metadata(""), "name"),
+    "metadata-empty": (lambda: metadata(""), "0 lines `Name`"),
     "metadata-not-utf8": (lambda: forge(sound_wheel(metadata=METADATA + b"Author: \xff\n")), "not UTF-8"),
     "metadata-other-name": (lambda: metadata(METADATA.decode().replace("demo", "evil")), "METADATA has not"),
     "metadata-other-version": (lambda: metadata(METADATA.decode().replace(": 1.0", ": 1.1")), "METADATA has not"),
     "metadata-local-version": (lambda: metadata(METADATA.decode().replace(": 1.0", ": 1.0+x")), "METADATA has not"),
-    "metadata-name-twice": (lambda: metadata(METADATA.decode() + "Name: demo\n"), "METADATA has not"),
-    "metadata-version-twice": (lambda: metadata(METADATA.decode() + "Version: 1.0\n"), "METADATA has not"),
-    "metadata-name-in-body": (lambda: metadata("Metadata-Version: 2.1\n\nName: demo\nVersion: 1.0\n"), "has not"),
+    "metadata-name-twice": (lambda: metadata(METADATA.decode() + "name: demo\n"), "2 lines `Name`"),
+    "metadata-version-twice": (lambda: metadata(METADATA.decode() + "Version: 1.0\n"), "2 lines `Version`"),
+    "metadata-name-in-body": (lambda: metadata("Metadata-Version: 2.1\n\nName: demo\nVersion: 1.0\n"), "0 lines"),
+    "metadata-name-folded": (lambda: metadata(METADATA.decode().replace("demo", "demo\n evil")), "METADATA has not"),
+    "metadata-name-after-bare-return": (lambda: metadata("Author: x\rName: evil\n" + METADATA.decode()), "2 lines"),
     "metadata-version-3": (lambda: metadata(METADATA.decode().replace("2.1", "3.0")), "Metadata-Version"),
     "metadata-version-huge": (lambda: metadata(METADATA.decode().replace(": 1.0", f": {'9' * 9000}")), "has not"),
     # .dist-info.
@@ -617,9 +619,22 @@ def test_too_many_entries_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     assert_refused(forge(sound()), "it has 4 entries; 3 are the most", tmp_path)
 
 
-def test_a_file_that_must_be_read_whole_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("buildlock.environment.wheel._MAX_TEXT", 20)
-    assert_refused(forge(sound()), "larger than 20 bytes", tmp_path)
+def test_too_many_folders_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zip_entries, "MAX_ENTRIES", 5)
+    assert_refused(with_file("a/b/c/d/e/f/g.py"), "more than 5 folders", tmp_path)
+
+
+def test_too_many_lines_of_record_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("buildlock.environment.record.MAX_LINES", 3)
+    assert_refused(forge(sound()), "more than 3 lines", tmp_path)
+
+
+@pytest.mark.parametrize(("limit", "file"), [("_MAX_TEXT", "METADATA"), ("_MAX_RECORD", "RECORD")])
+def test_a_file_that_is_read_whole_has_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, file: str
+) -> None:
+    monkeypatch.setattr(f"buildlock.environment.wheel.{limit}", 20)
+    assert_refused(forge(sound()), f"`{INFO}/{file}` is larger than 20 bytes", tmp_path)
 
 
 def python_zip(*, streamed: bool = False, method: int = zipfile.ZIP_DEFLATED, wide: bool = False) -> bytes:
