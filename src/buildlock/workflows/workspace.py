@@ -45,7 +45,7 @@ class Workspace:
         return Store(self.cache_dir / "store-v1", self.report)
 
     def open_client(self) -> HttpClient:
-        return HttpClient(cache_dir=self.cache_dir / "http-v1", report=self.report)
+        return HttpClient(cache_dir=self.cache_dir, report=self.report)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
