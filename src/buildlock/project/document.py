@@ -1,5 +1,6 @@
 """A TOML file of the user's, and its tables read with a place for every fault."""
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ else:
 
 MAX_SIZE = 1 << 20
 """Bytes. No configuration that a person writes comes near it."""
+
+# tomllib takes quadratic time for the parts of one dotted key: hours for what `MAX_SIZE` admits.
+_KEY_PART = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
+_ENDLESS_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_KEY_PART}(?:[ \t]*\.[ \t]*{_KEY_PART}){{100}}")
 
 _Choice = TypeVar("_Choice", bound=str)
 
@@ -159,6 +164,9 @@ def read_document(path: Path, *, label: str, faults: Faults) -> Document | None:
     """Read a TOML file; `None`, with the fault noted, where it is none."""
     text = read_text(path, label=label, faults=faults)
     if text is None:
+        return None
+    if _ENDLESS_KEY.search(text):
+        faults.add(label, "has a dotted key of more than 100 parts")
         return None
     try:
         data = tomllib.loads(text)
