@@ -18,6 +18,7 @@ from typing import Any
 from packaging.tags import platform_tags
 from packaging.version import InvalidVersion, Version
 
+from buildlock.environment.interpreter_facts import find_base_executable
 from buildlock.errors import EnvironmentPreparationError, UsageError
 from buildlock.targets import Target, abi_tag, current_target
 
@@ -83,14 +84,13 @@ def find_interpreter(request: str | None, environ: Mapping[str, str]) -> Interpr
 
 
 def _find_own() -> Interpreter:
-    target = current_target()
     # Of a virtual environment, the Python below it: ours has packages that a build must not see.
-    executable: str = getattr(sys, "_base_executable", None) or sys.executable
+    executable = find_base_executable()
     if not executable:
         raise EnvironmentPreparationError(
             "the Python that runs buildlock does not know its own executable", hint="pass `--python`"
         )
-    return Interpreter(executable=Path(executable), target=target)
+    return Interpreter(executable=Path(executable), target=current_target())
 
 
 def _find_version(request: str, version: re.Match[str], environ: Mapping[str, str]) -> Interpreter:

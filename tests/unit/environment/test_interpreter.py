@@ -3,12 +3,13 @@
 import json
 import os
 import sys
+import venv
 from pathlib import Path
 
 import pytest
 
 from buildlock.environment import interpreter
-from buildlock.environment.interpreter import Interpreter, InterpreterNotFoundError, find_interpreter
+from buildlock.environment.interpreter import InterpreterNotFoundError, find_interpreter
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.targets import current_target
 
@@ -38,7 +39,7 @@ def test_by_default_it_is_the_python_below_our_own() -> None:
     assert found.target.tags == current_target().tags
     assert found.executable.is_absolute()
     # Not that of the virtual environment that runs the tests.
-    assert found.executable == Path(sys._base_executable)  # type: ignore[attr-defined]
+    assert Path(sys.prefix) not in found.executable.parents or sys.prefix == sys.base_prefix
 
 
 @pytest.mark.parametrize("request_", [OWN, str(sys.version_info[0]), ".".join(map(str, sys.version_info[:3]))])
@@ -46,10 +47,15 @@ def test_our_own_version_needs_no_search(request_: str) -> None:
     assert find_interpreter(request_, {"PATH": ""}) == find_interpreter(None, {})
 
 
-def test_a_path_to_a_virtual_environment_is_the_python_below_it() -> None:
-    found = find_interpreter(sys.executable, os.environ)
-    assert found == Interpreter(executable=Path(sys._base_executable), target=current_target())  # type: ignore[attr-defined]
+@pytest.mark.parametrize("symlinks", [True, False])
+def test_a_path_to_a_virtual_environment_is_the_python_below_it(tmp_path: Path, *, symlinks: bool) -> None:
+    venv.create(tmp_path / "venv", symlinks=symlinks and os.name == "posix")
+    python = tmp_path / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    found = find_interpreter(str(python), os.environ)
+    assert found.executable.exists()
+    assert tmp_path not in found.executable.parents
     assert found.target.abi == current_target().abi
+    assert found.target.tags == current_target().tags
     assert dict(found.target.environment) == dict(current_target().environment)
 
 

@@ -20,6 +20,7 @@ from buildlock.reporting import silence
 from support.wheel_forge import DATA, INFO, changed, forge, make_wheel, sound_wheel
 
 IDENTITY = "a" * 64
+CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
 
 @pytest.fixture
@@ -48,9 +49,9 @@ def create(place: Path, interpreter: Interpreter, *wheels: StoredWheel, identity
     return create_environment(place, interpreter, wheels, identity=identity, report=silence)
 
 
-def run(environment: BuildEnvironment, *arguments: str, **variables: str) -> str:
+def run(environment: BuildEnvironment, *arguments: str) -> str:
     return subprocess.run(
-        [environment.python, *arguments], check=True, capture_output=True, text=True, env=os.environ | variables
+        [environment.python, *arguments], check=True, capture_output=True, text=True, env=CLEAN
     ).stdout
 
 
@@ -112,11 +113,10 @@ def test_commands_run_wherever_it_is(store: Store, interpreter: Interpreter, tmp
         }
     )
     environment = create(tmp_path / folder, interpreter, add(store, "demo-1.0-py3-none-any.whl", forge(entries)))
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
     def output(name: str) -> str:
         return subprocess.run(
-            [environment.scripts / name], check=True, capture_output=True, text=True, env=clean
+            [environment.scripts / name], check=True, capture_output=True, text=True, env=CLEAN
         ).stdout.strip()
 
     assert output("plain") == f"{environment.root} 0"
