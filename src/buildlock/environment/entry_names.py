@@ -21,7 +21,10 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _NAME_FAULTS: tuple[tuple[Callable[[str], bool], str], ...] = (
     (lambda name: not name, "the name is empty"),
     (
-        lambda name: any(unicodedata.category(character) in _UNSEEN for character in name),
+        lambda name: (
+            not (name.isascii() and name.isprintable())
+            and any(unicodedata.category(character) in _UNSEEN for character in name)
+        ),
         "the name holds a control or invisible character",
     ),
     (lambda name: "\\" in name, "the name holds a backslash"),
