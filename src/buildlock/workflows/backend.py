@@ -30,7 +30,7 @@ def open_backend(
     """
     store = workspace.open_store()
     workspace.report(Began(f"Preparing the environment of {variant.name}"))
-    with workspace.open_client() as client:
+    with workspace.open_client(project.inputs[variant.name]) as client:
         wheels = prepare_wheels(
             artifacts, lock_dir=workspace.lock_path.parent, store=store, client=client, report=workspace.report
         )

@@ -56,7 +56,7 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
     if environment := open_environment(destination, identity):
         return Installed(variant=variant, environment=environment, packages=len(artifacts), reused=True)
     workspace.report(Began(f"Preparing the environment of {variant}"))
-    with workspace.open_client() as client:
+    with workspace.open_client(project.inputs[variant]) as client:
         wheels = prepare_wheels(
             artifacts,
             lock_dir=workspace.lock_path.parent,

@@ -28,6 +28,7 @@ from buildlock.resolver.resolve import resolve
 from buildlock.targets import Target
 from buildlock.workflows.backend import open_backend
 from buildlock.workflows.interpreters import find_target
+from buildlock.workflows.indexes import list_indexes
 from buildlock.workflows.pinning import Pinner
 from buildlock.workflows.universe import IndexUniverse
 from buildlock.workflows.workspace import Workspace, choose_variant
@@ -179,7 +180,7 @@ class _VariantLocker:
         workspace = self.workspace
         store = workspace.open_store()
         with ExitStack() as stack:
-            client = stack.enter_context(workspace.open_client())
+            client = stack.enter_context(workspace.open_client(self.inputs))
             scratch = stack.enter_context(store.scratch())
             catalogue = Catalogue(self.inputs, self.target.environment, client, workspace.report)
             stack.callback(catalogue.close)
@@ -187,7 +188,15 @@ class _VariantLocker:
             stack.callback(reader.close)
             yield (
                 IndexUniverse(catalogue, reader),
-                Pinner(lock_dir=workspace.lock_path.parent, store=store, client=client, report=workspace.report),
+                Pinner(
+                    indexes=frozenset(
+                        index.location for index in list_indexes(self.inputs) if index.format == "simple"
+                    ),
+                    lock_dir=workspace.lock_path.parent,
+                    store=store,
+                    client=client,
+                    report=workspace.report,
+                ),
             )
 
     def _preferences(self, locked: Sequence[Package]) -> Mapping[NormalizedName, Version]:

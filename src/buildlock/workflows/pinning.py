@@ -26,6 +26,8 @@ _ONE_BYTE = {"Range": "bytes=0-0"}
 class Pinner:
     """Turns what was resolved into what is locked."""
 
+    indexes: frozenset[str]
+    """The simple indexes that may be recorded as `index` (PEP 751); a page of links or a folder is none."""
     lock_dir: Path
     """Local files are recorded relative to it."""
     store: Store
@@ -56,8 +58,8 @@ class Pinner:
         return Package(
             name=resolved.name,
             version=resolved.version,
-            # A local folder is where this machine keeps the file: its path says what a reader can use.
-            index=None if wheel.path is not None else resolved.index,
+            # Of a local file the path says all that another machine can use.
+            index=resolved.index if wheel.path is None and resolved.index in self.indexes else None,
             dependencies=[{"name": name} for name in resolved.requires] or None,
             wheels=[wheel],
         )
@@ -85,7 +87,7 @@ class Pinner:
             sha256, size = self._hash(artifact)
         if size is None:
             size = self._measure(artifact.url)
-        return PackageWheel(url=url, path=path, size=size, hashes={"sha256": sha256})
+        return PackageWheel(name=artifact.filename, url=url, path=path, size=size, hashes={"sha256": sha256})
 
     def _hash(self, artifact: Artifact) -> tuple[str, int]:
         """Download a file to learn its sha256, and keep it: `install` will want it."""

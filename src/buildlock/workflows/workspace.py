@@ -14,9 +14,10 @@ from buildlock.environment.store import Store
 from buildlock.errors import EnvironmentPreparationError, UnknownVariantError
 from buildlock.index.http import HttpClient
 from buildlock.lockfile.model import FILENAME
-from buildlock.project.model import Overrides, Project
+from buildlock.project.model import BuildInputs, Overrides, Project
 from buildlock.project.reader import read_project
 from buildlock.reporting import Noted, Reporter, silence
+from buildlock.workflows.indexes import list_indexes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,8 +45,12 @@ class Workspace:
     def open_store(self) -> Store:
         return Store(self.cache_dir / "store-v1", self.report)
 
-    def open_client(self) -> HttpClient:
-        return HttpClient(cache_dir=self.cache_dir, report=self.report)
+    def open_client(self, inputs: BuildInputs) -> HttpClient:
+        """A client that has the credentials of the indexes which a variant may ask."""
+        client = HttpClient(cache_dir=self.cache_dir, report=self.report)
+        for index in list_indexes(inputs):
+            client.remember_credentials(index.url)
+        return client
 
     @contextmanager
     def alone(self) -> Iterator[None]:
