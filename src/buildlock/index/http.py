@@ -119,7 +119,7 @@ class HttpClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connections; attempts that wait to be made are given up."""
+        """Close the connections; attempts that wait to be made are given up, and so is what is being read."""
         self._closed.set()
         with self._lock:
             for pool in self._pools.values():
@@ -284,6 +284,7 @@ class HttpClient:
         return replace(target, authorization=nearest.authorization)
 
     def _send(self, target: Target, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        self._check_open(target.url)
         sent = dict(headers)
         if target.authorization:
             sent["Authorization"] = target.authorization
@@ -350,15 +351,21 @@ class HttpClient:
         if not 200 <= status < 300 and not status >= _FIRST_CLIENT_ERROR and status != _NOT_MODIFIED:  # noqa: PLR2004
             raise UnavailableError(f"`{target.url}` could not be fetched: {answer}")
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Stream(url=target.url, status=status, headers=headers, chunks=_chunks(response), direct=direct)
+        return Stream(
+            url=target.url, status=status, headers=headers, chunks=self._chunks(target, response), direct=direct
+        )
 
+    def _chunks(self, target: Target, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+        try:
+            while chunk := response.read1(_CHUNK):
+                self._check_open(target.url)
+                yield chunk
+        except exceptions.HTTPError as error:
+            raise TransientError(describe_failure(error)) from error
 
-def _chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    try:
-        while chunk := response.read1(_CHUNK):
-            yield chunk
-    except exceptions.HTTPError as error:
-        raise TransientError(describe_failure(error)) from error
+    def _check_open(self, url: str) -> None:
+        if self._closed.is_set():
+            raise UnavailableError(f"`{url}` was given up: the client is closed")
 
 
 def _let_go(response: urllib3.BaseHTTPResponse) -> None:

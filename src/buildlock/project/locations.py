@@ -42,8 +42,9 @@ def with_credentials(url: str, username: str, password: str) -> str:
     parts = urlsplit(url)
     if not parts.hostname:
         return url
-    secret = f"{quote(username, safe='')}:{quote(password, safe='')}" if password else quote(username, safe="")
-    return urlunsplit(parts._replace(netloc=f"{secret}@{parts.netloc.rpartition('@')[2]}"))
+    # A variable may hold half a surrogate pair, which no URL can: it is not the secret then, but no traceback either.
+    user, word = (quote(each, safe="", errors="surrogatepass") for each in (username, password))
+    return urlunsplit(parts._replace(netloc=f"{user}:{word}@{parts.netloc.rpartition('@')[2]}"))
 
 
 def _is_url(given: str) -> bool:

@@ -111,6 +111,12 @@ class BuildInputs:
     """The rules that apply to this variant; their markers are still to be evaluated for a target."""
     settings: Settings = field(default_factory=Settings)
 
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """Every index that may be asked: those of the settings, and those that sources assign packages to."""
+        assigned = (rule.index for rules in self.sources.values() for rule in rules)
+        return tuple(dict.fromkeys((*self.settings.indexes, *assigned)))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overrides:

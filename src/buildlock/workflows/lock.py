@@ -28,7 +28,6 @@ from buildlock.resolver.resolve import resolve
 from buildlock.targets import Target
 from buildlock.workflows.backend import open_backend
 from buildlock.workflows.interpreters import find_target
-from buildlock.workflows.indexes import list_indexes
 from buildlock.workflows.pinning import Pinner
 from buildlock.workflows.universe import IndexUniverse
 from buildlock.workflows.workspace import Workspace, choose_variant
@@ -189,9 +188,7 @@ class _VariantLocker:
             yield (
                 IndexUniverse(catalogue, reader),
                 Pinner(
-                    indexes=frozenset(
-                        index.location for index in list_indexes(self.inputs) if index.format == "simple"
-                    ),
+                    indexes=frozenset(index.location for index in self.inputs.indexes if index.format == "simple"),
                     lock_dir=workspace.lock_path.parent,
                     store=store,
                     client=client,

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,8 +16,8 @@ from buildlock.index.download import download
 from buildlock.index.http import HttpClient
 from buildlock.reporting import Noted, Reporter, Warned
 from buildlock.resolver.request import Resolution, ResolvedPackage
+from buildlock.workflows.parallel import map_parallel
 
-WORKERS = 8
 _ONE_BYTE = {"Range": "bytes=0-0"}
 
 
@@ -50,8 +49,11 @@ class Pinner:
             InvalidArchiveError: A file that had to be hashed is refused.
         """
         known = {_place(wheel): wheel for package in locked for wheel in package.wheels or ()}
-        with ThreadPoolExecutor(WORKERS, thread_name_prefix="pin") as pool:
-            return tuple(pool.map(lambda package: self._pin_package(package, known), resolution.packages))
+
+        def pin(package: ResolvedPackage) -> Package:
+            return self._pin_package(package, known)
+
+        return map_parallel(pin, resolution.packages, give_up=self.client.close)
 
     def _pin_package(self, resolved: ResolvedPackage, known: Mapping[str, PackageWheel]) -> Package:
         wheel = self._pin_wheel(resolved.artifact, known)

@@ -1,7 +1,6 @@
 """Locked wheels into the store: found there, or downloaded, verified and unpacked."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from buildlock.environment.store import Store, StoredWheel
@@ -9,8 +8,7 @@ from buildlock.index.download import download
 from buildlock.index.http import HttpClient
 from buildlock.lockfile.select import LockedArtifact
 from buildlock.reporting import Reporter
-
-WORKERS = 8
+from buildlock.workflows.parallel import map_parallel
 
 
 def prepare_wheels(
@@ -27,7 +25,7 @@ def prepare_wheels(
         artifacts: What the lock selects for a target.
         lock_dir: The folder that a locked `path` is relative to.
         store: Where they go.
-        client: Fetches them.
+        client: Fetches them; closed where one fails.
         report: Told how far each download is.
 
     Raises:
@@ -56,14 +54,9 @@ def prepare_wheels(
             return store.add(archive, sha256=artifact.sha256, filename=artifact.filename)
 
     # The largest first, so that none is left alone at the end.
-    order = sorted(range(len(artifacts)), key=lambda i: -(artifacts[i].size or 0))
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="prepare") as pool:
-        futures = {i: pool.submit(prepare, artifacts[i]) for i in order}
-        try:
-            return tuple(futures[i].result() for i in range(len(artifacts)))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    order = sorted(artifacts, key=lambda artifact: -(artifact.size or 0))
+    wheels = dict(zip((a.sha256 for a in order), map_parallel(prepare, order, give_up=client.close), strict=True))
+    return tuple(wheels[artifact.sha256] for artifact in artifacts)
 
 
 def file_url(folder: Path, relative: str) -> str:

@@ -17,7 +17,6 @@ from buildlock.lockfile.model import FILENAME
 from buildlock.project.model import BuildInputs, Overrides, Project
 from buildlock.project.reader import read_project
 from buildlock.reporting import Noted, Reporter, silence
-from buildlock.workflows.indexes import list_indexes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +47,7 @@ class Workspace:
     def open_client(self, inputs: BuildInputs) -> HttpClient:
         """A client that has the credentials of the indexes which a variant may ask."""
         client = HttpClient(cache_dir=self.cache_dir, report=self.report)
-        for index in list_indexes(inputs):
+        for index in inputs.indexes:
             client.remember_credentials(index.url)
         return client
 
