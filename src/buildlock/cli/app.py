@@ -4,13 +4,12 @@ import os
 import sys
 from typing import Annotated, NoReturn
 
-import click
 import typer
 
 import buildlock
 from buildlock.cli import build, check, export, install, lock, variants
 from buildlock.cli.console import show_error
-from buildlock.errors import BuildlockError, UsageError
+from buildlock.errors import BuildlockError
 
 _INTERRUPTED = 130
 """What typer makes of Ctrl-C, as shells do."""
@@ -46,23 +45,13 @@ def callback(
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 it failed, 2 wrong usage, 3 the lock is stale or differs."""
     try:
-        code = app(prog_name="buildlock", standalone_mode=False)
+        app(prog_name="buildlock")
     except BuildlockError as error:
         show_error(error)
-        code = error.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        code = error.exit_code
-    except click.UsageError as error:
-        show_error(_describe_misuse(error))
-        code = error.exit_code
-    if code == _INTERRUPTED:
-        # At exit Python waits for threads: here for a server to answer, for as long as that takes.
-        os._exit(_INTERRUPTED)
-    sys.exit(code)
-
-
-def _describe_misuse(error: click.UsageError) -> UsageError:
-    message = error.format_message().rstrip(".")
-    command = error.ctx.command_path if error.ctx else "buildlock"
-    return UsageError(f"{message[:1].lower()}{message[1:]}", hint=f"see `{command} --help`")
+        sys.exit(error.exit_code)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            # At exit Python waits for threads: here for servers to answer, for as long as they like.
+            os._exit(_INTERRUPTED)
+        raise
+    sys.exit(0)
