@@ -40,7 +40,7 @@ def without_credentials(url: str) -> str:
 def with_credentials(url: str, username: str, password: str) -> str:
     """`url` with these credentials in place of any that it has; a `file:` URL needs none."""
     parts = urlsplit(url)
-    if not parts.hostname:
+    if parts.scheme == "file":
         return url
     # A variable may hold half a surrogate pair, which no URL can: it is not the secret then, but no traceback either.
     user, word = (quote(each, safe="", errors="surrogatepass") for each in (username, password))

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import tomli_w
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from buildlock.errors import BuildlockError
@@ -125,6 +125,7 @@ VARIABLES = (
 
 
 @settings(max_examples=100, deadline=None)
+@example(environ={"UV_INDEX_A_USERNAME": "\ud800"})
 @given(
     environ=st.dictionaries(st.sampled_from(VARIABLES), st.text(st.characters(exclude_characters="\0"), max_size=20))
 )
