@@ -84,17 +84,24 @@ class Store:
             ) from error
 
     def find(self, sha256: str) -> StoredWheel | None:
-        """The wheel of this hash; `None` where the store has it not, or had it damaged and removed it."""
+        """The wheel of this hash; `None` where the store has it not, or had it damaged and removed it.
+
+        Raises:
+            EnvironmentPreparationError: The store cannot be read, or a damaged entry not be removed.
+        """
         entry = self._locate(sha256)
         if not os.path.lexists(entry):
             return None
         try:
             _check_own(entry)
             return _read_manifest(entry, sha256)
-        except (_DamagedError, EnvironmentPreparationError, OSError, ValueError, KeyError, TypeError) as error:
+        except _NOT_AS_WRITTEN as error:
             self._report(Noted(f"`{entry}` is damaged and will be fetched again: {error}"))
             self._discard(entry)
             return None
+        except OSError as error:
+            # Too many open files, a failing disk: that says nothing about the entry.
+            raise EnvironmentPreparationError(f"`{entry}` cannot be read: {error.strerror or error}") from error
 
     def add(self, archive: Path, *, sha256: str, filename: str) -> StoredWheel:
         """Verify and unpack a wheel. Where another process added it meanwhile, that one is used.
@@ -187,6 +194,18 @@ class Store:
 
 class _DamagedError(Exception):
     """Why an entry cannot be used."""
+
+
+_NOT_AS_WRITTEN = (
+    _DamagedError,
+    EnvironmentPreparationError,  # a link, or another user's folder
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    ValueError,
+    KeyError,
+    TypeError,
+)
 
 
 def _check_own(folder: Path) -> None:

@@ -201,6 +201,19 @@ def test_damage_is_found_and_healed(
     assert store.find(stored.sha256) == again
 
 
+def test_a_store_that_cannot_be_read_now_loses_nothing(
+    store: Store, stored: StoredWheel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> bytes:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail)
+        with pytest.raises(EnvironmentPreparationError, match="cannot be read: Too many open files"):
+            store.find(stored.sha256)
+    assert store.find(stored.sha256) == stored
+
+
 def test_what_a_link_in_the_store_points_at_is_not_removed(store: Store, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
