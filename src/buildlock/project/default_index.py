@@ -10,14 +10,6 @@ from buildlock.project.faults import Faults
 from buildlock.project.indexes import make_index
 from buildlock.project.model import Index
 
-HINT = """\
-no default index is known; write in pyproject.toml
-
-  [[tool.uv.index]]
-  url = "https://…/simple"
-  default = true"""
-"""For the error of whoever needs a default index and has none."""
-
 _QUESTION = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
 _TIMEOUT = 60
 """Seconds; an interpreter on a network drive may need some."""
