@@ -100,7 +100,7 @@ def test_a_broken_shim_is_passed_over(tmp_path: Path, threaded: str) -> None:
     fake(tmp_path / "bin", f"python3.99{threaded}", answer)
     path = os.pathsep.join([str(tmp_path / "shims"), str(tmp_path / "bin")])
     found = find_interpreter(f"3.99{threaded}", {"PATH": path})
-    assert found.executable == Path("/opt/python3.99")
+    assert found.executable == Path("/pythons/python3.99")
     assert found.target.abi == f"cp399{threaded}"
     with pytest.raises(InterpreterNotFoundError):
         find_interpreter("3.99" if threaded else "3.99t", {"PATH": path})
@@ -109,7 +109,7 @@ def test_a_broken_shim_is_passed_over(tmp_path: Path, threaded: str) -> None:
 def foreign_answer(version: str, *, gil_disabled: bool = False, bits: int | None = None, **environment: str) -> str:
     short = ".".join(version.split(".")[:2])
     facts = {
-        "executable": f"/opt/python{short}",
+        "executable": f"/pythons/python{short}",
         "bits": bits or sys.maxsize.bit_length() + 1,
         "config": {"py_version_nodot": short.replace(".", ""), "Py_GIL_DISABLED": gil_disabled},
         "environment": dict(current_target().environment)
@@ -133,7 +133,7 @@ def foreign_answer(version: str, *, gil_disabled: bool = False, bits: int | None
         (foreign_answer("3.6.1"), "Python 3.6.1 is older than 3.8"),
         (foreign_answer("3.99.0", bits=16), r"\(16 bit\), and buildlock runs on"),
         (foreign_answer("3.99.0", sys_platform="plan9"), "it is for plan9"),
-        (foreign_answer("3.99.0").replace("/opt/", ""), "does not know its own path"),
+        (foreign_answer("3.99.0").replace("/pythons/", ""), "does not know its own path"),
     ],
 )
 def test_what_is_no_usable_interpreter_is_refused(tmp_path: Path, answer: str, reason: str) -> None:
