@@ -55,7 +55,7 @@ def inputs_of(
             for name, rules in inputs.sources.items()
             if name in packages
         },
-        settings=dict(_list_settings(inputs.settings, packages, root)),
+        settings=dict(_list_settings(inputs.declared, packages, root)),
         backend=backend,
     )
 
@@ -135,11 +135,7 @@ def _list_settings(settings: Settings, packages: Collection[str], root: Path) ->
         "no-binary-package": sorted(settings.no_binary_package.intersection(packages)),
         "no-build-package": sorted(settings.no_build_package.intersection(packages)),
         # In order of priority.
-        "index": (
-            _relocate(index.location, root)
-            for index in settings.indexes
-            if not index.explicit and _is_of_project(index.origin)
-        ),
+        "index": (_relocate(index.location, root) for index in settings.indexes if not index.explicit),
         "find-links": (_relocate(location, root) for location in settings.find_links),
     }
     for key, values in lists.items():

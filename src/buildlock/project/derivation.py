@@ -30,6 +30,7 @@ class Declarations:
     constraints: tuple[BuildRequirement, ...]
     overrides: tuple[BuildRequirement, ...]
     settings: Settings
+    declared: Settings
     faults: Faults = field(compare=False)
 
 
@@ -113,6 +114,7 @@ def derive_inputs(variant: Variant, declarations: Declarations) -> BuildInputs:
         overrides=_without_urls(declarations.overrides, needed, declarations.faults),
         sources=_assign_sources(variant, needed, declarations),
         settings=declarations.settings,
+        declared=declarations.declared,
     )
     return add_requirements(inputs, requires)
 

@@ -110,6 +110,8 @@ class BuildInputs:
     sources: Mapping[NormalizedName, tuple[SourceRule, ...]] = field(default_factory=dict)
     """The rules that apply to this variant; their markers are still to be evaluated for a target."""
     settings: Settings = field(default_factory=Settings)
+    declared: Settings = field(default_factory=Settings)
+    """What the project's own files say of these, wherever it is run: what a lock records."""
 
     @property
     def indexes(self) -> tuple[Index, ...]:

@@ -69,6 +69,7 @@ def read_project(
         constraints=settled.constraints,
         overrides=settled.overrides,
         settings=_make_settings(settled, indexes),
+        declared=_make_settings(places.project, arrange_indexes(places.project.indexes, places.project.default_index)),
         faults=faults,
     )
     variants = derive_variants(declarations)

@@ -39,7 +39,7 @@ def make_inputs(
         constraints=constraints,
         overrides=overrides,
         sources=sources or {},
-        settings=settings or Settings(),
+        declared=settings or Settings(),
     )
 
 
@@ -91,19 +91,11 @@ def test_only_the_project_counts() -> None:
         constraints=(*require("torch<3"), *require("numpy<2", origin=ambient)),
         overrides=require("numpy==1", origin=ambient),
         sources={TORCH: (SourceRule(index=make_index("https://mine.example", origin="UV_INDEX"), origin=PROJECT),)},
-        settings=Settings(
-            indexes=(
-                make_index("https://index.example/project"),
-                make_index("https://mirror.example", origin="UV_DEFAULT_INDEX"),
-                make_index("https://user.example", origin="~/.config/uv/uv.toml: [[index]]"),
-            )
-        ),
     )
     recorded = record(inputs)
     assert recorded.constraints == ("torch<3",)
     assert recorded.overrides == ()
     assert recorded.indexes == {}
-    assert recorded.settings == {"index": ("https://index.example/project",)}
 
 
 def test_what_concerns_no_locked_package_is_left_out() -> None:
