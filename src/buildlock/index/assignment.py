@@ -11,11 +11,11 @@ from packaging.version import InvalidVersion
 from buildlock.errors import InvalidProjectError
 from buildlock.project.model import BuildInputs, Index, SourceRule
 
-_NO_INDEX_HINT = """say where packages come from, in pyproject.toml:
+_NO_INDEX_HINT = """lift `no-index` where it is set, or say where packages come from; write in pyproject.toml
 
-[[tool.uv.index]]
-url = "https://pkgs.example/simple"
-default = true"""
+  [[tool.uv.index]]
+  url = "https://pkgs.example/simple"
+  default = true"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
