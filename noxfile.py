@@ -84,7 +84,7 @@ def tests(session: nox.Session) -> None:
 def own_lock(session: nox.Session) -> None:
     """buildlock built by buildlock, from its own lock and a wheelhouse."""
     if LOCKED not in PYTHONS:
-        session.skip("build-lock.toml is for Python %d.%d" % LOCKED)
+        session.skip(f"build-lock.toml is for Python {LOCKED[0]}.{LOCKED[1]}")
     install(session)
     with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as file:
         file.write(locked_requirements())
