@@ -63,7 +63,7 @@ def read_directory(directory: Path, *, name: NormalizedName | None, report: Repo
             status = path.stat()
             if S_ISREG(status.st_mode):
                 links.add(path.as_uri(), filename=path.name, hashes={}, size=status.st_size)
-    return links.artifacts
+    return links.finish()
 
 
 def _find_directory(location: str) -> Path | None:

@@ -45,9 +45,18 @@ class LinkCollector:
         self._contradictory: set[str] = set()
         self._start_at(self._page_url)
 
-    @property
-    def artifacts(self) -> tuple[Artifact, ...]:
-        """What has been collected."""
+    def finish(self) -> tuple[Artifact, ...]:
+        """What has been collected. Warns, once, of the files that have two hashes."""
+        if self._contradictory:
+            first, *others = sorted(self._contradictory)
+            more = f" and {len(others)} more" if others else ""
+            self._report(
+                Warned(
+                    f"`{self._page_url}` lists `{first}`{more} with two different hashes: "
+                    + ("they are not used" if others else "it is not used"),
+                    hint="one of the two is not the file it claims to be; tell whoever runs the index",
+                )
+            )
         return tuple(self._artifacts.values())
 
     def rebase(self, href: str) -> None:
@@ -143,12 +152,6 @@ class LinkCollector:
         if any(known.hashes[algorithm] != other.hashes[algorithm] for algorithm in known.hashes.keys() & other.hashes):
             del self._artifacts[known.filename]
             self._contradictory.add(known.filename)
-            self._report(
-                Warned(
-                    f"`{self._page_url}` lists `{known.filename}` with two different hashes: it is not used",
-                    hint="one of the two is not the file it claims to be; tell whoever runs the index",
-                )
-            )
         elif len(other.hashes) > len(known.hashes):
             self._artifacts[known.filename] = other
 

@@ -84,7 +84,7 @@ def parse_link_page(content: bytes, *, url: str, report: Reporter) -> tuple[Arti
         read_html(content, links)
     except MalformedPageError as error:
         raise _invalid(url, error) from error
-    return links.artifacts
+    return links.finish()
 
 
 def _invalid(url: str, reason: ValueError) -> InvalidPageError:
@@ -116,7 +116,7 @@ def _make_page(links: LinkCollector, status: Any, reason: Any) -> ProjectPage:
     if not isinstance(status, str | None) or not isinstance(reason, str | None):
         raise MalformedPageError("the project status or its reason is no string")
     if status not in _STATUSES:
-        return ProjectPage(artifacts=links.artifacts)
+        return ProjectPage(artifacts=links.finish())
     # PEP 792: nothing of a quarantined project is to be installed.
-    artifacts = () if status == "quarantined" else links.artifacts
+    artifacts = () if status == "quarantined" else links.finish()
     return ProjectPage(artifacts=artifacts, status=status, status_reason=printable(reason) if reason else None)
