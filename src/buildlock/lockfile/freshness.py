@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from buildlock.lockfile.model import LockedInputs, Setting, format_marker
+from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement, Settings, SourceRule
 
 _PROJECT_FILES = ("pyproject.toml", "uv.toml")
@@ -40,12 +41,15 @@ def inputs_of(
             is left out.
         root: The project's folder; local indexes are recorded relative to it.
     """
+    asked = [Requirement(text) for texts in dynamic.values() for text in texts]
+    # What the variant's extra pins binds what the backend asked for too.
+    bound = add_requirements(inputs, [BuildRequirement(requirement=each, origin="") for each in asked])
     return LockedInputs(
         requires=tuple(format_requirement(required.requirement) for required in inputs.requires),
         dynamic={product: tuple(map(_normalize, requirements)) for product, requirements in dynamic.items()},
         constraints=tuple(
             text
-            for constraint, text in _list_declared(inputs.constraints)
+            for constraint, text in _list_declared(bound.constraints)
             if canonicalize_name(constraint.name) in packages
         ),
         # All of them: an override can be the reason why a package is not locked.

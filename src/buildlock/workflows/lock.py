@@ -21,6 +21,7 @@ from buildlock.lockfile.select import select
 from buildlock.lockfile.writer import drop_variant, save, write_variant
 from buildlock.metadata.reader import MetadataReader
 from buildlock.project.contradictions import check_contradictions
+from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement, Overrides, Project
 from buildlock.reporting import Began, Noted
 from buildlock.resolver.request import Resolution, ResolutionRequest
@@ -163,14 +164,17 @@ class _VariantLocker:
         name = self.inputs.variant.name
         self.workspace.report(Began(f"Locking {name}"))
         locked = before.packages if before else ()
+        preferences = self._preferences(locked)
         with self._open() as (universe, pinner):
-            resolution = self._resolve(universe, (), self._preferences(locked))
+            resolution = self._resolve(universe, self.inputs, preferences)
             packages = pinner.pin(resolution, locked)
             dynamic = self._ask_backend(packages)
-            asked = tuple(requirement for asked in dynamic.values() for requirement in asked)
-            if asked:
+            if dynamic:
+                inputs = add_requirements(self.inputs, [each for asked in dynamic.values() for each in asked])
+                check_contradictions(inputs)
                 # The static environment keeps its versions where what the backend asks for allows it.
-                resolution = self._resolve(universe, asked, {p.name: p.version for p in resolution.packages})
+                kept = {package.name: package.version for package in resolution.packages}
+                resolution = self._resolve(universe, inputs, {**preferences, **kept})
                 packages = pinner.pin(resolution, (*locked, *packages))
         return self._environment(packages, dynamic)
 
@@ -205,15 +209,15 @@ class _VariantLocker:
     def _resolve(
         self,
         universe: IndexUniverse,
-        asked: tuple[BuildRequirement, ...],
+        inputs: BuildInputs,
         preferences: Mapping[NormalizedName, Version],
     ) -> Resolution:
         request = ResolutionRequest(
-            requirements=(*self.inputs.requires, *asked),
-            constraints=self.inputs.constraints,
-            overrides=self.inputs.overrides,
+            requirements=inputs.requires,
+            constraints=inputs.constraints,
+            overrides=inputs.overrides,
             target=self.target,
-            settings=self.inputs.settings,
+            settings=inputs.settings,
             preferences=preferences,
         )
         return resolve(request, universe, self.workspace.report)

@@ -37,7 +37,7 @@ def stale_inputs(project: Project, variant: str, environment: LockedEnvironment)
     current = inputs_of(
         project.inputs[variant],
         backend=project.build_system.backend,
-        dynamic={},
+        dynamic=environment.inputs.dynamic,
         packages={package.name for package in environment.packages},
         root=project.root,
     )
