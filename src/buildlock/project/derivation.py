@@ -38,7 +38,8 @@ def derive_variants(declarations: Declarations) -> Mapping[str, Variant]:
     """The variants by name, sorted: what `[tool.buildlock.variants]` declares, every extra or group that a source's
     index is conditioned on, and what a `variant` condition names; `default` where there is none of these.
 
-    Two spellings of a name (PEP 685, PEP 735) are one variant, called as its declaration spells it.
+    Two spellings of a name (PEP 685, PEP 735) are one variant, called as its declaration spells it: that in
+    `[tool.buildlock.variants]`, else that of the extra or group.
     """
     runtime, faults = declarations.runtime, declarations.faults
     declared = {canonicalize_name(variant.name): variant for variant in declarations.variants}
@@ -51,7 +52,9 @@ def derive_variants(declarations: Declarations) -> Mapping[str, Variant]:
     groups = {each.group for each in sources if _has_group(runtime, each.group, each.origin, faults)}
     spellings = {name: variant.name for name, variant in declared.items()}
     for source in sources:
-        for name in (source.variant, source.extra, source.group):
+        extra = runtime.spell_extra(source.extra) if source.extra is not None else None
+        group = runtime.spell_group(source.group) if source.group is not None else None
+        for name in (source.variant, extra, group):
             if name is not None and not is_variant_name(name):
                 faults.add(source.origin, f"has the condition `{name}`, which cannot name a variant")
             elif name is not None:

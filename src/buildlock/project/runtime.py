@@ -39,6 +39,14 @@ class RuntimeDependencies:
     def groups(self) -> frozenset[NormalizedName]:
         return frozenset(self._group_keys)
 
+    def spell_extra(self, name: NormalizedName) -> str:
+        """The extra as it is declared."""
+        return self._extra_keys.get(name, name)
+
+    def spell_group(self, name: NormalizedName) -> str:
+        """The group as it is declared."""
+        return self._group_keys.get(name, name)
+
     def requirements_of_extra(self, name: NormalizedName) -> tuple[BuildRequirement, ...]:
         """What the extra requires, with the extras of the project that it names itself: `demo[fast]`."""
         return tuple(self._walk_extra(name))

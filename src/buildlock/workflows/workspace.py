@@ -9,6 +9,7 @@ from pathlib import Path
 
 import platformdirs
 from filelock import FileLock, Timeout
+from packaging.utils import canonicalize_name
 
 from buildlock.environment.store import Store
 from buildlock.errors import EnvironmentPreparationError, UnknownVariantError
@@ -101,10 +102,12 @@ def choose_variant(project: Project, asked: str | None, environ: Mapping[str, st
             f"the project has the variants {names}, and nothing says which to use",
             hint="pass `--variant NAME`, set `BUILDLOCK_VARIANT`, or write `default-variant` under `[tool.buildlock]`",
         )
-    if chosen not in project.variants:
+    # Two spellings of an extra or a group are one (PEP 685, PEP 735).
+    spellings = {canonicalize_name(name): name for name in project.variants}
+    if (name := spellings.get(canonicalize_name(chosen))) is None:
         where = "" if asked else " (from `BUILDLOCK_VARIANT`)" if environ.get("BUILDLOCK_VARIANT") else ""
         raise UnknownVariantError(
             f"there is no variant `{chosen}`{where} in `{project.root / 'pyproject.toml'}`",
             hint=f"the project has {names}",
         )
-    return chosen
+    return name
