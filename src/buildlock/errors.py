@@ -138,7 +138,21 @@ class EnvironmentPreparationError(BuildlockError):
 
 
 class BackendError(BuildlockError):
+    """The build backend's fault.
+
+    Args:
+        message: As of any error; what the backend printed is added to it.
+        hint: As of any error.
+        printed: The end of what the backend printed.
+    """
+
     code = "backend-failed"
+
+    def __init__(self, message: str, *, hint: str | None = None, printed: Sequence[str] = ()) -> None:
+        lines = "".join(f"\n  {line}".rstrip(" ") for line in printed)
+        super().__init__(f"{message}\n\nthe end of its output:{lines}" if printed else message, hint=hint)
+        self.brief = message
+        """The message for whoever has seen what the backend printed."""
 
 
 class UnlockedRequirementError(BackendError):

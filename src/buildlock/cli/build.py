@@ -40,6 +40,9 @@ def build(
     Each build gets an environment of its own, made from the lock as `install` does and thrown away afterwards.
     """
     console = Console(quiet=quiet, verbose=verbose, backend_output=True)
+    if wheel and editable:
+        # Backends may give both one name: the second would take the place of the first.
+        raise UsageError("`--wheel` and `--editable` exclude each other", hint="build them into folders of their own")
     asked = {"wheel": wheel, "sdist": sdist, "editable": editable}
     options = BuildOptions(
         variant=variant,
@@ -66,13 +69,13 @@ def parse_config_settings(pairs: Sequence[str]) -> dict[str, str | list[str]]:
     {'a': ['1', '3'], 'b': '2'}
 
     Raises:
-        UsageError: A pair has no key.
+        UsageError: A pair has no key, or no `=`.
     """
     settings: dict[str, str | list[str]] = {}
     for pair in pairs:
-        key, _, value = pair.partition("=")
-        if not key:
-            raise UsageError(f"`-C {pair}` is not KEY=VALUE")
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise UsageError(f"`-C {pair}` is not KEY=VALUE", hint="an empty value is written `-C KEY=`")
         before = settings.get(key)
         if before is None:
             settings[key] = value

@@ -71,7 +71,7 @@ class Hooks:
         except HookMissing as error:
             raise self._describe_missing(str(error.hook_name)) from error
         except UnsupportedOperation as error:
-            raise self.blame(f"does not support `{hook}` here", str(error.traceback).splitlines()) from error
+            raise self.blame(f"does not support `{hook}` here", told=str(error.traceback).splitlines()) from error
         except BackendUnavailable as error:
             raise self._describe_unavailable(error) from error
         # An answer is a file that the backend's process wrote: anything can be in it, or there is none.
@@ -82,13 +82,20 @@ class Hooks:
         assert ended is not None
         return Answer(value, ended.output)
 
-    def blame(self, fault: str, output: Sequence[str] = (), *, hint: str | None = None) -> BackendError:
-        """An error that says `fault` of the backend and shows what it printed."""
-        message = f"the build backend `{self.build_system.backend}` {fault}"
-        if output:
-            lines = "\n".join(f"  {clean_line(line)}".rstrip() for line in output)
-            message += f"\n\nthe end of its output:\n{lines}"
-        return BackendError(message, hint=hint)
+    def blame(
+        self, fault: str, printed: Sequence[str] = (), *, told: Sequence[str] = (), hint: str | None = None
+    ) -> BackendError:
+        """An error that says `fault` of the backend.
+
+        Args:
+            fault: What follows on its name.
+            printed: The end of what it printed.
+            told: What it let us know in another way.
+            hint: What the user can do about it.
+        """
+        lines = "".join(f"\n  {clean_line(line)}".rstrip(" ") for line in told)
+        message = f"the build backend `{self.build_system.backend}` {fault}" + (f":\n{lines}" if lines else "")
+        return BackendError(message, hint=hint, printed=[clean_line(line) for line in printed])
 
     def _run(self, hook: str, command: Sequence[str], directory: str | None, environ: Mapping[str, str]) -> Ended:
         ended = run_process(command, directory=directory, environ=environ, report=self.report, timeout=self.timeout)
@@ -129,13 +136,13 @@ class Hooks:
             is_backend = f"{self.build_system.backend.partition(':')[0]}.".startswith(f"{missing}.")
             return self.blame(
                 f"cannot be imported: the build environment has no module `{missing}`",
-                () if is_backend else traceback,
+                told=() if is_backend else traceback,
                 hint=_suggest_requirement(missing),
             )
         if not traceback and self.build_system.backend_path:
             where = ", ".join(f"`{path}`" for path in self.build_system.backend_path)
             return self.blame(f"is not in its `backend-path`, {where}")
-        return self.blame("cannot be imported", traceback)
+        return self.blame("cannot be imported", told=traceback)
 
 
 def _find_missing_module(output: Sequence[str]) -> str | None:

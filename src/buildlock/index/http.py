@@ -81,6 +81,7 @@ class HttpClient:
     Args:
         cache_dir: Where pages are kept; `None` keeps none.
         report: Told of every request and every retry.
+        certificates: A file or folder of certificate authorities to trust; by default the system's.
         timeout: Seconds without a connection, or without a byte, until an attempt has failed.
         retries: Attempts after the first, for failures that may pass.
         backoff: Seconds before the first retry; doubled for each further one.
@@ -92,11 +93,13 @@ class HttpClient:
         *,
         cache_dir: Path | None,
         report: Reporter,
+        certificates: Path | None = None,
         timeout: float = 30.0,
         retries: int = 3,
         backoff: float = 0.5,
         max_workers: int = 16,
     ) -> None:
+        self._certificates = certificates
         self._cache = HttpCache(cache_dir) if cache_dir is not None else None
         self._report = report
         self._timeout = timeout
@@ -339,8 +342,12 @@ class HttpClient:
     def _trust(self, scheme: str) -> ssl.SSLContext | None:
         """The certificates to trust, read once, and only where there is a use for them: it takes a while."""
         if scheme == "https" and self._tls is None:
-            self._tls = create_urllib3_context()
-            self._tls.load_default_certs()
+            context = create_urllib3_context()
+            if self._certificates is None:
+                context.load_default_certs()  # honours SSL_CERT_FILE and SSL_CERT_DIR
+            else:
+                _load_certificates(context, self._certificates)
+            self._tls = context
         return self._tls if scheme == "https" else None
 
     def _judge(self, target: Target, response: urllib3.BaseHTTPResponse, *, direct: bool) -> Stream:
@@ -384,3 +391,13 @@ def _shared_segments(path: str, other: str) -> int:
             break
         count += 1
     return count
+
+
+def _load_certificates(context: ssl.SSLContext, path: Path) -> None:
+    try:
+        if path.is_dir():
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(cafile=path)
+    except OSError as error:  # an SSLError is one
+        raise UnavailableError(f"the certificates `{path}` cannot be read: {error.strerror or error}") from error

@@ -47,7 +47,11 @@ class Workspace:
 
     def open_client(self, inputs: BuildInputs) -> HttpClient:
         """A client that has the credentials of the indexes which a variant may ask."""
-        client = HttpClient(cache_dir=self.cache_dir, report=self.report)
+        # pip's variable, where Python's own is silent.
+        certificates = None if self.environ.get("SSL_CERT_FILE") else self.environ.get("PIP_CERT")
+        client = HttpClient(
+            cache_dir=self.cache_dir, report=self.report, certificates=Path(certificates) if certificates else None
+        )
         for index in inputs.indexes:
             client.remember_credentials(index.url)
         return client
