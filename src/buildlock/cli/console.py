@@ -9,7 +9,7 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.text import Text
 
-from buildlock.errors import BuildlockError
+from buildlock.errors import BackendError, BuildlockError
 from buildlock.reporting import Began, Event, Noted, Printed, Transferred, Warned
 
 
@@ -69,8 +69,23 @@ class Console:
         self._progress.update(task, completed=done, total=total, visible=done != total)
 
     @contextmanager
-    def progress(self) -> Iterator[None]:
-        """Show downloads as bars while the block runs, on a terminal."""
+    def watch(self) -> Iterator[None]:
+        """Show how a workflow gets on, while the block runs it.
+
+        Raises:
+            BackendError: It no longer says what was shown as the backend printed it.
+        """
+        try:
+            with self._show_progress():
+                yield
+        except BackendError as error:
+            if self._backend_output:
+                error.message = error.brief
+            raise
+
+    @contextmanager
+    def _show_progress(self) -> Iterator[None]:
+        """Show downloads as bars, on a terminal."""
         if self._quiet or not self._rich.is_terminal:
             yield
             return

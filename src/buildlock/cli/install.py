@@ -32,7 +32,7 @@ def install(
     options = InstallOptions(
         variant=variant, target=target.absolute() if target else None, python=python, frozen=frozen
     )
-    with console.progress():
+    with console.watch():
         installed = workflow.install(open_workspace(project, console), options)
     what = f"{installed.packages} package{'' if installed.packages == 1 else 's'} of {installed.variant}"
     console.say(f"{'Found' if installed.reused else 'Installed'} {what}")

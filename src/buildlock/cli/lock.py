@@ -57,7 +57,7 @@ def lock(
         dry_run=dry_run,
         overrides=Overrides(default_index=default_index, find_links=tuple(find_links or ()), no_index=no_index),
     )
-    with console.progress():
+    with console.watch():
         locked = workflow.lock(open_workspace(project, console), options)
     for each in locked.variants:
         _say_variant(console, each)
