@@ -47,12 +47,12 @@ def build(
     options = BuildOptions(
         variant=variant,
         products=tuple(product for product in PRODUCTS if asked[product]) or ("wheel",),
-        out_dir=out_dir.absolute() if out_dir else None,
+        out_dir=out_dir.resolve() if out_dir else None,
         config_settings=parse_config_settings(config_setting or ()),
         python=python,
         frozen=frozen,
     )
-    with console.progress():
+    with console.watch():
         built = workflow.build(open_workspace(project, console), options)
     for each in built:
         console.say(_describe(each))
