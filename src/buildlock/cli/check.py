@@ -25,26 +25,36 @@ def check(
     """
     console = Console(quiet=quiet, verbose=verbose)
     status = workflow.check(open_workspace(project, console), tuple(variant or ()))
+    failed = not status.fresh or (variant and any(each.state != "fresh" for each in status.variants))
     if as_json:
         write_data(json.dumps(status_to_json(status), indent=2) + "\n")
     else:
         for each in status.variants:
-            _say(console, each)
+            console.say(_describe(each))
         for name in status.orphans:
-            console.say(f"{name}: locked, and no longer a variant of the project\n\nhint: run `buildlock lock --all`")
-    if not status.fresh or (variant and any(each.state != "fresh" for each in status.variants)):
+            console.say(f"{name}: locked, and no longer a variant of the project")
+        if failed:
+            console.say(f"\nhint: run `buildlock lock {_choose_options(status)}`")
+    if failed:
         raise typer.Exit(STALE)
 
 
-def _say(console: Console, variant: VariantStatus) -> None:
+def _describe(variant: VariantStatus) -> str:
     match variant.state:
         case "fresh":
-            console.say(f"{variant.name}: fresh")
+            return f"{variant.name}: fresh"
         case "unlocked":
-            console.say(f"{variant.name}: not locked")
+            return f"{variant.name}: not locked"
         case "stale":
-            moved = "".join(f"\n  - {line}" for line in variant.moved)
-            console.say(f"{variant.name}: stale{moved}\n\nhint: run `buildlock lock --variant {variant.name}`")
+            return "\n  - ".join([f"{variant.name}: stale", *variant.moved])
+
+
+def _choose_options(status: LockStatus) -> str:
+    """Which variants to lock: those that are stale, else those that were asked for in vain."""
+    if status.orphans:
+        return "--all"
+    stale = [each.name for each in status.variants if each.state == "stale"]
+    return " ".join(f"--variant {name}" for name in stale or [v.name for v in status.variants if v.state != "fresh"])
 
 
 def status_to_json(status: LockStatus) -> object:
