@@ -19,8 +19,9 @@ WHEELHOUSE = ROOT / "wheelhouse"
 OLDEST, NEWEST = (3, 10), (3, 14)
 LOCKED = (3, 11)
 """The Python that buildlock's own build-lock.toml serves."""
-DEMO_REQUIREMENTS = ("setuptools>=69.0.3", "wheel", "numpy", "ninja")
-"""What the demonstration's project builds with, beside the torch that its indexes serve."""
+REAL_BACKEND = ("setuptools>=69.0.3", "wheel", "packaging")
+"""What the fixture indexes serve as it is; everything else is made by them."""
+DEMO_REQUIREMENTS = (*REAL_BACKEND, "numpy", "ninja")
 
 
 def find_pythons() -> Iterator[tuple[tuple[int, int], str]]:
@@ -37,7 +38,9 @@ def find_pythons() -> Iterator[tuple[tuple[int, int], str]]:
 
 
 PYTHONS = dict(sorted(find_pythons()))
-EXTREMES = [PYTHONS[version] for version in sorted({min(PYTHONS), max(PYTHONS)})]
+EXTREMES = [f"{major}.{minor}" for major, minor in sorted({min(PYTHONS), max(PYTHONS)})]
+# Before pyenv's shims, which stand in for every Python and run only the chosen ones.
+os.environ["PATH"] = os.pathsep.join([*(str(Path(path).parent) for path in PYTHONS.values()), os.environ["PATH"]])
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -72,15 +75,11 @@ def lint(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Everything that is not heavy, on the oldest and the newest Python there is."""
     install(session, "test")
-    fill_wheelhouse(
-        *DEMO_REQUIREMENTS,
-        "--python-version",
-        session.run("python", "-c", "import sys; print('%d.%d' % sys.version_info[:2])", silent=True).strip(),
-    )
+    fill_wheelhouse(*REAL_BACKEND)
     session.run("pytest", "-n", "2", *session.posargs)
 
 
-@nox.session(python=PYTHONS.get(LOCKED), tags=["test"])
+@nox.session(python="{}.{}".format(*LOCKED) if LOCKED in PYTHONS else None, tags=["test"])
 def own_lock(session: nox.Session) -> None:
     """buildlock built by buildlock, from its own lock and a wheelhouse."""
     if LOCKED not in PYTHONS:
