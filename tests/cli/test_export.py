@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,13 @@ def seed(locked: CopyLockedProject) -> Checkout:
 
 @pytest.fixture(scope="module")
 def pip(tmp_path_factory: pytest.TempPathFactory) -> Sequence[str | Path]:
-    """A pip of its own, whoever made the environment that the tests run in."""
-    folder = tmp_path_factory.mktemp("pip")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    return [find_python(folder), "-m", "pip", "--disable-pip-version-check", "--no-cache-dir"]
+    """A pip: that of the tests' environment, or one of its own where uv made that environment."""
+    python = Path(sys.executable)
+    if find_spec("pip") is None:
+        folder = tmp_path_factory.mktemp("pip")
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        python = find_python(folder)
+    return [python, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir"]
 
 
 def find_python(environment: Path) -> Path:
