@@ -1,6 +1,5 @@
 """`buildlock export`."""
 
-from enum import Enum
 from typing import Annotated
 
 import typer
@@ -8,25 +7,19 @@ import typer
 from buildlock.cli.console import Console, write_data
 from buildlock.cli.options import HERE, Frozen, ProjectDir, Quiet, VariantName, Verbose, open_workspace
 from buildlock.workflows import export as workflow
-
-
-class Format(str, Enum):
-    """What `--format` takes."""
-
-    requirements = "requirements"
-    pylock = "pylock"
+from buildlock.workflows.export import ExportFormat
 
 
 def export(
     project: ProjectDir = HERE,
     variant: VariantName = None,
     to: Annotated[
-        Format, typer.Option("--format", help="`requirements`: name==version with hashes; `pylock`: PEP 751.")
-    ] = Format.requirements,
+        ExportFormat, typer.Option("--format", help="`requirements`: name==version with hashes; `pylock`: PEP 751.")
+    ] = "requirements",
     frozen: Frozen = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Print a lock in another tool's format."""
     console = Console(quiet=quiet, verbose=verbose)
-    write_data(workflow.export(open_workspace(project, console), variant=variant, to=to.value, frozen=frozen))
+    write_data(workflow.export(open_workspace(project, console), variant=variant, to=to, frozen=frozen))

@@ -8,7 +8,6 @@ from buildlock.workflows.locks import read_environment
 from buildlock.workflows.workspace import Workspace, choose_variant
 
 ExportFormat: TypeAlias = Literal["requirements", "pylock"]
-FORMATS: tuple[ExportFormat, ...] = ("requirements", "pylock")
 
 
 def export(workspace: Workspace, *, variant: str | None, to: ExportFormat, frozen: bool = False) -> str:
