@@ -2,7 +2,7 @@
 
 import platform
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
@@ -110,8 +110,3 @@ def with_python(target: Target, version: Version) -> Target:
         abi=f"cp{release[0]}{release[1]}",
         platforms=target.platforms,
     )
-
-
-def describe_targets(markers: Sequence[Marker]) -> str:
-    """What a lock covers, for a message."""
-    return "\n".join(f"  {marker}" for marker in markers)

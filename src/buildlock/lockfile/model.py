@@ -62,7 +62,7 @@ class LockedEnvironment:
         object.__setattr__(self, "environments", tuple(sorted(self.environments, key=str)))
         object.__setattr__(self, "packages", tuple(packages))
 
-    def pylock(self, created_by: str = "buildlock") -> Pylock:
+    def pylock(self) -> Pylock:
         """The environment as a PEP 751 lock.
 
         >>> LockedEnvironment(environments=(), inputs=LockedInputs(), packages=()).pylock().created_by
@@ -71,7 +71,7 @@ class LockedEnvironment:
         return Pylock(
             lock_version=Version("1.0"),
             environments=list(self.environments),
-            created_by=created_by,
+            created_by="buildlock",
             packages=list(self.packages),
         )
 

@@ -10,7 +10,6 @@ from buildlock.project.model import BuildRequirement, BuildSystem
 from buildlock.project.requirements import read_requirements
 
 KEYS = ("requires", "build-backend", "backend-path")
-ORIGIN = "pyproject.toml: [build-system].requires"
 
 # PEP 517: "If the pyproject.toml file is absent, or the build-backend key is missing, the source tree is not using
 # this specification, and tools should revert to the legacy behaviour", which pip and build do through this object.

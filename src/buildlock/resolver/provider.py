@@ -38,7 +38,6 @@ class Refusal:
     """A need that nothing meets: the one dependency of a candidate whose metadata rules it out."""
 
     name: NormalizedName
-    why: PassedOver
 
 
 Requirement: TypeAlias = Need | Refusal
@@ -151,7 +150,7 @@ class Provider(AbstractProvider[Requirement, Candidate, NormalizedName]):
 
     def get_dependencies(self, candidate: Candidate) -> Sequence[Requirement]:
         found = self.dependencies(candidate)
-        return [Refusal(name=candidate.name, why=found)] if isinstance(found, PassedOver) else found
+        return [Refusal(name=candidate.name)] if isinstance(found, PassedOver) else found
 
     def dependencies(self, candidate: Candidate) -> tuple[Need, ...] | PassedOver:
         """What a candidate with its extras needs of other packages, or why its metadata rules it out."""
