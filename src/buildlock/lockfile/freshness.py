@@ -126,13 +126,13 @@ def _list_settings(settings: Settings, packages: Collection[str], root: Path) ->
         if text != usual:
             yield key, text
     if settings.exclude_newer is not None:
-        yield "exclude-newer", settings.exclude_newer_span or _format_time(settings.exclude_newer)
+        yield "exclude-newer", settings.exclude_newer_span or _format_cutoff(settings.exclude_newer)
     for key, flag in (("no-binary", settings.no_binary), ("no-build", settings.no_build)):
         if flag:
             yield key, True
     lists: Mapping[str, Iterable[str]] = {
         "exclude-newer-package": sorted(
-            f"{name}={'false' if time is None else _format_time(time)}"
+            f"{name}={settings.exclude_newer_package_spans.get(name) or _format_cutoff(time)}"
             for name, time in settings.exclude_newer_package.items()
             if name in packages
         ),
@@ -147,8 +147,8 @@ def _list_settings(settings: Settings, packages: Collection[str], root: Path) ->
             yield key, texts
 
 
-def _format_time(time: datetime) -> str:
-    return time.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+def _format_cutoff(time: datetime | None) -> str:
+    return "false" if time is None else time.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
 def _relocate(location: str, root: Path) -> str:

@@ -163,9 +163,18 @@ def test_settings() -> None:
 
 
 def test_a_relative_date_is_the_same_tomorrow() -> None:
-    today = Settings(exclude_newer=datetime(2024, 11, 25, tzinfo=timezone.utc), exclude_newer_span="7 days")
-    tomorrow = Settings(exclude_newer=datetime(2024, 11, 26, tzinfo=timezone.utc), exclude_newer_span="7 days")
-    assert record(make_inputs(settings=today)) == record(make_inputs(settings=tomorrow))
+    def on(day: int) -> Settings:
+        moment = datetime(2024, 11, day, tzinfo=timezone.utc)
+        return Settings(
+            exclude_newer=moment,
+            exclude_newer_span="7 days",
+            exclude_newer_package={NUMPY: moment},
+            exclude_newer_package_spans={NUMPY: "2 days"},
+        )
+
+    recorded = record(make_inputs(settings=on(25)))
+    assert recorded == record(make_inputs(settings=on(26)))
+    assert recorded.settings == {"exclude-newer": "7 days", "exclude-newer-package": ("numpy=2 days",)}
 
 
 @pytest.mark.parametrize(
