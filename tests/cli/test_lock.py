@@ -1,5 +1,6 @@
 """`buildlock lock`: what it writes, when, and what it leaves alone."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from index.answers import Answer, Request, Site
+from index.archives import make_wheel, wheel_filename
 from index.faults import Fault, with_status
 from index.offer import OfferedFile, Universe, offer_wheel
 from index.server import IndexServer
@@ -103,6 +105,22 @@ def test_the_lock_names_neither_the_machine_nor_its_user_nor_a_secret(
     assert not [word for word in ("hunter2", "ada", str(tiny.root), str(Path.home())) if word in text]
 
 
+def test_a_local_file_that_was_made_anew_is_hashed_anew(checkout: CopyProject) -> None:
+    tiny = checkout("tiny")
+    require(tiny, "local")
+    tiny.append('[tool.buildlock]\nfind-links = ["wheels"]')
+    wheel = tiny.root / "wheels" / wheel_filename("local", "1.0")
+    wheel.parent.mkdir()
+    hashes = []
+    for text in (b"one", b"two"):
+        wheel.write_bytes(make_wheel(name="local", version="1.0", files={"local.py": text}))
+        result = tiny.succeed("lock", "--no-dynamic")
+        hashes.append(hashlib.sha256(wheel.read_bytes()).hexdigest())
+        assert tiny.packages()["local"]["wheels"][0]["hashes"] == {"sha256": hashes[-1]}
+    assert f"was locked with sha256 {hashes[0]}, and has {hashes[1]} now" in result.stderr
+    tiny.succeed("install")
+
+
 class TestPins:
     """What is kept, and what moves."""
 
@@ -119,6 +137,15 @@ class TestPins:
         before = project.lock_path.read_bytes()
         project.succeed("lock", "--no-dynamic")
         assert project.lock_path.read_bytes() == before
+
+    def test_what_the_backend_asked_for_is_kept_too(self, checkout: CopyProject, server: IndexServer) -> None:
+        dynamic = checkout("dynamic-requires")
+        server.faults.clear()
+        dynamic.succeed("lock")
+        before = dynamic.lock_path.read_bytes()
+        server.faults.append(serving(with_newer_packages()))
+        dynamic.succeed("lock")
+        assert dynamic.lock_path.read_bytes() == before
 
     def test_a_pin_is_kept_where_another_requirement_moves(self, project: Checkout) -> None:
         project.replace('"filelock"', '"filelock>=3.17"')

@@ -163,8 +163,8 @@ class _VariantLocker:
     def lock(self, before: LockedEnvironment | None) -> LockedEnvironment:
         name = self.inputs.variant.name
         self.workspace.report(Began(f"Locking {name}"))
-        locked = before.packages if before else ()
-        preferences = self._preferences(locked)
+        locked = self._keep(before.packages if before else ())
+        preferences = {package.name: package.version for package in locked if package.version is not None}
         with self._open() as (universe, pinner):
             resolution = self._resolve(universe, self.inputs, preferences)
             packages = pinner.pin(resolution, locked)
@@ -200,11 +200,11 @@ class _VariantLocker:
                 ),
             )
 
-    def _preferences(self, locked: Sequence[Package]) -> Mapping[NormalizedName, Version]:
+    def _keep(self, locked: Sequence[Package]) -> Sequence[Package]:
+        """The packages whose pins are not to be forgotten."""
         if self.options.upgrade:
-            return {}
-        forgotten = self.options.upgrade_packages
-        return {p.name: p.version for p in locked if p.version is not None and p.name not in forgotten}
+            return ()
+        return [package for package in locked if package.name not in self.options.upgrade_packages]
 
     def _resolve(
         self,

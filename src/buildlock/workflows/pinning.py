@@ -4,8 +4,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from packaging.pylock import Package, PackageWheel
 
@@ -14,6 +12,7 @@ from buildlock.environment.store import Store
 from buildlock.errors import IndexError_
 from buildlock.index.download import download
 from buildlock.index.http import HttpClient
+from buildlock.index.urls import to_path
 from buildlock.reporting import Noted, Reporter, Warned
 from buildlock.resolver.request import Resolution, ResolvedPackage
 from buildlock.workflows.parallel import map_parallel
@@ -36,12 +35,12 @@ class Pinner:
     def pin(self, resolution: Resolution, locked: Sequence[Package] = ()) -> tuple[Package, ...]:
         """The packages of a lock, sorted by name.
 
-        A file whose index gives no sha256 is downloaded and hashed, unless the lock before this one holds the
-        hash of the very same URL.
+        A file whose index gives no sha256 is downloaded and hashed, unless `locked` holds the hash of the very same
+        URL. A file whose hash is another than before is warned of.
 
         Args:
             resolution: What was resolved.
-            locked: The packages that the lock holds so far.
+            locked: The packages that are locked so far.
 
         Raises:
             UnavailableError: A file that has to be hashed cannot be downloaded.
@@ -69,27 +68,28 @@ class Pinner:
     def _pin_wheel(self, artifact: Artifact, known: Mapping[str, PackageWheel]) -> PackageWheel:
         local = artifact.url.startswith("file:")
         path = relative_path(artifact.url, self.lock_dir) if local else None
-        url = None if local else artifact.url
         before = known.get(path or artifact.url)
         sha256, size = artifact.hashes.get("sha256"), artifact.size
-        if before is not None:
-            if sha256 is None:
-                sha256, size = before.hashes["sha256"], size or before.size
-            elif sha256 != before.hashes["sha256"]:
-                self.report(
-                    Warned(
-                        f"`{artifact.filename}` was locked with sha256 {before.hashes['sha256']}, "
-                        f"and its index now says {sha256}",
-                        hint="the same file name with other content: find out why before you accept the change",
-                    )
-                )
-            else:
-                size = size or before.size
+        if sha256 is None and before is not None and not local:
+            sha256, size = before.hashes["sha256"], size or before.size
         if sha256 is None:
             sha256, size = self._hash(artifact)
+        if before is not None and sha256 != before.hashes["sha256"]:
+            self.report(
+                Warned(
+                    f"`{artifact.filename}` was locked with sha256 {before.hashes['sha256']}, and has {sha256} now",
+                    hint="the same file name with other content: find out why before you accept the change",
+                )
+            )
         if size is None:
             size = self._measure(artifact.url)
-        return PackageWheel(name=artifact.filename, url=url, path=path, size=size, hashes={"sha256": sha256})
+        return PackageWheel(
+            name=artifact.filename,
+            url=None if local else artifact.url,
+            path=path,
+            size=size,
+            hashes={"sha256": sha256},
+        )
 
     def _hash(self, artifact: Artifact) -> tuple[str, int]:
         """Download a file to learn its sha256, and keep it: `install` will want it."""
@@ -113,7 +113,7 @@ class Pinner:
         """The size of a remote file in bytes, from the answer to a request for its first byte."""
         try:
             if url.startswith("file:"):
-                return Path(file_path(url)).stat().st_size
+                return to_path(url).stat().st_size
             response = self.client.get(url, headers=_ONE_BYTE, max_bytes=1, cache=False)
         except (IndexError_, OSError):
             return None  # a size is a convenience for the reader: the hash decides
@@ -121,14 +121,9 @@ class Pinner:
         return int(total) if response.status == 206 and total.isascii() and total.isdigit() else None  # noqa: PLR2004
 
 
-def file_path(url: str) -> str:
-    """The path that a `file:` URL names."""
-    return url2pathname(unquote(urlsplit(url).path)) if os.name == "nt" else unquote(urlsplit(url).path)
-
-
 def relative_path(url: str, folder: Path) -> str:
     """Where a local file is, seen from `folder`, with forward slashes (PEP 751 `path`)."""
-    return Path(os.path.relpath(Path(file_path(url)).resolve(), folder.resolve())).as_posix()
+    return Path(os.path.relpath(to_path(url).resolve(), folder.resolve())).as_posix()
 
 
 def _place(wheel: PackageWheel) -> str:
