@@ -7,10 +7,14 @@ from contextlib import contextmanager
 
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.table import Column
 from rich.text import Text
 
 from buildlock.errors import BackendError, BuildlockError
 from buildlock.reporting import Began, Event, Noted, Printed, Transferred, Warned
+
+_WORTH_A_BAR = 1 << 18
+"""Bytes; what is smaller is there before anyone could read its name."""
 
 
 class Console:
@@ -65,7 +69,10 @@ class Console:
             return
         task = self._tasks.get(filename)
         if task is None:
-            task = self._tasks[filename] = self._progress.add_task(filename, total=total)
+            if max(done, total or 0) < _WORTH_A_BAR:
+                return
+            label = " ".join(filename.split("-")[:2])
+            task = self._tasks[filename] = self._progress.add_task(label, total=total)
         self._progress.update(task, completed=done, total=total, visible=done != total)
 
     @contextmanager
@@ -89,8 +96,14 @@ class Console:
         if self._quiet or not self._rich.is_terminal:
             yield
             return
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with Progress(*columns, console=self._rich, transient=True) as progress:
+        label = Column(no_wrap=True, overflow="ellipsis", ratio=1)
+        columns = (
+            TextColumn("{task.description}", table_column=label),
+            BarColumn(bar_width=24),
+            DownloadColumn(table_column=Column(no_wrap=True, justify="right")),
+            TransferSpeedColumn(table_column=Column(no_wrap=True, justify="right")),
+        )
+        with Progress(*columns, console=self._rich, transient=True, expand=True) as progress:
             self._progress = progress
             try:
                 yield
