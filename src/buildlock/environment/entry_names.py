@@ -9,8 +9,6 @@ MAX_PATH = 1000
 MAX_COMPONENT = 255
 """Bytes of one component: the limit of every common file system."""
 MAX_DEPTH = 40
-MAX_SHOWN = 600
-"""Characters of a message that come from an archive."""
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
 """Names that Windows opens as a device, whatever their extension."""
@@ -66,18 +64,6 @@ def find_name_fault(name: str) -> str | None:
             if is_fault(component):
                 return reason
     return None
-
-
-def show_text(text: str) -> str:
-    r"""Text of an archive for a message: bounded, and without what a terminal would obey.
-
-    >>> show_text("a\x1b[2Jb")
-    'a\\x1b[2Jb'
-    """
-    if len(text) > MAX_SHOWN:
-        half = MAX_SHOWN // 2
-        text = f"{text[:half]}…{text[-half:]}"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def fold_name(name: str) -> str:

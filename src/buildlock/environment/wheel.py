@@ -14,11 +14,12 @@ from packaging.tags import Tag, parse_tag
 from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from buildlock.environment.entry_names import find_clash, find_name_fault, fold_name, show_text
+from buildlock.environment.entry_names import find_clash, find_name_fault, fold_name
 from buildlock.environment.entry_points import Command, InvalidEntryPointsError, parse_commands
 from buildlock.environment.record import InvalidRecordError, RecordLine, encode_digest, parse_record
 from buildlock.environment.zip_entries import DEFAULT_LIMIT, ZipArchive, ZipEntry
 from buildlock.errors import EnvironmentPreparationError, InvalidArchiveError
+from buildlock.text import present
 
 Scheme: TypeAlias = Literal["purelib", "platlib", "scripts", "data", "headers"]
 
@@ -158,7 +159,7 @@ class Wheel:
 
     def _parse_filename(self) -> tuple[NormalizedName, Version, frozenset[Tag]]:
         if "/" in self._filename or find_name_fault(self._filename):
-            raise InvalidArchiveError(f"`{show_text(self._filename)}` is not the name of a file")
+            raise InvalidArchiveError(f"`{present(self._filename)}` is not the name of a file")
         try:
             name, version, _, tags = parse_wheel_filename(self._filename)
         except ValueError as error:
@@ -321,7 +322,7 @@ class Wheel:
             self._refuse(f"`{path}` is not UTF-8")
 
     def _refuse(self, reason: str) -> NoReturn:
-        raise InvalidArchiveError(f"`{self._filename}` is refused: {show_text(reason)}")
+        raise InvalidArchiveError(f"`{self._filename}` is refused: {present(reason)}")
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO, NoReturn
 
-from buildlock.environment.entry_names import find_clash, find_folders, find_name_fault, show_text
+from buildlock.environment.entry_names import find_clash, find_folders, find_name_fault
 from buildlock.errors import InvalidArchiveError
+from buildlock.text import present
 
 MAX_ENTRIES = 100_000
 MAX_DIRECTORY = 64 << 20
@@ -462,4 +463,4 @@ class ZipArchive:
         return data
 
     def _refuse(self, reason: str) -> NoReturn:
-        raise InvalidArchiveError(f"`{self.filename}` is refused: {show_text(reason)}")
+        raise InvalidArchiveError(f"`{self.filename}` is refused: {present(reason)}")

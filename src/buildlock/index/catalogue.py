@@ -18,9 +18,10 @@ from buildlock.index.flat import FlatListing, read_directory, read_flat
 from buildlock.index.http import HttpClient, Response
 from buildlock.index.local import is_directory
 from buildlock.index.page import ACCEPT, ProjectPage, parse_page
-from buildlock.index.urls import InvalidUrlError, to_path, without_credentials
+from buildlock.index.urls import InvalidUrlError, to_path
 from buildlock.project.model import BuildInputs, Index
 from buildlock.reporting import Reporter, Warned
+from buildlock.text import without_credentials
 
 _MAX_WORKERS = 16
 _ABSENT = frozenset({404, 410})

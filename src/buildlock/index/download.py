@@ -12,8 +12,8 @@ from buildlock.errors import EnvironmentPreparationError, IntegrityError, Unavai
 from buildlock.index.failures import TransientError
 from buildlock.index.hashes import ALGORITHMS
 from buildlock.index.http import HttpClient, Stream
-from buildlock.index.urls import without_credentials
 from buildlock.reporting import Reporter, Transferred
+from buildlock.text import without_credentials
 
 MAX_FILE_BYTES = 16 << 30
 

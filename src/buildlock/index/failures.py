@@ -6,7 +6,7 @@ from http.client import IncompleteRead
 
 from urllib3 import exceptions
 
-from buildlock.index.text import printable
+from buildlock.text import printable
 
 
 class TransientError(Exception):

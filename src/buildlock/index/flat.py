@@ -14,8 +14,9 @@ from buildlock.index.http import HttpClient
 from buildlock.index.links import LinkCollector
 from buildlock.index.local import is_directory
 from buildlock.index.page import ACCEPT_HTML, parse_link_page
-from buildlock.index.urls import InvalidUrlError, is_url, parse_target, to_path, without_credentials
+from buildlock.index.urls import InvalidUrlError, is_url, parse_target, to_path
 from buildlock.reporting import Reporter
+from buildlock.text import without_credentials
 
 FlatListing = Mapping[NormalizedName, tuple[Artifact, ...]]
 

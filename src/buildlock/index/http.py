@@ -22,9 +22,9 @@ from buildlock.index import local
 from buildlock.index.encoding import EncodingError, decode
 from buildlock.index.failures import TransientError, describe_failure, read_retry_after
 from buildlock.index.http_cache import HttpCache
-from buildlock.index.text import printable
-from buildlock.index.urls import InvalidUrlError, Target, follow, parse_target, without_credentials
+from buildlock.index.urls import InvalidUrlError, Target, follow, parse_target
 from buildlock.reporting import Noted, Reporter
+from buildlock.text import printable, without_credentials
 
 T = TypeVar("T")
 

@@ -10,15 +10,14 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact, ArtifactKind, parse_filename
 from buildlock.index.hashes import MalformedHashError, parse_hashes
-from buildlock.index.text import printable
-from buildlock.index.urls import parse_target, without_credentials
+from buildlock.index.urls import parse_target
 from buildlock.reporting import Noted, Reporter, Warned
+from buildlock.text import excerpt, without_credentials
 
 _FILENAME = re.compile(r"[A-Za-z0-9_.+!-]+")
 # Nearly every file's: nothing in it needs a closer look.
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(?:Z|\+00:00)", re.ASCII)
-_SHOWN = 200
 
 
 class MalformedPageError(ValueError):
@@ -156,9 +155,7 @@ class LinkCollector:
             self._artifacts[known.filename] = other
 
     def _leave_out(self, what: str, reason: ValueError) -> None:
-        self._report(
-            Noted(f"left out `{printable(what)[:_SHOWN]}` on `{self._page_url}`: {printable(str(reason))[:_SHOWN]}")
-        )
+        self._report(Noted(f"left out `{excerpt(what)}` on `{self._page_url}`: {excerpt(str(reason))}"))
 
 
 def parse_time(text: str) -> datetime | None:

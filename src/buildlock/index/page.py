@@ -11,9 +11,8 @@ from buildlock.errors import InvalidPageError
 from buildlock.index.links import LinkCollector, MalformedPageError
 from buildlock.index.page_html import read_html
 from buildlock.index.page_json import check_version, read_json
-from buildlock.index.text import printable
-from buildlock.index.urls import without_credentials
 from buildlock.reporting import Reporter
+from buildlock.text import excerpt, printable, without_credentials
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 """What we ask an index for (PEP 691, version and format selection)."""
@@ -89,7 +88,7 @@ def parse_link_page(content: bytes, *, url: str, report: Reporter) -> tuple[Arti
 
 def _invalid(url: str, reason: ValueError) -> InvalidPageError:
     return InvalidPageError(
-        f"`{without_credentials(url)}` is not a page of a package index: {printable(str(reason))}",
+        f"`{without_credentials(url)}` is not a page of a package index: {excerpt(str(reason))}",
         hint="check the URL of the index",
     )
 
@@ -102,7 +101,7 @@ def _is_json(content: bytes, content_type: str | None) -> bool:
         return start == b"{"
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in _JSON | _HTML:
-        raise MalformedPageError(f"its content type is `{printable(kind)[:100]}`")
+        raise MalformedPageError(f"its content type is `{excerpt(kind)}`")
     return kind in _JSON
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from html.parser import HTMLParser
 
 from buildlock.index.links import LinkCollector, MalformedPageError
-from buildlock.index.text import printable
+from buildlock.text import printable
 
 
 def read_html(content: bytes, links: LinkCollector) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from packaging.utils import NormalizedName, canonicalize_name
 
 from buildlock.index.links import LinkCollector, MalformedPageError, parse_time
-from buildlock.index.text import printable
+from buildlock.text import excerpt, printable
 
 _MAX_SIZE = (1 << 63) - 1
 
@@ -45,7 +45,7 @@ def read_json(content: bytes, name: NormalizedName | None, links: LinkCollector)
     if not isinstance(title, str):
         raise MalformedPageError("`name` is missing or no string")
     if name is not None and canonicalize_name(title) != name:
-        raise MalformedPageError(f"it is the page of `{printable(title)[:100]}`, not of `{name}`")
+        raise MalformedPageError(f"it is the page of `{excerpt(title)}`, not of `{name}`")
     files = page.get("files")
     if not isinstance(files, list):
         raise MalformedPageError("`files` is missing or no array")
@@ -65,9 +65,9 @@ def check_version(text: str) -> None:
     """
     major, dot, minor = text.strip().partition(".")
     if not (major.isascii() and major.isdigit() and dot and minor.isascii() and minor.isdigit()):
-        raise MalformedPageError(f"its API version `{printable(text)[:20]}` is no version")
+        raise MalformedPageError(f"its API version `{excerpt(text, 20)}` is no version")
     if major.lstrip("0") != "1":
-        raise MalformedPageError(f"its API version is {text.strip()[:20]}: only 1.x is supported")
+        raise MalformedPageError(f"its API version is {excerpt(text.strip(), 20)}: only 1.x is supported")
 
 
 def _decode(content: bytes) -> Any:

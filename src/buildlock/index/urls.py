@@ -1,13 +1,13 @@
-"""URLs as they may be requested, shown and recorded: credentials apart, redirects judged."""
+"""URLs as they may be requested: credentials apart, redirects judged."""
 
 import base64
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
-_USERINFO = re.compile(r"^([^/?#]*//)[^/?#]*@")
+from buildlock.text import without_credentials
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -75,15 +75,6 @@ def follow(target: Target, location: str) -> Target:
     if target.scheme == "https" and destination.scheme == "http":
         raise InvalidUrlError("a redirect from https to http is not followed")
     return Target(url=destination.url, scheme=destination.scheme, origin=destination.origin, path=destination.path)
-
-
-def without_credentials(url: str) -> str:
-    """The URL as it may be shown and recorded.
-
-    >>> without_credentials("https://user:secret@pkgs.example/simple/")
-    'https://pkgs.example/simple/'
-    """
-    return _USERINFO.sub(r"\1", url)
 
 
 def to_path(url: str) -> Path:

@@ -1,11 +1,11 @@
 """Reading untrusted TOML values: each fault is noted with the path of its key, and the reading goes on."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from buildlock.lockfile.toml_text import format_key
+from buildlock.text import mask_credentials
 
 T = TypeVar("T")
 
@@ -13,7 +13,6 @@ MAX_TEXT = 4096
 """Longer than any name, URL or marker of the real world; no number in it reaches Python's limit on digits, 4300."""
 
 _KINDS = {str: "a string", bool: "a boolean", int: "an integer", float: "a float", list: "an array", dict: "a table"}
-_CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,6 +122,6 @@ def show(value: str) -> str:
     >>> show("https://user:secret@host.example/")
     '`https://***@host.example/`'
     """
-    shown = _CREDENTIALS.sub("//***@", value)
+    shown = mask_credentials(value)
     shown = shown if len(shown) <= 200 else f"{shown[:200]}…"  # noqa: PLR2004
     return f"`{shown}`" if shown.isprintable() and "`" not in shown else repr(shown)

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from buildlock.lockfile.model import LockedInputs, Setting, format_marker
 from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement, Settings, SourceRule
+from buildlock.text import without_credentials
 
 _PROJECT_FILES = ("pyproject.toml", "uv.toml")
 
@@ -155,7 +156,7 @@ def _relocate(location: str, root: Path) -> str:
     """A location as every machine sees it: a local one relative to the project, a remote one without credentials."""
     parts = urlsplit(location)
     if parts.scheme in {"http", "https"}:
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        return without_credentials(parts.geturl())
     path = url2pathname(parts.path) if parts.scheme == "file" else location
     try:
         return Path(os.path.relpath(path, root)).as_posix()

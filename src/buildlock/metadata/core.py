@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact, CoreMetadata
 from buildlock.errors import IntegrityError, InvalidMetadataError
+from buildlock.text import excerpt
 
 MAX_METADATA_SIZE = 8 * 1024 * 1024
 """Bytes of a metadata file, the long description included."""
@@ -85,12 +86,12 @@ def _read_all(fields: Message, name: str, parse: Callable[[str], _T], artifact: 
     values = []
     for raw in fields.get_all(name, ()):
         if len(raw) > _MAX_FIELD_LENGTH:
-            raise _invalid(artifact, f"`{name}: {shorten(raw)}` has more than {_MAX_FIELD_LENGTH} characters")
+            raise _invalid(artifact, f"`{name}: {excerpt(raw)}` has more than {_MAX_FIELD_LENGTH} characters")
         value = _FOLD.sub(" ", raw).strip()
         try:
             values.append(parse(value))
         except (ValueError, RecursionError, UndefinedEnvironmentName) as error:
-            raise _invalid(artifact, f"`{name}: {shorten(value)}` cannot be read") from error
+            raise _invalid(artifact, f"`{name}: {excerpt(value)}` cannot be read") from error
     return values
 
 
@@ -121,10 +122,3 @@ def _parse_requirement(value: str) -> Requirement:
 
 def _invalid(artifact: Artifact, fault: str) -> InvalidMetadataError:
     return InvalidMetadataError(f"the metadata of `{artifact.filename}` is refused: {fault} ({artifact.url})")
-
-
-def shorten(value: str) -> str:
-    """What to show of a value that may be long, or drive a terminal."""
-    limit = 200
-    shown = value if len(value) <= limit else f"{value[:limit]}…"
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in shown)

@@ -9,8 +9,9 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact
 from buildlock.errors import InvalidMetadataError
-from buildlock.metadata.core import MAX_METADATA_SIZE, shorten
+from buildlock.metadata.core import MAX_METADATA_SIZE
 from buildlock.metadata.ranged import RangedFile
+from buildlock.text import excerpt
 
 _SUFFIX = ".dist-info"
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -40,10 +41,10 @@ def read_wheel_metadata(file: RangedFile, artifact: Artifact) -> bytes:
                 # compares the checksum there.
                 content = opened.read(MAX_METADATA_SIZE)
     except _ZIP_ERRORS as error:
-        reason = shorten(str(error)) or "it ends too early"  # `EOFError` says nothing
+        reason = excerpt(str(error)) or "it ends too early"  # `EOFError` says nothing
         raise _refuse(artifact, f"it is not a readable zip archive: {reason}") from error
     if len(content) != member.file_size:
-        raise _refuse(artifact, f"`{shorten(member.filename)}` is cut short")
+        raise _refuse(artifact, f"`{excerpt(member.filename)}` is cut short")
     return content
 
 
@@ -56,17 +57,17 @@ def _find_metadata(archive: zipfile.ZipFile, artifact: Artifact) -> zipfile.ZipI
     (directory,) = directories
     if not _belongs_to(directory, artifact):
         raise _refuse(
-            artifact, f"its directory `{shorten(directory)}` is not that of `{artifact.name}` {artifact.version}"
+            artifact, f"its directory `{excerpt(directory)}` is not that of `{artifact.name}` {artifact.version}"
         )
     path = f"{directory}/METADATA"
     members = [member for member in archive.infolist() if member.filename.lower() == path.lower()]
     if [member.orig_filename for member in members] != [path]:
-        raise _refuse(artifact, f"it has not exactly one file `{shorten(path)}`")
+        raise _refuse(artifact, f"it has not exactly one file `{excerpt(path)}`")
     (member,) = members
     if member.compress_type not in _COMPRESSIONS:
-        raise _refuse(artifact, f"`{shorten(path)}` is compressed by a method that wheels do not use")
+        raise _refuse(artifact, f"`{excerpt(path)}` is compressed by a method that wheels do not use")
     if max(member.file_size, member.compress_size) > MAX_METADATA_SIZE:
-        raise _refuse(artifact, f"`{shorten(path)}` is larger than {MAX_METADATA_SIZE} bytes")
+        raise _refuse(artifact, f"`{excerpt(path)}` is larger than {MAX_METADATA_SIZE} bytes")
     return member
 
 

@@ -1,13 +1,12 @@
 """Faults in what the user wrote, collected so that all are told at once."""
 
 import difflib
-import re
 from collections.abc import Iterable
 
 from buildlock.errors import InvalidProjectError
+from buildlock.text import present
 
 _SHOWN = 50
-_LONGEST = 600
 
 
 class Faults:
@@ -25,7 +24,7 @@ class Faults:
 
     def add(self, place: str, what: str) -> None:
         """Note that `place` (file and key, or a variable) `what` (`must be …`, `names …`)."""
-        self._found[printable(f"`{place}` {what}")] = None
+        self._found[present(f"`{place}` {what}")] = None
 
     def raise_collected(self) -> None:
         """Do nothing if there is no fault.
@@ -39,14 +38,6 @@ class Faults:
         if len(faults) > _SHOWN:
             faults = [*faults[:_SHOWN], f"… and {len(faults) - _SHOWN} more"]
         raise InvalidProjectError(faults)
-
-
-def printable(text: str) -> str:
-    """`text` fit for a terminal: no control characters, no passwords in URLs, not endless."""
-    text = re.sub(r"//[^/\s`]*@", "//****@", text)
-    if len(text) > _LONGEST:
-        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -8,8 +8,9 @@ from typing import get_args
 
 from buildlock.project.document import Table
 from buildlock.project.faults import Faults, suggest
-from buildlock.project.locations import index_url, with_credentials, without_credentials
+from buildlock.project.locations import index_url, with_credentials
 from buildlock.project.model import Index, IndexFormat
+from buildlock.text import without_credentials
 
 KEYS = ("name", "url", "explicit", "default", "format")
 UNSUPPORTED_KEYS = {

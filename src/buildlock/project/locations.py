@@ -27,16 +27,6 @@ def links_location(given: str, folder: Path) -> str:
     return given if _is_url(given) else str(_absolute_path(given, folder))
 
 
-def without_credentials(url: str) -> str:
-    """`url` as it may be shown and recorded.
-
-    >>> without_credentials("https://me:secret@torch.example/whl")
-    'https://torch.example/whl'
-    """
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else url
-
-
 def with_credentials(url: str, username: str, password: str) -> str:
     """`url` with these credentials in place of any that it has; a `file:` URL needs none."""
     parts = urlsplit(url)

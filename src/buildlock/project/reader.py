@@ -13,7 +13,7 @@ from buildlock.project.configuration import read_pip_index, read_uv_files, reads
 from buildlock.project.default_index import ask_pip
 from buildlock.project.derivation import Declarations, derive_inputs, derive_variants
 from buildlock.project.document import Document, Table, read_document
-from buildlock.project.faults import Faults, printable, suggest
+from buildlock.project.faults import Faults, suggest
 from buildlock.project.indexes import add_credentials, arrange_indexes, make_index
 from buildlock.project.model import Index, Overrides, Project, Settings
 from buildlock.project.runtime import RuntimeDependencies
@@ -22,6 +22,7 @@ from buildlock.project.sources import read_sources
 from buildlock.project.uv_settings import keep_project_only, read_uv_settings
 from buildlock.project.variables import read_pip_variables, read_uv_variables
 from buildlock.reporting import Reporter, Warned
+from buildlock.text import present
 from buildlock.variants import Variant
 
 
@@ -186,7 +187,7 @@ def _warn(settled: Choices, declarations: Declarations, variants: Mapping[str, V
         if each.requirement.url is not None
     ]
     if unsupported := [*settled.unsupported, *urls]:
-        settings = ", ".join(f"`{printable(setting)}`" for setting in unsupported)
+        settings = ", ".join(f"`{present(setting)}`" for setting in unsupported)
         report(Warned(f"these settings are not supported yet and do not apply to the build environment: {settings}"))
     unknown = [name for name, variant in variants.items() if variant.extra is not None]
     if unknown and not declarations.runtime.extras_known:

@@ -1,6 +1,5 @@
 """Why a release is passed over, or which of its files suits the target best."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -13,9 +12,7 @@ from packaging.version import Version
 from buildlock.artifacts import Artifact, Release
 from buildlock.resolver.needs import Needs
 from buildlock.resolver.request import ResolutionRequest
-
-_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
-"""Credentials of a URL, which a release's `index` does not have."""
+from buildlock.text import without_credentials
 
 
 class Reason(Enum):
@@ -60,7 +57,7 @@ class Evaluator:
         self._tag_ranks: dict[Tag, int] = {}
         # uv does not date files of flat indexes: they are collected by the user.
         flat = (index.location for index in self._settings.indexes if index.format == "flat")
-        links = (_USERINFO.sub("", location) for location in self._settings.find_links)
+        links = map(without_credentials, self._settings.find_links)
         self._undated_indexes = frozenset({*links, *flat})
 
     def rank(self, release: Release) -> tuple[bool, bool, bool]:

@@ -12,6 +12,7 @@ from buildlock.resolver.conflict import Conflict, find_reason, find_route
 from buildlock.resolver.evaluator import PassedOver, Reason
 from buildlock.resolver.needs import Need
 from buildlock.resolver.provider import Candidate, Provider
+from buildlock.text import excerpt
 
 _MAX_CONFLICTS = 3
 _MAX_LINES = 5
@@ -49,7 +50,9 @@ def explain(conflicts: Sequence[Conflict], provider: Provider) -> NoSolutionErro
         lines += [f"and {headline}", *rest]
     if len(conflicts) > len(blocks):
         lines.append(f"and {len(conflicts) - len(blocks)} more conflicts")
-    return NoSolutionError("\n".join(map(_make_printable, lines)), hint=_suggest(conflicts[0], provider))
+    return NoSolutionError(
+        "\n".join(excerpt(line, _MAX_WIDTH) for line in lines), hint=_suggest(conflicts[0], provider)
+    )
 
 
 def _describe(conflict: Conflict, provider: Provider) -> list[str]:
@@ -187,9 +190,3 @@ def _name_details(label: str, details: Sequence[str]) -> str:
     rest = len(details) - _MAX_NAMED
     named = ", ".join(detail[: _MAX_WIDTH // _MAX_NAMED] for detail in details[:_MAX_NAMED])
     return f" ({label}{named}, and {rest} more)" if rest > 0 else f" ({label}{named})"
-
-
-def _make_printable(line: str) -> str:
-    """Indexes and packages wrote parts of the line: no control sequences, no pages of text."""
-    printable = "".join(character if character.isprintable() else " " for character in line)
-    return printable if len(printable) <= _MAX_WIDTH else f"{printable[: _MAX_WIDTH - 1]}…"
