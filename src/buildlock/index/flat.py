@@ -14,7 +14,7 @@ from buildlock.index.http import HttpClient
 from buildlock.index.links import LinkCollector
 from buildlock.index.local import is_directory
 from buildlock.index.page import ACCEPT_HTML, parse_link_page
-from buildlock.index.urls import InvalidUrlError, is_url, parse_target, to_path
+from buildlock.index.urls import InvalidUrlError, is_url, parse_address, to_path
 from buildlock.reporting import Reporter
 from buildlock.text import without_credentials
 
@@ -73,7 +73,7 @@ def _find_directory(location: str) -> Path | None:
         if not is_url(location):
             path = Path(location)
         elif location.startswith("file:"):
-            path = to_path(parse_target(location).url)
+            path = to_path(parse_address(location).url)
         else:
             return None
         return path if is_directory(path) else None

@@ -22,7 +22,7 @@ from buildlock.index import local
 from buildlock.index.encoding import EncodingError, decode
 from buildlock.index.failures import TransientError, describe_failure, read_retry_after
 from buildlock.index.http_cache import HttpCache
-from buildlock.index.urls import InvalidUrlError, Target, follow, parse_target
+from buildlock.index.urls import InvalidUrlError, Address, follow, parse_address
 from buildlock.reporting import Noted, Reporter
 from buildlock.text import printable, without_credentials
 
@@ -111,7 +111,7 @@ class HttpClient:
         self._proxies = getproxies()
         self._pools: dict[tuple[str, str | None], urllib3.PoolManager] = {}
         self._tls: ssl.SSLContext | None = None
-        self._credentials: list[Target] = []
+        self._credentials: list[Address] = []
 
     def __enter__(self) -> "HttpClient":
         return self
@@ -162,25 +162,25 @@ class HttpClient:
         return self.attempt(url, lambda: self._get_once(url, sent, max_bytes, kept))
 
     def _get_once(self, url: str, headers: Mapping[str, str], max_bytes: int, cache: HttpCache | None) -> Response:
-        target = self._parse(url)
+        address = self._parse(url)
         # What only some may see is not left lying about.
-        if target.scheme == "file" or target.authorization:
+        if address.scheme == "file" or address.authorization:
             cache = None
         accept = headers.get("Accept", "")
-        entry = cache.find(target.url, accept) if cache else None
+        entry = cache.find(address.url, accept) if cache else None
         if entry and entry.fresh:
-            self._report(Noted(f"used the kept answer of `{target.url}`"))
-            return Response(url=target.url, status=200, headers=entry.headers, content=entry.content)
+            self._report(Noted(f"used the kept answer of `{address.url}`"))
+            return Response(url=address.url, status=200, headers=entry.headers, content=entry.content)
         validators = entry.validators if entry else {}
         with self.stream(url, headers={**headers, **validators}) as stream:
             if stream.status == _NOT_MODIFIED:
                 if cache is None or entry is None or not stream.direct:
                     raise TransientError("it answered 304 without being asked for changes")
-                entry = cache.confirm(target.url, accept, entry, stream.headers)
-                return Response(url=target.url, status=200, headers=entry.headers, content=entry.content)
+                entry = cache.confirm(address.url, accept, entry, stream.headers)
+                return Response(url=address.url, status=200, headers=entry.headers, content=entry.content)
             content = self._read(stream, max_bytes)
             if cache and stream.direct and stream.status == 200:  # noqa: PLR2004
-                cache.store(target.url, accept, stream.headers, content)
+                cache.store(address.url, accept, stream.headers, content)
             return Response(url=stream.url, status=stream.status, headers=stream.headers, content=content)
 
     def _read(self, stream: Stream, max_bytes: int) -> bytes:
@@ -220,23 +220,23 @@ class HttpClient:
             TransientError: It may succeed when tried again; reading the body may raise it too.
             UnavailableError: It will not.
         """
-        target = self._parse(url)
-        if target.scheme == "file":
-            status, answer, chunks = local.serve(target.url, headers)
-            yield Stream(url=target.url, status=status, headers=answer, chunks=chunks, direct=True)
+        address = self._parse(url)
+        if address.scheme == "file":
+            status, answer, chunks = local.serve(address.url, headers)
+            yield Stream(url=address.url, status=status, headers=answer, chunks=chunks, direct=True)
             return
         sent = {"User-Agent": f"buildlock/{__version__}", "Accept-Encoding": "identity", **headers}
         for hop in range(_MAX_REDIRECTS + 1):
-            response = self._send(target, sent)
+            response = self._send(address, sent)
             try:
                 location = response.headers.get("Location") if response.status in _REDIRECTS else None
                 if location is None:
-                    yield self._judge(target, response, direct=hop == 0)
+                    yield self._judge(address, response, direct=hop == 0)
                     return
             finally:
                 _let_go(response)
             try:
-                target = self._authorize(follow(target, location))
+                address = self._authorize(follow(address, location))
             except InvalidUrlError as error:
                 raise UnavailableError(
                     f"`{without_credentials(url)}` redirects to where we do not go: {error}"
@@ -264,38 +264,38 @@ class HttpClient:
             pause *= 2
         raise AssertionError  # the last attempt returns or raises
 
-    def _parse(self, url: str) -> Target:
+    def _parse(self, url: str) -> Address:
         try:
-            target = parse_target(url)
+            address = parse_address(url)
         except InvalidUrlError as error:
             raise UnavailableError(f"`{printable(without_credentials(url))}` cannot be asked: {error}") from error
-        if target.authorization:
+        if address.authorization:
             with self._lock:
-                if target not in self._credentials:
-                    self._credentials.append(target)
-        return self._authorize(target)
+                if address not in self._credentials:
+                    self._credentials.append(address)
+        return self._authorize(address)
 
-    def _authorize(self, target: Target) -> Target:
-        """`target` with the credentials remembered for its origin: of several, those of the nearest path."""
-        if target.authorization:
-            return target
+    def _authorize(self, address: Address) -> Address:
+        """`address` with the credentials remembered for its origin: of several, those of the nearest path."""
+        if address.authorization:
+            return address
         with self._lock:
-            known = [owner for owner in self._credentials if owner.origin == target.origin]
+            known = [owner for owner in self._credentials if owner.origin == address.origin]
         if not known:
-            return target
-        nearest = max(known, key=lambda owner: _shared_segments(owner.path, target.path))
-        return replace(target, authorization=nearest.authorization)
+            return address
+        nearest = max(known, key=lambda owner: _shared_segments(owner.path, address.path))
+        return replace(address, authorization=nearest.authorization)
 
-    def _send(self, target: Target, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        self._check_open(target.url)
+    def _send(self, address: Address, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        self._check_open(address.url)
         sent = dict(headers)
-        if target.authorization:
-            sent["Authorization"] = target.authorization
-        self._report(Noted(f"asked `{target.url}`"))
+        if address.authorization:
+            sent["Authorization"] = address.authorization
+        self._report(Noted(f"asked `{address.url}`"))
         try:
-            return self._pool(target).request(
+            return self._pool(address).request(
                 "GET",
-                target.url,
+                address.url,
                 headers=sent,
                 preload_content=False,
                 decode_content=False,
@@ -307,28 +307,28 @@ class HttpClient:
             if not isinstance(error.args[0], ssl.SSLCertVerificationError):
                 raise TransientError(describe_failure(error)) from error
             raise UnavailableError(
-                f"`{target.url}` shows a certificate that is not trusted: {error.args[0].verify_message}",
+                f"`{address.url}` shows a certificate that is not trusted: {error.args[0].verify_message}",
                 hint="name the file of your certificate authority in `SSL_CERT_FILE`",
             ) from error
         except exceptions.LocationValueError as error:
-            raise UnavailableError(f"`{target.url}` cannot be asked: {error}") from error
+            raise UnavailableError(f"`{address.url}` cannot be asked: {error}") from error
         except exceptions.HTTPError as error:
             raise TransientError(describe_failure(error)) from error
 
-    def _pool(self, target: Target) -> urllib3.PoolManager:
-        proxy = self._proxies.get(target.scheme) or self._proxies.get("all")
-        if proxy and proxy_bypass(urlsplit(target.url).netloc):
+    def _pool(self, address: Address) -> urllib3.PoolManager:
+        proxy = self._proxies.get(address.scheme) or self._proxies.get("all")
+        if proxy and proxy_bypass(urlsplit(address.url).netloc):
             proxy = None
         with self._lock:
-            if (target.scheme, proxy) not in self._pools:
-                self._pools[target.scheme, proxy] = self._open_pool(target.scheme, proxy)
-            return self._pools[target.scheme, proxy]
+            if (address.scheme, proxy) not in self._pools:
+                self._pools[address.scheme, proxy] = self._open_pool(address.scheme, proxy)
+            return self._pools[address.scheme, proxy]
 
     def _open_pool(self, scheme: str, proxy: str | None) -> urllib3.PoolManager:
         if proxy is None:
             return urllib3.PoolManager(maxsize=self._max_workers, ssl_context=self._trust(scheme))
         try:
-            way = parse_target(proxy if "://" in proxy else f"http://{proxy}")
+            way = parse_address(proxy if "://" in proxy else f"http://{proxy}")
             return urllib3.ProxyManager(
                 way.url,
                 proxy_headers={"Proxy-Authorization": way.authorization} if way.authorization else None,
@@ -350,22 +350,22 @@ class HttpClient:
             self._tls = context
         return self._tls if scheme == "https" else None
 
-    def _judge(self, target: Target, response: urllib3.BaseHTTPResponse, *, direct: bool) -> Stream:
+    def _judge(self, address: Address, response: urllib3.BaseHTTPResponse, *, direct: bool) -> Stream:
         status = response.status
         answer = f"it answered {status} {printable(response.reason or '')}".rstrip()
         if status >= _FIRST_SERVER_ERROR or status in _TRANSIENT:
             raise TransientError(answer, retry_after=read_retry_after(response.headers.get("Retry-After", "")))
         if not 200 <= status < 300 and not status >= _FIRST_CLIENT_ERROR and status != _NOT_MODIFIED:  # noqa: PLR2004
-            raise UnavailableError(f"`{target.url}` could not be fetched: {answer}")
+            raise UnavailableError(f"`{address.url}` could not be fetched: {answer}")
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Stream(
-            url=target.url, status=status, headers=headers, chunks=self._chunks(target, response), direct=direct
+            url=address.url, status=status, headers=headers, chunks=self._chunks(address, response), direct=direct
         )
 
-    def _chunks(self, target: Target, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    def _chunks(self, address: Address, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         try:
             while chunk := response.read1(_CHUNK):
-                self._check_open(target.url)
+                self._check_open(address.url)
                 yield chunk
         except exceptions.HTTPError as error:
             raise TransientError(describe_failure(error)) from error

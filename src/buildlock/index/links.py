@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact, ArtifactKind, parse_filename
 from buildlock.index.hashes import MalformedHashError, parse_hashes
-from buildlock.index.urls import parse_target
+from buildlock.index.urls import parse_address
 from buildlock.reporting import Noted, Reporter, Warned
 from buildlock.text import excerpt, without_credentials
 
@@ -137,7 +137,7 @@ class LinkCollector:
     def _resolve(self, address: str, *, hashed: bool) -> str:
         url = self._origin + address if address.startswith("/") and not address.startswith("//") else address
         if not _PLAIN_URL.fullmatch(url):
-            url = parse_target(urljoin(self._base, address)).url
+            url = parse_address(urljoin(self._base, address)).url
         if self._page_url.startswith("file:") or url.startswith("https:"):
             return url
         if url.startswith("file:"):

@@ -16,7 +16,7 @@ class InvalidUrlError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
+class Address:
     """A URL taken apart into what is asked and what proves that we may."""
 
     url: str
@@ -29,7 +29,7 @@ class Target:
     """The value of an `Authorization` header, where the URL carried credentials."""
 
 
-def parse_target(url: str) -> Target:
+def parse_address(url: str) -> Address:
     """Take a URL apart.
 
     Raises:
@@ -45,12 +45,12 @@ def parse_target(url: str) -> Target:
         raise InvalidUrlError("it is malformed") from error
     bare = without_credentials(urlunsplit(parts._replace(fragment="")))
     if parts.scheme == "file":
-        return Target(url=bare, scheme="file", origin="file:", path=parts.path)
+        return Address(url=bare, scheme="file", origin="file:", path=parts.path)
     if parts.scheme not in _DEFAULT_PORTS:
         raise InvalidUrlError(f"its scheme is `{parts.scheme}`, not `https`, `http` or `file`")
     if not host:
         raise InvalidUrlError("it has no host")
-    return Target(
+    return Address(
         url=bare,
         scheme=parts.scheme,
         origin=f"{parts.scheme}://{host}:{port or _DEFAULT_PORTS[parts.scheme]}",
@@ -59,22 +59,22 @@ def parse_target(url: str) -> Target:
     )
 
 
-def follow(target: Target, location: str) -> Target:
+def follow(address: Address, location: str) -> Address:
     """Where a redirect leads. Credentials that a redirect brings along are not taken from it.
 
     Raises:
         InvalidUrlError: It may not be followed: to another scheme than HTTP, or out of TLS.
     """
     try:
-        joined = urljoin(target.url, location)
+        joined = urljoin(address.url, location)
     except ValueError as error:
         raise InvalidUrlError("it is malformed") from error
-    destination = parse_target(joined)
+    destination = parse_address(joined)
     if destination.scheme == "file":
         raise InvalidUrlError("a redirect to a local file is not followed")
-    if target.scheme == "https" and destination.scheme == "http":
+    if address.scheme == "https" and destination.scheme == "http":
         raise InvalidUrlError("a redirect from https to http is not followed")
-    return Target(url=destination.url, scheme=destination.scheme, origin=destination.origin, path=destination.path)
+    return Address(url=destination.url, scheme=destination.scheme, origin=destination.origin, path=destination.path)
 
 
 def to_path(url: str) -> Path:
