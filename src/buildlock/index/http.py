@@ -22,7 +22,7 @@ from buildlock.index import local
 from buildlock.index.encoding import EncodingError, decode
 from buildlock.index.failures import TransientError, describe_failure, read_retry_after
 from buildlock.index.http_cache import HttpCache
-from buildlock.index.urls import InvalidUrlError, Address, follow, parse_address
+from buildlock.index.urls import Address, InvalidUrlError, follow, parse_address
 from buildlock.reporting import Noted, Reporter
 from buildlock.text import printable, without_credentials
 
