@@ -1,8 +1,10 @@
-"""Hashes as indexes write them: which algorithms are known, and what their digests look like."""
+"""Hashes as indexes write them: which algorithms are known, what their digests look like, whether bytes have them."""
 
 import hashlib
 import re
 from collections.abc import Mapping
+
+from buildlock.errors import IntegrityError
 
 ALGORITHMS: Mapping[str, re.Pattern[str]] = {
     algorithm: re.compile(f"[0-9a-fA-F]{{{2 * size}}}")
@@ -33,3 +35,22 @@ def parse_hashes(pairs: Mapping[str, object]) -> dict[str, str]:
             raise MalformedHashError(f"its {name} hash is malformed")
         hashes[name] = digest.lower()
     return hashes
+
+
+def check_hashes(content: bytes, hashes: Mapping[str, str], *, url: str) -> bool:
+    """Compare `content` with every hash of an algorithm we know; return whether there was one.
+
+    Raises:
+        IntegrityError: One of them differs.
+    """
+    known = sorted(ALGORITHMS.keys() & hashes.keys())
+    for algorithm in known:
+        received = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
+        if received != hashes[algorithm].lower():
+            raise IntegrityError(
+                f"`{url}` is not the file that the index promised\n"
+                f"  expected {algorithm} {hashes[algorithm]}\n"
+                f"  received {algorithm} {received}",
+                hint="the file was replaced, or damaged on its way; report it to who runs the index",
+            )
+    return bool(known)

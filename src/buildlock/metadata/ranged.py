@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 from buildlock.artifacts import Artifact
 from buildlock.errors import IntegrityError, InvalidPageError, UnavailableError
+from buildlock.index.hashes import check_hashes
 from buildlock.index.http import HttpClient, Response
-from buildlock.metadata.integrity import check_hashes
 
 _TAIL = 16 * 1024
 """Bytes of the first request: in most wheels they hold the whole central directory."""

@@ -10,9 +10,9 @@ from threading import Lock
 from buildlock.artifacts import Artifact, CoreMetadata
 from buildlock.errors import EnvironmentPreparationError, InvalidMetadataError, InvalidPageError, UnavailableError
 from buildlock.index.download import download
+from buildlock.index.hashes import check_hashes
 from buildlock.index.http import HttpClient
 from buildlock.metadata.core import MAX_METADATA_SIZE, parse_core_metadata
-from buildlock.metadata.integrity import check_hashes
 from buildlock.metadata.ranged import RangesRefusedError, open_by_ranges, open_local
 from buildlock.metadata.wheel import read_wheel_metadata
 from buildlock.reporting import Noted, Reporter
