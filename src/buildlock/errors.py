@@ -3,7 +3,8 @@
 ```
 BuildlockError
 ├── UsageError                  wrong command line, exit 2
-│   └── UnknownVariantError
+│   ├── UnknownVariantError
+│   └── InterpreterNotFoundError
 ├── ProjectError                what the user wrote cannot be used
 │   ├── InvalidProjectError     one or more faults in pyproject.toml or a configuration file
 │   └── ContradictionError      the build and the variant's extra pin different versions
@@ -54,6 +55,10 @@ class UsageError(BuildlockError):
 
 class UnknownVariantError(UsageError):
     code = "unknown-variant"
+
+
+class InterpreterNotFoundError(UsageError):
+    code = "interpreter-not-found"
 
 
 class ProjectError(BuildlockError):

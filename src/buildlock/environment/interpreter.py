@@ -19,7 +19,7 @@ from packaging.tags import platform_tags
 from packaging.version import InvalidVersion, Version
 
 from buildlock.environment.interpreter_facts import find_base_executable
-from buildlock.errors import EnvironmentPreparationError, UsageError
+from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
 from buildlock.targets import Target, abi_tag, current_target
 
 OLDEST = (3, 8)
@@ -30,10 +30,6 @@ TIMEOUT = 30
 _ANSWER = "buildlock:"
 _MAX_ANSWER = 1 << 20
 _VERSION = re.compile(r"(?P<release>[0-9]{1,3}(\.[0-9]{1,4}){0,2})(?P<threaded>t?)")
-
-
-class InterpreterNotFoundError(UsageError):
-    code = "interpreter-not-found"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from packaging.version import InvalidVersion, Version
 
-from buildlock.environment.interpreter import Interpreter, InterpreterNotFoundError, find_interpreter
+from buildlock.environment.interpreter import Interpreter, find_interpreter
+from buildlock.errors import InterpreterNotFoundError
 from buildlock.targets import Target, with_python
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from buildlock.environment import interpreter
-from buildlock.environment.interpreter import InterpreterNotFoundError, find_interpreter
-from buildlock.errors import EnvironmentPreparationError
+from buildlock.environment.interpreter import find_interpreter
+from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
 from buildlock.targets import current_target
 
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"

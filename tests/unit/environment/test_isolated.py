@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from buildlock.environment import isolated
-from buildlock.environment.interpreter import Interpreter, InterpreterNotFoundError, find_interpreter
+from buildlock.environment.interpreter import Interpreter, find_interpreter
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
 from buildlock.environment.store import Store, StoredWheel
-from buildlock.errors import EnvironmentPreparationError
+from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
 from buildlock.reporting import silence
 from support.wheel_forge import DATA, INFO, changed, forge, make_wheel, sound_wheel
 
