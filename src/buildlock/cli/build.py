@@ -1,6 +1,5 @@
 """`buildlock build`."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from buildlock.cli.console import Console, write_data
+from buildlock.cli.console import Console, write_data, write_json
 from buildlock.cli.options import HERE, Frozen, Json, ProjectDir, Python, Quiet, VariantName, Verbose, open_workspace
 from buildlock.errors import UsageError
 from buildlock.frontend.backend import PRODUCTS
@@ -57,7 +56,7 @@ def build(
     for each in built:
         console.say(_describe(each))
     if as_json:
-        write_data(json.dumps([_to_json(each) for each in built], indent=2) + "\n")
+        write_json([_to_json(each) for each in built])
     else:
         write_data("".join(f"{each.path}\n" for each in built))
 

@@ -1,10 +1,8 @@
 """`buildlock check`."""
 
-import json
-
 import typer
 
-from buildlock.cli.console import Console, write_data
+from buildlock.cli.console import Console, write_json
 from buildlock.cli.options import HERE, Json, ProjectDir, Quiet, VariantNames, Verbose, open_workspace
 from buildlock.workflows import check as workflow
 from buildlock.workflows.check import LockStatus, VariantStatus
@@ -27,7 +25,7 @@ def check(
     status = workflow.check(open_workspace(project, console), tuple(variant or ()))
     failed = not status.fresh or (variant and any(each.state != "fresh" for each in status.variants))
     if as_json:
-        write_data(json.dumps(status_to_json(status), indent=2) + "\n")
+        write_json(status_to_json(status))
     else:
         for each in status.variants:
             console.say(_describe(each))

@@ -1,5 +1,6 @@
 """How events and errors look. stdout is data, stderr is talk; colour and progress only on a terminal."""
 
+import json
 import sys
 import threading
 from collections.abc import Iterator
@@ -121,6 +122,20 @@ def write_data(text: str) -> None:
     """Put data on stdout, as it is."""
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def write_json(value: object) -> None:
+    """Put data on stdout, as JSON."""
+    write_data(json.dumps(value, indent=2) + "\n")
+
+
+def count_packages(number: int) -> str:
+    """A number of packages in words.
+
+    >>> count_packages(1)
+    '1 package'
+    """
+    return f"{number} package{'' if number == 1 else 's'}"
 
 
 def _stderr() -> RichConsole:

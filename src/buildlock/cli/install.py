@@ -1,12 +1,11 @@
 """`buildlock install`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from buildlock.cli.console import Console, write_data
+from buildlock.cli.console import Console, count_packages, write_data, write_json
 from buildlock.cli.options import HERE, Frozen, Json, ProjectDir, Python, Quiet, VariantName, Verbose, open_workspace
 from buildlock.workflows import install as workflow
 from buildlock.workflows.install import InstallOptions
@@ -34,8 +33,8 @@ def install(
     )
     with console.watch():
         installed = workflow.install(open_workspace(project, console), options)
-    what = f"{installed.packages} package{'' if installed.packages == 1 else 's'} of {installed.variant}"
-    console.say(f"{'Found' if installed.reused else 'Installed'} {what}")
+    found = "Found" if installed.reused else "Installed"
+    console.say(f"{found} {count_packages(installed.packages)} of {installed.variant}")
     root, python_path = str(installed.environment.root), str(installed.environment.python)
     if as_json:
         facts = {
@@ -45,6 +44,6 @@ def install(
             "packages": installed.packages,
             "reused": installed.reused,
         }
-        write_data(json.dumps(facts, indent=2) + "\n")
+        write_json(facts)
     else:
         write_data(f"{root}\n")

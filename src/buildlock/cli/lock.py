@@ -1,13 +1,12 @@
 """`buildlock lock`."""
 
-import json
 from typing import Annotated
 
 import typer
 from packaging.utils import canonicalize_name
 from rich.text import Text
 
-from buildlock.cli.console import Console, write_data
+from buildlock.cli.console import Console, count_packages, write_json
 from buildlock.cli.options import HERE, Json, ProjectDir, Python, Quiet, VariantNames, Verbose, open_workspace
 from buildlock.lockfile.changes import Change
 from buildlock.project.model import Overrides
@@ -65,14 +64,13 @@ def lock(
         console.say(f"Dropped {name}: no longer a variant of the project")
     _say_outcome(console, locked, options)
     if as_json:
-        write_data(json.dumps(_to_json(locked), indent=2) + "\n")
+        write_json(_to_json(locked))
 
 
 def _say_variant(console: Console, variant: LockedVariant) -> None:
-    count = len(variant.environment.packages)
-    files = f"{count} package{'' if count == 1 else 's'}"
+    packages = count_packages(len(variant.environment.packages))
     console.say(
-        Text.assemble("Locked ", (variant.name, "bold"), f": {files}" + ("" if variant.changes else ", unchanged"))
+        Text.assemble("Locked ", (variant.name, "bold"), f": {packages}" + ("" if variant.changes else ", unchanged"))
     )
     assigned = variant.environment.inputs.indexes
     for change in variant.changes:

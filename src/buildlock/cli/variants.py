@@ -1,9 +1,7 @@
 """`buildlock variants`."""
 
-import json
-
 from buildlock.cli.check import status_to_json
-from buildlock.cli.console import Console, write_data
+from buildlock.cli.console import Console, count_packages, write_data, write_json
 from buildlock.cli.options import HERE, Json, ProjectDir, Quiet, Verbose, open_workspace
 from buildlock.workflows import check as workflow
 from buildlock.workflows.check import VariantStatus
@@ -17,7 +15,7 @@ def variants(project: ProjectDir = HERE, as_json: Json = False, quiet: Quiet = F
     console = Console(quiet=quiet, verbose=verbose)
     status = workflow.check(open_workspace(project, console))
     if as_json:
-        write_data(json.dumps(status_to_json(status), indent=2) + "\n")
+        write_json(status_to_json(status))
         return
     width = max(len(each.name) for each in status.variants)
     for each in status.variants:
@@ -25,7 +23,7 @@ def variants(project: ProjectDir = HERE, as_json: Json = False, quiet: Quiet = F
 
 
 def _describe(variant: VariantStatus, width: int) -> str:
-    packages = f", {variant.packages} packages" if variant.packages is not None else ""
+    packages = f", {count_packages(variant.packages)}" if variant.packages is not None else ""
     default = " (default)" if variant.default else ""
     lines = [f"{variant.name:<{width}}  {variant.state}{packages}{default}"]
     for package, rule in variant.sources:
