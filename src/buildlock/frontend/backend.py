@@ -11,16 +11,13 @@ from packaging.requirements import Requirement
 from buildlock.frontend.hooks import Hooks
 from buildlock.frontend.isolation import IsolatedEnvironment, isolate
 from buildlock.frontend.product import InvalidProductError, check_product, open_scratch, place_product
+from buildlock.metadata.core import parse_requirement
 from buildlock.project.model import BuildSystem
 from buildlock.reporting import Reporter
 
 Product: TypeAlias = Literal["wheel", "sdist", "editable"]
 PRODUCTS: Final[tuple[Product, ...]] = ("wheel", "sdist", "editable")
 ConfigSettings: TypeAlias = Mapping[str, str | list[str]]
-
-# Python refuses to convert more than 4300 digits into a number, and packaging converts only when it compares: a
-# shorter requirement cannot raise there.
-_MAX_REQUIREMENT_LENGTH = 4096
 
 
 class Backend:
@@ -116,17 +113,11 @@ def _as_json(config_settings: ConfigSettings | None) -> dict[str, str | list[str
 
 
 def _parse_requirement(item: object) -> Requirement | None:
-    """The requirement that `item` is, if it is one (dependency specifiers specification)."""
-    if not isinstance(item, str) or len(item) > _MAX_REQUIREMENT_LENGTH:
-        return None
+    """The requirement that `item` is, if it is one."""
     try:
-        requirement = Requirement(item)
-        if requirement.marker is not None:
-            # `os_name ~= 'x'` is a marker by the grammar, and an error only when it is evaluated.
-            requirement.marker.evaluate()
-    except (ValueError, RecursionError):
+        return parse_requirement(item) if isinstance(item, str) else None
+    except ValueError:
         return None
-    return requirement
 
 
 def _show(value: object) -> str:

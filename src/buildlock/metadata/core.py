@@ -51,7 +51,7 @@ def parse_core_metadata(content: bytes, *, artifact: Artifact) -> CoreMetadata:
     metadata = CoreMetadata(
         name=_require(_read_single(fields, "Name", _parse_name, artifact), "Name", artifact),
         version=_require(_read_single(fields, "Version", Version, artifact), "Version", artifact),
-        requires_dist=tuple(_read_all(fields, "Requires-Dist", _parse_requirement, artifact)),
+        requires_dist=tuple(_read_all(fields, "Requires-Dist", parse_requirement, artifact)),
         requires_python=_read_single(fields, "Requires-Python", SpecifierSet, artifact),
         provides_extra=frozenset(_read_all(fields, "Provides-Extra", _parse_name, artifact)),
     )
@@ -90,7 +90,7 @@ def _read_all(fields: Message, name: str, parse: Callable[[str], _T], artifact: 
         value = _FOLD.sub(" ", raw).strip()
         try:
             values.append(parse(value))
-        except (ValueError, RecursionError, UndefinedEnvironmentName) as error:
+        except ValueError as error:
             raise _invalid(artifact, f"`{name}: {excerpt(value)}` cannot be read") from error
     return values
 
@@ -112,11 +112,21 @@ def _parse_name(value: str) -> NormalizedName:
     return canonicalize_name(value, validate=True)
 
 
-def _parse_requirement(value: str) -> Requirement:
-    requirement = Requirement(value)
-    if requirement.marker is not None:
-        # `os_name ~= 'x'` is a marker by the grammar and an error when it is evaluated: find that here, not there.
-        requirement.marker.evaluate()
+def parse_requirement(value: str) -> Requirement:
+    """Read a requirement that can be used without further errors (dependency specifiers specification).
+
+    Raises:
+        ValueError: It is none.
+    """
+    if len(value) > _MAX_FIELD_LENGTH:
+        raise ValueError(f"it has more than {_MAX_FIELD_LENGTH} characters")
+    try:
+        requirement = Requirement(value)
+        if requirement.marker is not None:
+            # `os_name ~= 'x'` is a marker by the grammar and an error when it is evaluated: find that here, not there.
+            requirement.marker.evaluate()
+    except (RecursionError, UndefinedEnvironmentName) as error:
+        raise ValueError("its marker cannot be evaluated") from error
     return requirement
 
 

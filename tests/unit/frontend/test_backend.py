@@ -58,6 +58,7 @@ class TestRequires:
             ("[['ninja']]", "['ninja']"),
             ("['']", "''"),
             ("['ninja; os_name ~= \"x\"']", "os_name ~="),
+            ("['ninja; \"x\" in extras']", "in extras"),
             ("['ninja==' + '1' * 5000]", "ninja==111"),
             ("['ninja; ' + '(' * 2000 + 'os_name' + ')' * 2000]", "((("),
             ("['\\ud800\\x1b[2J']", r"\ud800\x1b[2J"),
