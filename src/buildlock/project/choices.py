@@ -18,6 +18,8 @@ class Choices:
 
     indexes: tuple[Index, ...] = ()
     """In priority order, but for those with `default`."""
+    extra_indexes: tuple[Index, ...] = ()
+    """Those of `extra-index-url`: they come after the `indexes` of all places, as in uv."""
     find_links: tuple[str, ...] = ()
     no_index: bool | None = None
     index_strategy: IndexStrategy | None = None
@@ -32,6 +34,10 @@ class Choices:
     overrides: tuple[BuildRequirement, ...] = ()
     unsupported: tuple[str, ...] = ()
     """Settings that change what is resolved or how it is downloaded, and that we cannot honour yet."""
+
+    @property
+    def all_indexes(self) -> tuple[Index, ...]:
+        return (*self.indexes, *self.extra_indexes)
 
     @property
     def default_index(self) -> Index | None:
@@ -49,6 +55,7 @@ def merge_choices(places: Sequence[Choices]) -> Choices:
         packages |= place.exclude_newer_package
     return Choices(
         indexes=tuple(index for place in places for index in place.indexes),
+        extra_indexes=tuple(index for place in places for index in place.extra_indexes),
         find_links=tuple(dict.fromkeys(link for place in places for link in place.find_links)),
         no_index=first(lambda place: place.no_index),
         index_strategy=first(lambda place: place.index_strategy),

@@ -58,7 +58,7 @@ def read_project(
     settled = merge_choices(places.weightiest_first)
     indexes = _settle_indexes(places, settled, environ, faults)
     runtime = RuntimeDependencies(pyproject.table("project"), pyproject.table("dependency-groups"))
-    assignable = {index.name for place in (places.uv_variables, places.project) for index in place.indexes}
+    assignable = {index.name for place in (places.uv_variables, places.project) for index in place.all_indexes}
     declarations = Declarations(
         build_system=parse_build_system(pyproject, root, faults),
         runtime=runtime,
@@ -70,7 +70,9 @@ def read_project(
         constraints=settled.constraints,
         overrides=settled.overrides,
         settings=_make_settings(settled, indexes),
-        declared=_make_settings(places.project, arrange_indexes(places.project.indexes, places.project.default_index)),
+        declared=_make_settings(
+            places.project, arrange_indexes(places.project.all_indexes, places.project.default_index)
+        ),
         faults=faults,
     )
     variants = derive_variants(declarations)
@@ -146,7 +148,7 @@ def _settle_indexes(places: _Places, settled: Choices, environ: Mapping[str, str
     default = places.default_index
     if default is None and not settled.no_index:
         default = read_pip_index(environ, faults) or ask_pip(environ)
-    return tuple(add_credentials(index, environ) for index in arrange_indexes(settled.indexes, default))
+    return tuple(add_credentials(index, environ) for index in arrange_indexes(settled.all_indexes, default))
 
 
 def _make_settings(settled: Choices, indexes: tuple[Index, ...]) -> Settings:

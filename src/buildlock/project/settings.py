@@ -38,7 +38,8 @@ def read_settings(table: Table) -> Choices:
     """Read the keys in `KEYS`; relative paths begin at the folder of the file."""
     indexes, unsupported = read_indexes(table)
     return Choices(
-        indexes=(*indexes, *_read_urls(table, has_default=any(index.default for index in indexes))),
+        indexes=(*indexes, *_read_index_url(table, has_default=any(index.default for index in indexes))),
+        extra_indexes=_read_extra_index_urls(table),
         find_links=find_links(
             table.strings("find-links"),
             folder=table.document.folder,
@@ -80,18 +81,23 @@ def package_names(given: tuple[str, ...], *, origin: str, faults: Faults) -> fro
     return frozenset(names)
 
 
-def _read_urls(table: Table, *, has_default: bool) -> tuple[Index, ...]:
-    """Indexes as pip names them: `extra-index-url`, and `index-url` for the default one."""
-    folder, faults = table.document.folder, table.faults
-    indexes = [
-        make_index(url, folder=folder, origin=table.place("extra-index-url"), faults=faults)
-        for url in table.strings("extra-index-url")
-    ]
+def _read_index_url(table: Table, *, has_default: bool) -> tuple[Index, ...]:
+    """The default index as pip names it."""
     url = table.string("index-url")
-    if url is not None:
-        default = make_index(url, folder=folder, origin=table.place("index-url"), faults=faults, default=True)
-        # As in uv, an index table with `default = true` goes before it.
-        indexes += [default] if not has_default else []
+    if url is None:
+        return ()
+    origin = table.place("index-url")
+    index = make_index(url, folder=table.document.folder, origin=origin, faults=table.faults, default=True)
+    # As in uv, an index table with `default = true` goes before it.
+    return (index,) if index is not None and not has_default else ()
+
+
+def _read_extra_index_urls(table: Table) -> tuple[Index, ...]:
+    origin = table.place("extra-index-url")
+    indexes = (
+        make_index(url, folder=table.document.folder, origin=origin, faults=table.faults)
+        for url in table.strings("extra-index-url")
+    )
     return tuple(index for index in indexes if index is not None)
 
 

@@ -46,8 +46,8 @@ def read_uv_variables(environ: Mapping[str, str], *, folder: Path, faults: Fault
             # The legacy name gives way to the new one.
             *(variables.indexes("UV_DEFAULT_INDEX", default=True) or variables.indexes("UV_INDEX_URL", default=True)),
             *variables.indexes("UV_INDEX"),
-            *variables.indexes("UV_EXTRA_INDEX_URL"),
         ),
+        extra_indexes=variables.indexes("UV_EXTRA_INDEX_URL"),
         find_links=variables.links("UV_FIND_LINKS", separator=","),
         no_index=variables.boolean("UV_NO_INDEX"),
         index_strategy=variables.choice("UV_INDEX_STRATEGY", STRATEGIES),
@@ -70,7 +70,8 @@ def read_pip_variables(environ: Mapping[str, str], *, folder: Path, faults: Faul
     no_binary, no_binary_package = variables.formats("PIP_NO_BINARY")
     no_build, no_build_package = variables.formats("PIP_ONLY_BINARY")
     return Choices(
-        indexes=(*variables.indexes("PIP_INDEX_URL", default=True), *variables.indexes("PIP_EXTRA_INDEX_URL")),
+        indexes=variables.indexes("PIP_INDEX_URL", default=True),
+        extra_indexes=variables.indexes("PIP_EXTRA_INDEX_URL"),
         find_links=variables.links("PIP_FIND_LINKS", separator=None),
         no_index=variables.boolean("PIP_NO_INDEX"),
         prerelease="allow" if variables.boolean("PIP_PRE") else None,

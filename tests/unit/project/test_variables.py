@@ -39,7 +39,7 @@ def test_the_default_index_of_the_project_goes_before_the_environment(read: Read
     assert locations(read_inputs(read, dict(DEFAULTS), text)) == ["https://project.example"]
 
 
-def test_indexes_of_the_environment_surround_those_of_the_project(read: Read) -> None:
+def test_extra_index_urls_come_after_the_indexes_of_all_places(read: Read) -> None:
     environ = {
         "UV_INDEX": "https://one.example  named=https://two.example",
         "UV_EXTRA_INDEX_URL": "https://three.example",
@@ -47,7 +47,7 @@ def test_indexes_of_the_environment_surround_those_of_the_project(read: Read) ->
         "PIP_INDEX_URL": "https://last.example",
     }
     inputs = read_inputs(read, environ, "[[tool.uv.index]]\nurl = 'https://four.example'")
-    assert [location[8:-8] for location in locations(inputs)] == ["one", "two", "three", "four", "five", "six", "last"]
+    assert [location[8:-8] for location in locations(inputs)] == ["one", "two", "four", "three", "five", "six", "last"]
 
 
 def test_a_named_index_of_the_environment_replaces_the_projects(read: Read) -> None:
