@@ -52,7 +52,7 @@ def read_buildlock_settings(table: Table) -> BuildlockSettings:
         if key in _NOT_YET:
             table.fault(key, "is not supported yet")
     table.refuse_unknown((*_OWN_KEYS, *KEYS, *_NOT_YET))
-    settings = read_settings(table)
+    settings = read_settings(table, strict=True)
     for place in settings.unsupported:
         table.faults.add(place, "is not supported yet")
     default_variant = table.string("default-variant")

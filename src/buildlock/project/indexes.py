@@ -22,6 +22,7 @@ UNSUPPORTED_KEYS = {
 }
 """uv's keys that change downloads and that we cannot honour yet, with the value that changes nothing."""
 WITHOUT_EFFECT = ("publish-url",)
+_KNOWN = (*KEYS, *UNSUPPORTED_KEYS, *WITHOUT_EFFECT)
 
 FORMATS: tuple[IndexFormat, ...] = get_args(IndexFormat)
 
@@ -51,8 +52,12 @@ def make_index(
     return Index(url=url, location=location, name=name, explicit=explicit, default=default, origin=origin)
 
 
-def read_indexes(table: Table) -> tuple[tuple[Index, ...], tuple[str, ...]]:
+def read_indexes(table: Table, *, strict: bool) -> tuple[tuple[Index, ...], tuple[str, ...]]:
     """Read the array of tables `index`.
+
+    Args:
+        table: What it is in.
+        strict: Whether a key that is not known is a fault. uv passes over it, so in its tables it is not supported.
 
     Returns:
         The indexes, and the places of settings that are not supported.
@@ -60,6 +65,9 @@ def read_indexes(table: Table) -> tuple[tuple[Index, ...], tuple[str, ...]]:
     indexes: list[Index] = []
     unsupported: list[str] = []
     for entry in table.tables("index"):
+        if strict:
+            entry.refuse_unknown(_KNOWN)
+        unsupported += [entry.place(key) for key in entry if key not in _KNOWN and not strict]
         index = _read_index(entry)
         unsupported += [
             entry.place(key)
@@ -77,8 +85,6 @@ def read_indexes(table: Table) -> tuple[tuple[Index, ...], tuple[str, ...]]:
 
 
 def _read_index(entry: Table) -> Index | None:
-    known = (*KEYS, *UNSUPPORTED_KEYS, *WITHOUT_EFFECT)
-    entry.refuse_unknown(known)
     name, url = entry.string("name"), entry.string("url")
     explicit, default = entry.boolean("explicit") or False, entry.boolean("default") or False
     index_format = entry.choice("format", FORMATS) or "simple"

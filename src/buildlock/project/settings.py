@@ -34,9 +34,9 @@ STRATEGIES: tuple[IndexStrategy, ...] = get_args(IndexStrategy)
 PRERELEASE_MODES: tuple[PrereleaseMode, ...] = get_args(PrereleaseMode)
 
 
-def read_settings(table: Table) -> Choices:
-    """Read the keys in `KEYS`; relative paths begin at the folder of the file."""
-    indexes, unsupported = read_indexes(table)
+def read_settings(table: Table, *, strict: bool) -> Choices:
+    """Read the keys in `KEYS`; relative paths begin at the folder of the file. `strict` as `read_indexes` takes it."""
+    indexes, unsupported = read_indexes(table, strict=strict)
     return Choices(
         indexes=(*indexes, *_read_index_url(table, has_default=any(index.default for index in indexes))),
         extra_indexes=_read_extra_index_urls(table),

@@ -41,7 +41,7 @@ def read_uv_settings(table: Table) -> Choices:
             if key in table:
                 table.fault(key, "is not allowed here: uv reads it in pyproject.toml alone")
     _check_conflicts(table)
-    settings = read_settings(table)
+    settings = read_settings(table, strict=False)
     overrides, tables = _read_overrides(table)
     known = {*KEYS, *PROJECT_KEYS, *_REQUIREMENTS, *_WITHOUT_EFFECT}
     unsupported = [
