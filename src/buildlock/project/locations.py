@@ -7,6 +7,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 # Two letters at least: `C:` is a drive.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_MALFORMED = (
+    "is not a URL: its host or its port is malformed; in a password `/`, `?`, `#`, `[`, `]` and `@` are written"
+    " `%2F`, `%3F`, `%23`, `%5B`, `%5D` and `%40`"
+)
 
 
 def index_url(given: str, folder: Path) -> str:
@@ -55,8 +59,8 @@ def _is_url(given: str) -> bool:
     try:
         parts = urlsplit(given)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"is not a URL: {error}") from None
+    except ValueError:  # its text may show the credentials
+        raise ValueError(_MALFORMED) from None
     if " " in given:
         raise ValueError("is not a URL: it has spaces")
     if scheme[1].lower() != "file" and not host:

@@ -29,15 +29,15 @@ ILLEGAL = {
     "[[tool.uv.index]]\nurl = ''": "url` must not be empty",
     "[[tool.uv.index]]\nurl = 'ftp://a.example'": "url` has the scheme `ftp`: `http`, `https` and `file`",
     "[[tool.uv.index]]\nurl = 'https://'": "url` is not a URL: it has no host",
-    "[[tool.uv.index]]\nurl = 'https://['": "url` is not a URL: Invalid IPv6 URL",
-    "[[tool.uv.index]]\nurl = 'https://a.example:no'": "url` is not a URL: Port could not be cast",
+    "[[tool.uv.index]]\nurl = 'https://['": "url` is not a URL: its host or its port is malformed",
+    "[[tool.uv.index]]\nurl = 'https://a.example:no'": "url` is not a URL: its host or its port is malformed",
     "[[tool.uv.index]]\nurl = 'https://a.example/a b'": "url` is not a URL: it has spaces",
     '[[tool.uv.index]]\nurl = "https://a.example/\\u0000"': "url` has control characters",
     "[[tool.uv.index]]\nurl = 'https://a.example'\nname = 'a b'": "has the name `a b`",
     "[[tool.uv.index]]\nurl = 'https://a.example'\nexplicit = true": "is `explicit` and has no `name`",
     "[[tool.uv.index]]\nurl = 'https://a.example'\nexplicit = 1": "explicit` must be `true` or `false`, not an integer",
     "[[tool.uv.index]]\nurl = 'https://a.example'\nformat = 'flt'": "one of `simple`, `flat`, not `flt`; did you",
-    "[[tool.uv.index]]\nurl = 'https://a.example'\nurls = ''": "urls` is not a known key; did you mean `url`?",
+    "[[tool.buildlock.index]]\nurl = 'https://a.example'\nurls = ''": "urls` is not a known key; did you mean `url`?",
     "[tool.uv]\nindex = [{url='https://a.example', name='a'}, {url='https://b.example', name='a'}]": "is `a` again",
     "[tool.uv]\nindex = [{url='https://a.example', default=true}, {url='https://b.example', default=true}]": (
         "[tool.uv.index][1].default` is `true` in more than one index"
@@ -111,6 +111,13 @@ ILLEGAL = {
 @pytest.mark.parametrize("text", ILLEGAL)
 def test_what_cannot_be_said_is_a_fault(faults: Faults, text: str) -> None:
     assert ILLEGAL[text] in faults(f"{text}\n{BUILD}")
+
+
+@pytest.mark.parametrize("unescaped", ["s3cret/x", "s3cret?x", "s3cret#x", "s3cret x/", "s3cret[x", "s3cret℀"])
+def test_a_fault_of_a_url_does_not_show_its_credentials(faults: Faults, unescaped: str) -> None:
+    message = faults(f"[[tool.uv.index]]\nurl = 'https://me:{unescaped}@a.example/simple'\n{BUILD}")
+    assert "is not a URL" in message
+    assert "s3cret" not in message
 
 
 def test_faults_of_all_tables_are_told_together(faults: Faults) -> None:
@@ -277,6 +284,7 @@ override-dependencies = [{ package = "x" }, "y @ https://y.example/y.whl"]
 url = "https://a.example"
 authenticate = "always"
 cache-control = { api = "no-cache" }
+a-key-of-tomorrow = 1
 """, environ={"UV_OFFLINE": "1", "UV_NO_SOURCES": "0", "UV_RESOLUTION": "highest"})  # fmt: skip
     (warning,) = warnings
     named = [name for name in warning.split("`") if name.startswith(("pyproject", "UV"))]
@@ -285,6 +293,7 @@ cache-control = { api = "no-cache" }
         "pyproject.toml: [tool.uv].resolution",
         "pyproject.toml: [tool.uv].extra-build-dependencies",
         "pyproject.toml: [tool.uv].a-setting-of-tomorrow",
+        "pyproject.toml: [tool.uv.index][0].a-key-of-tomorrow",
         "pyproject.toml: [tool.uv.index][0].authenticate",
         "pyproject.toml: [tool.uv.index][0].cache-control",
         "pyproject.toml: [tool.uv].override-dependencies[0]",
