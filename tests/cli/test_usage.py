@@ -58,6 +58,15 @@ def test_works_on_a_project_elsewhere(checkout: CopyProject, tmp_path: Path) -> 
     assert run_process(*command, cwd=tmp_path, environment=tiny.environment).code == 3
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are text")
+def test_works_on_a_project_whose_path_is_no_text(checkout: CopyProject, tmp_path: Path) -> None:
+    tiny = checkout("tiny")
+    elsewhere = tiny.root.rename(tmp_path / os.fsdecode(b"tin\xff"))
+    for command in ("lock", "check", "install", "build"):
+        process = [sys.executable, "-m", "buildlock", command, "--quiet", "--project", elsewhere]
+        subprocess.run(process, cwd=tmp_path, env=tiny.environment, stdout=subprocess.DEVNULL, check=True)
+
+
 def test_quiet_says_nothing_where_nothing_is_wrong(checkout: CopyProject) -> None:
     tiny = checkout("tiny")
     for command in (("lock",), ("check",), ("install",), ("build",)):
