@@ -33,6 +33,7 @@ class SmallUniverse:
         self.listed: list[str] = []
         self.read: list[str] = []
         self.anticipated: list[str] = []
+        self.expected: list[str] = []
 
     def listing(self, name: NormalizedName) -> Listing:
         self.listed.append(name)
@@ -69,6 +70,9 @@ class SmallUniverse:
 
     def anticipate(self, names: Iterable[NormalizedName]) -> None:
         self.anticipated += names
+
+    def anticipate_metadata(self, artifact: Artifact) -> None:
+        self.expected.append(artifact.filename)
 
 
 def make_release(index: str, name: str, version: str, entry: Mapping[str, Any]) -> Release:

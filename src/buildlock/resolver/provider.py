@@ -139,6 +139,11 @@ class Provider(AbstractProvider[Requirement, Candidate, NormalizedName]):
                         artifact=artifact,
                     )
 
+        # resolvelib looks at the first one at once, to know whether there is any, and tries it later: meanwhile the
+        # metadata of all that are required together can be on its way.
+        best = next(make_candidates(), None)
+        if best is not None:
+            self._universe.anticipate_metadata(best.artifact)
         return make_candidates
 
     def is_satisfied_by(self, requirement: Requirement, candidate: Candidate) -> bool:

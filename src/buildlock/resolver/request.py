@@ -32,6 +32,9 @@ class Universe(Protocol):
     def anticipate(self, names: Iterable[NormalizedName]) -> None:
         """Be told that these will probably be listed next; return at once."""
 
+    def anticipate_metadata(self, artifact: Artifact) -> None:
+        """Be told that the metadata of `artifact` will probably be asked for soon; return at once."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResolutionRequest:

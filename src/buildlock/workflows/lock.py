@@ -189,6 +189,8 @@ class _VariantLocker:
             stack.callback(catalogue.close)
             reader = MetadataReader(client, workspace.report, scratch)
             stack.callback(reader.close)
+            # First of all, so that the reader need not wait for what was anticipated and is needed no more.
+            stack.callback(client.close)
             yield (
                 IndexUniverse(catalogue, reader),
                 Pinner(

@@ -25,3 +25,6 @@ class IndexUniverse:
 
     def anticipate(self, names: Iterable[NormalizedName]) -> None:
         self.catalogue.anticipate(names)
+
+    def anticipate_metadata(self, artifact: Artifact) -> None:
+        self.reader.anticipate([artifact])

@@ -48,6 +48,15 @@ def test_announces_what_it_will_list() -> None:
     assert universe.anticipated == ["a", "b", "c"]
 
 
+def test_announces_whose_metadata_it_will_ask_for() -> None:
+    packages: Packages = {"a": {"1.0": {}, "2.0": {"requires": ["c<2"]}}, "b": {"1.0": {}}, "c": {"1.0": {}, "2.0": {}}}
+    universe = SmallUniverse({INDEX: packages})
+    ask(universe, "b", "a")
+    assert list(dict.fromkeys(universe.expected)) == [
+        f"{name}-py3-none-any.whl" for name in ("a-2.0", "b-1.0", "c-1.0")
+    ]
+
+
 def test_computes_tags_only_of_releases_that_it_looks_at(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at: list[str] = []
     compute = Artifact.tags.fget  # type: ignore[attr-defined]
