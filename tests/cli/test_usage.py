@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import buildlock
-from support.command import CopyProject, run_process
+from support.command import Checkout, CopyProject, run_process
 
 COMMANDS = ("lock", "install", "build", "check", "variants", "export")
 
@@ -101,6 +101,50 @@ def test_no_color_is_honoured(checkout: CopyProject, variables: dict[str, str], 
     assert b"there is no `" in said
     # Bold is no colour, and neither is what hides the cursor.
     assert bool(re.search(rb"\x1b\[[0-9;]*3[0-9]m", said)) == coloured
+
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither these shells nor these devices")
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+
+
+class TestBrokenStreams:
+    """What becomes of data and talk that nobody can take."""
+
+    @POSIX
+    @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+    def test_closed_by_the_caller(self, checkout: CopyProject, closed: str) -> None:
+        tiny = checkout("tiny")
+        for command in ("lock", "export"):
+            assert _run_in_shell(tiny, f"{command} {closed}") == (0, None)
+
+    @FULL
+    def test_data_that_cannot_be_written(self, checkout: CopyProject) -> None:
+        code, said = _run_in_shell(checkout("tiny"), "variants >/dev/full")
+        assert (code, said) == (1, "error: stdout cannot be written: No space left on device")
+
+    @FULL
+    def test_talk_that_cannot_be_written(self, checkout: CopyProject) -> None:
+        tiny = checkout("tiny")
+        assert _run_in_shell(tiny, "lock 2>/dev/full") == (0, None)
+        assert _run_in_shell(tiny, "build 2>/dev/full") == (0, None)
+        assert _run_in_shell(tiny, "build --variant none 2>/dev/full") == (2, None)
+
+    @POSIX
+    def test_a_path_that_the_encoding_lacks(self, checkout: CopyProject) -> None:
+        tiny = checkout("tiny")
+        tiny.succeed("lock")
+        built = tiny.run("build", "--out-dir", "für", PYTHONIOENCODING="ascii")
+        assert built.stdout.endswith("/für/tiny-1.0-py3-none-any.whl\n")
+
+
+def _run_in_shell(project: Checkout, command: str) -> tuple[int, str | None]:
+    """Its exit code, and the last thing it said if that is an error."""
+    shell = ["sh", "-c", f'"{sys.executable}" -m buildlock {command}']
+    done = subprocess.run(
+        shell, cwd=project.root, env=project.environment, capture_output=True, encoding="utf-8", check=False
+    )
+    said = done.stderr.strip()
+    return done.returncode, said[said.index("error:") :] if "rror" in said else None
 
 
 class TestBrokenProject:

@@ -1,10 +1,12 @@
 """How events and errors look. stdout is data, stderr is talk; colour and progress only on a terminal."""
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
@@ -63,7 +65,7 @@ class Console:
             self._write(message if isinstance(message, Text) else Text(message))
 
     def _write(self, text: Text) -> None:
-        self._rich.print(text, soft_wrap=True)
+        _talk(self._rich, text)
 
     def _advance(self, filename: str, done: int, total: int | None) -> None:
         if self._progress is None:
@@ -115,13 +117,30 @@ class Console:
 
 def show_error(error: BuildlockError) -> None:
     """Say what went wrong, and what to do about it."""
-    _stderr().print(_labelled("error", "red", error.message, error.hint), soft_wrap=True)
+    _talk(_stderr(), _labelled("error", "red", error.message, error.hint))
 
 
 def write_data(text: str) -> None:
-    """Put data on stdout, as it is."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Put data on stdout, as it is.
+
+    Raises:
+        BuildlockError: It cannot be written.
+        BrokenPipeError: Nobody reads it any more.
+    """
+    if sys.stdout is None:  # whoever called us closed it
+        return
+    try:
+        try:
+            sys.stdout.write(text)
+        except UnicodeEncodeError:
+            # A path is its bytes, whatever the locale can show.
+            sys.stdout.buffer.write(os.fsencode(text))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _silence(sys.stdout)
+        raise BuildlockError(f"stdout cannot be written: {error.strerror or error}") from error
 
 
 def write_json(value: object) -> None:
@@ -136,6 +155,21 @@ def count_packages(number: int) -> str:
     '1 package'
     """
     return f"{number} package{'' if number == 1 else 's'}"
+
+
+def _talk(console: RichConsole, text: Text) -> None:
+    try:
+        console.print(text, soft_wrap=True)
+    except OSError:
+        # A full disk below a log is no reason to fail.
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what is left in a stream go nowhere: at exit Python would try to write it again, and fail."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _stderr() -> RichConsole:
