@@ -34,9 +34,10 @@ class Conflict:
         return frozenset[tuple[Need, Candidate | None]]().union(*self.occasions)
 
     def find_unmet(self, provider: Provider) -> Need | None:
-        """A need or constraint that no release meets, whatever else is needed."""
+        """A need that was there every time, or a constraint, that no release meets, whatever else is needed."""
         versions = [release.version for release in provider.listing(self.name).releases]
-        needs = sorted({need for need, _ in self.needs}, key=str)
+        lasting = frozenset.intersection(*(frozenset(need for need, _ in occasion) for occasion in self.occasions))
+        needs = sorted(lasting, key=str)
         bounds = (*needs, *provider.needs.constraints(self.name))
         return next((need for need in bounds if not any(map(need.accepts, versions))), None)
 

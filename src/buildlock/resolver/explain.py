@@ -93,11 +93,15 @@ def _describe_needs(conflict: Conflict, provider: Provider) -> Iterator[str]:
         written = _describe_step(need)
         group = groups.setdefault((parent.name if parent is not None else "", written), [])
         group += [parent] if parent is not None else []
-    for (parent_name, written), parents in sorted(groups.items()):
+    for parents in groups.values():
+        parents.sort(key=lambda candidate: candidate.version)
+    # What the user wrote, then of each package what its newest versions need, which were tried first.
+    by_text = sorted(groups.items())
+    newest_first = sorted(by_text, key=lambda group: [parent.version for parent in group[1][-1:]], reverse=True)
+    for (parent_name, written), parents in sorted(newest_first, key=lambda group: group[0][0]):
         if not parents:
             yield written
             continue
-        parents.sort(key=lambda candidate: candidate.version)
         versions = [parent.version for parent in parents]
         alone = len(versions) == 1
         step = f"`{parent_name} {versions[0]}`" if alone else f"`{parent_name}` {_name_versions(versions)}"
