@@ -1,7 +1,9 @@
 """The `buildlock` command: its subcommands, and the one place where errors become exit codes."""
 
 import os
+import signal
 import sys
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -11,8 +13,8 @@ from buildlock.cli import build, check, export, install, lock, variants
 from buildlock.cli.console import show_error
 from buildlock.errors import BuildlockError
 
-_INTERRUPTED = 130
-"""What typer makes of Ctrl-C, as shells do."""
+_SIGNALLED = 128
+"""Added to the number of the signal that ended us, as shells do, and as typer does for Ctrl-C."""
 
 app = typer.Typer(
     name="buildlock",
@@ -44,14 +46,25 @@ def callback(
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 it failed, 2 wrong usage, 3 the lock is stale or differs."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # `nohup` has it ignored, and so it stays.
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _end)
     try:
         app(prog_name="buildlock")
     except BuildlockError as error:
         show_error(error)
         sys.exit(error.exit_code)
     except SystemExit as ended:
-        if ended.code == _INTERRUPTED:
+        if isinstance(ended.code, int) and ended.code > _SIGNALLED:
             # At exit Python waits for threads: here for servers to answer, for as long as they like.
-            os._exit(_INTERRUPTED)
+            os._exit(ended.code)
         raise
     sys.exit(0)
+
+
+def _end(number: int, _: FrameType | None) -> NoReturn:
+    """End as after Ctrl-C: the backend is stopped, and nothing half made is left."""
+    signal.signal(number, signal.SIG_IGN)  # a second one would break off the clearing away
+    raise SystemExit(_SIGNALLED + number)
