@@ -1,6 +1,11 @@
 """`buildlock build`: the project's files, built in the locked environment and in no other."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -230,3 +235,58 @@ class TestFailure:
         add_to_backend(project, "def build_wheel(*arguments, **options):\n    raise RuntimeError('not again')")
         assert project.run("build").code == 1
         assert wheel.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+class TestSignals:
+    @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+    def test_one_that_ends_us_ends_the_backend_and_leaves_nothing(self, hanging: Checkout, name: str) -> None:
+        number = signal.Signals[name]
+        assert end_by(hanging, number) == 128 + number
+        assert not is_running(hanging)
+        assert list_dist(hanging) == []
+        assert list((hanging.cache / "store-v1" / "scratch").iterdir()) == []
+
+    def test_what_a_killed_build_left_the_next_one_clears_away(self, hanging: Checkout) -> None:
+        assert end_by(hanging, signal.SIGKILL) == -signal.SIGKILL
+        assert list_dist(hanging) != []
+        os.kill(int((hanging.root / "pid").read_text()), signal.SIGKILL)
+        (hanging.root / "go").touch()
+        hanging.succeed("build")
+        assert list_dist(hanging) == ["in_tree_backend-1.0-py3-none-any.whl"]
+
+    @pytest.fixture
+    def hanging(self, locked: CopyLockedProject) -> Checkout:
+        """A project whose backend writes `pid`, and builds no sooner than there is a file `go`."""
+        project = locked("in-tree-backend")
+        add_to_backend(
+            project,
+            "import os, pathlib, time\n"
+            "_build_wheel = build_wheel\n"
+            "def build_wheel(*arguments):\n"
+            "    pathlib.Path('pid.new').write_text(str(os.getpid()))\n"
+            "    os.rename('pid.new', 'pid')\n"
+            "    while not os.path.exists('go'):\n"
+            "        time.sleep(0.01)\n"
+            "    return _build_wheel(*arguments)",
+        )
+        return project
+
+
+def end_by(project: Checkout, number: int) -> int:
+    """Send a signal to a build whose backend runs; its exit code."""
+    command = [sys.executable, "-m", "buildlock", "build"]
+    process = subprocess.Popen(command, cwd=project.root, env=project.environment, stderr=subprocess.DEVNULL)
+    while not (project.root / "pid").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    return process.wait()
+
+
+def is_running(project: Checkout) -> bool:
+    try:
+        os.kill(int((project.root / "pid").read_text()), 0)
+    except ProcessLookupError:
+        return False
+    return True

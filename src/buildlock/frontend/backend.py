@@ -92,8 +92,7 @@ class Backend:
 
         Raises:
             BackendError: The hook is missing or failed, or what it built is not the product.
-            EnvironmentPreparationError: The environment's interpreter cannot be run.
-            BuildlockError: `out_dir` cannot be written.
+            EnvironmentPreparationError: The environment's interpreter cannot be run, or `out_dir` not be written.
         """
         hook = f"build_{product}"
         with open_scratch(out_dir) as scratch:

@@ -4,7 +4,6 @@ import re
 import reprlib
 import stat
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from packaging.utils import canonicalize_name
 
 from buildlock.artifacts import Artifact, ArtifactKind, InvalidFilenameError, parse_filename
+from buildlock.environment.private_folder import private_folder
 from buildlock.environment.wheel import open_wheel
 from buildlock.errors import (
-    BuildlockError,
     EnvironmentPreparationError,
     IntegrityError,
     InvalidArchiveError,
@@ -39,19 +38,17 @@ def open_scratch(out_dir: Path) -> Iterator[Path]:
     """A new folder, on the file system of `out_dir`, that is removed with all that is left in it.
 
     Raises:
-        BuildlockError: `out_dir` cannot be written.
+        EnvironmentPreparationError: `out_dir` cannot be written.
     """
     created = not out_dir.exists()
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        # What the backend makes undeletable must not undo a build that succeeded.
-        scratch = tempfile.TemporaryDirectory(dir=out_dir, prefix=".buildlock-", ignore_cleanup_errors=True)
     except OSError as error:
         raise _refuse_directory(out_dir, error) from error
     try:
-        with scratch:
+        with private_folder(out_dir, ".buildlock-") as scratch:
             # One level deeper: what a backend writes beside its folder goes with it.
-            inner = Path(scratch.name).absolute() / "product"
+            inner = scratch.absolute() / "product"
             inner.mkdir()
             yield inner
     finally:
@@ -65,7 +62,7 @@ def place_product(built: Path, out_dir: Path) -> Path:
     """Move a product out of the scratch folder of `out_dir`, in one step.
 
     Raises:
-        BuildlockError: `out_dir` cannot be written.
+        EnvironmentPreparationError: `out_dir` cannot be written.
     """
     placed = out_dir / built.name
     try:
@@ -151,5 +148,5 @@ def _read_sdist_metadata(path: Path) -> bytes:
     return content
 
 
-def _refuse_directory(out_dir: Path, error: OSError) -> BuildlockError:
-    return BuildlockError(f"`{out_dir}` cannot be written: {error.strerror or error}")
+def _refuse_directory(out_dir: Path, error: OSError) -> EnvironmentPreparationError:
+    return EnvironmentPreparationError(f"`{out_dir}` cannot be written: {error.strerror or error}")
