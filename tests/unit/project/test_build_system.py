@@ -124,8 +124,9 @@ NOT_TOML: dict[str, tuple[Callable[[Path], object], str]] = {
     "not TOML": (_bytes(b"a = 1\nb = ?\n"), "is not valid TOML: Invalid value (at line 2, column 5)"),
     "too large": (_bytes(b"#" * (1 << 20) + b"\n"), "is larger than 1048576 bytes"),
     "too deep": (_bytes(b"a = " + b"[" * 100_000), "is nested too deeply"),
-    "endless key": (_bytes(b"a." * 500_000 + b"a = 1"), "has a dotted key of more than 100 parts"),
-    "endless quoted key": (_bytes(b"''. " * 200_000 + b"a = 1"), "has a dotted key of more than 100 parts"),
+    "endless key": (_bytes(b"a." * 500_000 + b"a = 1"), "has more than 500 dots in line 1"),
+    "endless key with escapes": (_bytes(rb'"\"".' * 200_000 + b"a = 1"), "has more than 500 dots in line 1"),
+    "endless quoted key": (_bytes(b"''. " * 200_000 + b"a = 1"), "has more than 500 dots in line 1"),
     "endless integer": (_bytes(b"a = " + b"1" * 5000), "is not valid TOML"),
     "a broken link": (lambda path: path.symlink_to(path.with_name("nowhere")), "cannot be read"),
 }
