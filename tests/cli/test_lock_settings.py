@@ -99,6 +99,18 @@ def test_of_the_environment(project: Checkout, variable: str, value: str, versio
     assert project.run("check").code == 0
 
 
+def test_an_override_of_the_environment_cannot_contradict_what_is_required(project: Checkout) -> None:
+    project.replace('"filelock"', '"filelock>=3.16"')
+    (project.root / "limits.txt").write_text("filelock<3.16\n", encoding="utf-8")
+    result = project.run("lock", "--no-dynamic", UV_OVERRIDE="limits.txt")
+    assert result.code == 1
+    assert "contradicts what the project requires" in result.stderr
+    assert "filelock>=3.16  pyproject.toml" in result.stderr
+    assert "limits.txt: line 1" in result.stderr
+    assert "override-dependencies = ['filelock<3.16']" in result.stderr
+    assert not project.lock_path.exists()
+
+
 def test_find_links_of_the_environment_are_no_input(project: Checkout, tmp_path: Path) -> None:
     links = tmp_path / "links"
     links.mkdir()

@@ -56,7 +56,7 @@ def inputs_of(
         # All of them: an override can be the reason why a package is not locked.
         overrides=tuple(text for _, text in _list_declared(inputs.overrides)),
         indexes={
-            name: tuple(_format_rule(rule, root) for rule in rules if _is_of_project(rule.index.origin))
+            name: tuple(_format_rule(rule, root) for rule in rules if is_of_project(rule.index.origin))
             for name, rules in inputs.sources.items()
             if name in packages
         },
@@ -101,7 +101,7 @@ def format_requirement(requirement: Requirement) -> str:
 def _list_declared(requirements: Iterable[BuildRequirement]) -> Iterator[tuple[Requirement, str]]:
     """Those that the project's own files declare."""
     for declared in requirements:
-        if _is_of_project(declared.origin):
+        if is_of_project(declared.origin):
             yield declared.requirement, format_requirement(declared.requirement)
 
 
@@ -109,7 +109,8 @@ def _normalize(requirement: str) -> str:
     return format_requirement(Requirement(requirement))
 
 
-def _is_of_project(origin: str) -> bool:
+def is_of_project(origin: str) -> bool:
+    """Whether what was written there belongs to the project, wherever it is built, and is recorded as an input."""
     return origin.startswith(_PROJECT_FILES)
 
 

@@ -1,6 +1,9 @@
 """Whether the build and the run of a variant can share the packages that both need."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from buildlock.errors import ContradictionError
 from buildlock.project.model import BuildInputs, BuildRequirement
@@ -42,6 +45,38 @@ def check_contradictions(inputs: BuildInputs) -> None:
             f"  requires = [{requires}]"
         ),
     )
+
+
+def check_overrides(
+    requires: Iterable[BuildRequirement],
+    overrides: Iterable[BuildRequirement],
+    versions: Mapping[NormalizedName, Version],
+) -> None:
+    """Compare what was resolved with what is required, where an override that the lock does not record stood between.
+
+    Args:
+        requires: The build requirements.
+        overrides: Those that the machine adds to the project's.
+        versions: What was resolved.
+
+    Raises:
+        ContradictionError: The lock would contradict what it says it was made from.
+    """
+    for override in overrides:
+        name = name_of(override)
+        for required in requires:
+            requirement, version = required.requirement, versions.get(name)
+            if name_of(required) != name or requirement.marker is not None:
+                continue
+            if version is None or not requirement.specifier.contains(version, prereleases=True):
+                raise ContradictionError(
+                    f"an override that is not the project's contradicts what the project requires to be built\n\n"
+                    f"{_show_lines((required, override))}",
+                    hint=(
+                        f"to lock it so for everyone, write in pyproject.toml\n\n"
+                        f"  [tool.uv]\n  override-dependencies = ['{override.requirement}']"
+                    ),
+                )
 
 
 def _exclude_each_other(required: BuildRequirement, constraint: BuildRequirement) -> bool:

@@ -14,15 +14,16 @@ from buildlock.errors import BackendError, InvalidLockError, StaleLockError, Usa
 from buildlock.frontend.backend import PRODUCTS
 from buildlock.index.catalogue import Catalogue
 from buildlock.lockfile.changes import Change, compare_packages
-from buildlock.lockfile.freshness import inputs_of
+from buildlock.lockfile.freshness import inputs_of, is_of_project
 from buildlock.lockfile.model import LockedEnvironment, Lockfile
 from buildlock.lockfile.reader import parse_lockfile
 from buildlock.lockfile.select import select
 from buildlock.lockfile.writer import drop_variant, save, write_variant
 from buildlock.metadata.reader import MetadataReader
-from buildlock.project.contradictions import check_contradictions
+from buildlock.project.contradictions import check_contradictions, check_overrides
 from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement, Overrides, Project
+from buildlock.project.requirements import name_of
 from buildlock.reporting import Began, Noted
 from buildlock.resolver.request import Resolution, ResolutionRequest
 from buildlock.resolver.resolve import resolve
@@ -222,7 +223,14 @@ class _VariantLocker:
             settings=inputs.settings,
             preferences=preferences,
         )
-        return resolve(request, universe, self.workspace.report)
+        resolution = resolve(request, universe, self.workspace.report)
+        recorded = {name_of(override) for override in inputs.overrides if is_of_project(override.origin)}
+        check_overrides(
+            inputs.requires,
+            [override for override in inputs.overrides if name_of(override) not in recorded],
+            {package.name: package.version for package in resolution.packages},
+        )
+        return resolution
 
     def _environment(
         self, packages: tuple[Package, ...], dynamic: Mapping[str, tuple[BuildRequirement, ...]]
