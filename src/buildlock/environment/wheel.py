@@ -126,12 +126,12 @@ class Wheel:
         made: set[Path] = set()
         unpacked = []
         for path, entry in self._files.items():
-            target = destination / path
+            place = destination / path
             try:
-                if target.parent not in made:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    made.add(target.parent)
-                line = self._write(entry, target)
+                if place.parent not in made:
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    made.add(place.parent)
+                line = self._write(entry, place)
             except OSError as error:
                 raise EnvironmentPreparationError(
                     f"`{path}` of `{self._filename}` cannot be written: {error.strerror or error}"
@@ -139,12 +139,12 @@ class Wheel:
             unpacked.append(UnpackedFile(line=line, executable=entry.executable))
         return tuple(unpacked)
 
-    def _write(self, entry: ZipEntry, target: Path) -> RecordLine:
+    def _write(self, entry: ZipEntry, place: Path) -> RecordLine:
         recorded = self._record.get(entry.name, RecordLine(path=entry.name))
         digest = hashlib.new(recorded.algorithm or "sha256")
         # O_EXCL: never through a link, never over what is there.
         descriptor = os.open(
-            target,
+            place,
             os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0),
             0o755 if entry.executable else 0o644,
         )
