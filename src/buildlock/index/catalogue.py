@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
-from types import TracebackType
 from typing import final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -52,14 +51,6 @@ class Catalogue:
         self._workers = ThreadPoolExecutor(_MAX_WORKERS, thread_name_prefix="buildlock-index")
         # Of their own: the workers above wait for these, and must not take all the places.
         self._flat_workers = ThreadPoolExecutor(_MAX_WORKERS, thread_name_prefix="buildlock-flat")
-
-    def __enter__(self) -> "Catalogue":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give up what has not begun; requests under way end by themselves."""

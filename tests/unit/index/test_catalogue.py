@@ -37,7 +37,9 @@ def catalogue(client: HttpClient, events: list[Event]) -> Iterator[MakeCatalogue
             rules = (SourceRule(index=source, origin="pyproject.toml"),) if source else ()
             inputs = BuildInputs(variant=Variant(name="cu124"), requires=(), sources={TORCH: rules}, settings=settings)
             environment = default_environment()
-            return stack.enter_context(Catalogue(inputs, environment, client, events.append))
+            catalogue = Catalogue(inputs, environment, client, events.append)
+            stack.callback(catalogue.close)
+            return catalogue
 
         yield make
 
