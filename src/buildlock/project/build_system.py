@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 from buildlock.project.document import Document, Table, read_document
 from buildlock.project.faults import Faults
 from buildlock.project.model import BuildRequirement, BuildSystem
-from buildlock.project.requirements import read_requirements
+from buildlock.project.requirements import read_requirements, refuse_direct_urls
 
 KEYS = ("requires", "build-backend", "backend-path")
 
@@ -62,9 +62,7 @@ def parse_build_system(project: Table | None, root: Path, faults: Faults) -> Bui
     if "requires" not in table and isinstance(project.get("build-system"), dict):
         table.fault("requires", "is missing: write `requires = []` if the build needs nothing")
     requires = read_requirements(table, "requires")
-    for each in requires:
-        if each.requirement.url is not None:
-            faults.add(each.origin, f"has `{each.requirement.name}` as a direct URL, which is not supported yet")
+    refuse_direct_urls(requires, faults)
     backend = table.string("build-backend")
     if backend is not None and not _is_object_reference(backend):
         table.fault("build-backend", f"is `{backend}`, which is not an object reference like `module.name:object`")

@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from buildlock.project.choices import Choices
 from buildlock.project.document import Table
 from buildlock.project.model import BuildRequirement
-from buildlock.project.requirements import read_requirements
+from buildlock.project.requirements import read_requirements, refuse_direct_urls
 from buildlock.project.settings import KEYS, read_settings
 from buildlock.project.sources import Source, read_condition, read_sources
 from buildlock.variants import is_variant_name
@@ -88,9 +88,7 @@ def _read_variants(table: Table) -> tuple[DeclaredVariant, ...]:
 def _read_variant(table: Table, name: str) -> DeclaredVariant:
     table.refuse_unknown(_VARIANT_KEYS)
     requires = read_requirements(table, "requires")
-    for each in requires:
-        if each.requirement.url is not None:
-            table.fault("requires", f"has `{each.requirement.name}` as a direct URL, which is not supported yet")
+    refuse_direct_urls(requires, table.faults)
     return DeclaredVariant(
         name=name,
         extra=read_condition(table, "extra"),

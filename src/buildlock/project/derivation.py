@@ -10,7 +10,7 @@ from buildlock.project.buildlock_settings import DeclaredVariant
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.indexes import find_index
 from buildlock.project.model import BuildInputs, BuildRequirement, BuildSystem, Index, Settings, SourceRule
-from buildlock.project.requirements import name_of
+from buildlock.project.requirements import name_of, refuse_direct_urls
 from buildlock.project.runtime import RuntimeDependencies
 from buildlock.project.sources import Source
 from buildlock.variants import DEFAULT, Variant, is_variant_name
@@ -166,9 +166,7 @@ def _without_urls(
     requirements: Sequence[BuildRequirement], needed: set[NormalizedName], faults: Faults
 ) -> tuple[BuildRequirement, ...]:
     """A direct URL does not bind a build yet: a fault if it is for a build requirement, no concern of ours if not."""
-    for each in requirements:
-        if each.requirement.url is not None and name_of(each) in needed:
-            faults.add(each.origin, f"has `{each.requirement.name}` as a direct URL, which is not supported yet")
+    refuse_direct_urls((each for each in requirements if name_of(each) in needed), faults)
     return tuple(each for each in requirements if each.requirement.url is None)
 
 

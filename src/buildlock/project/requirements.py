@@ -1,6 +1,7 @@
 """Requirements as the user wrote them, in TOML and in requirements files."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -95,6 +96,13 @@ def _logical_lines(text: str) -> list[tuple[int, str]]:
             lines.append((begun, statement))
         joined = ""
     return lines
+
+
+def refuse_direct_urls(requirements: Iterable[BuildRequirement], faults: Faults) -> None:
+    """Note a fault for each requirement that is a direct URL."""
+    for each in requirements:
+        if each.requirement.url is not None:
+            faults.add(each.origin, f"has `{each.requirement.name}` as a direct URL, which is not supported yet")
 
 
 def name_of(requirement: BuildRequirement) -> NormalizedName:
