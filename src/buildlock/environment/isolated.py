@@ -98,7 +98,10 @@ def _absolute(path: Path) -> Path:
     path = Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` would follow a link that is to be refused
     # It is the first line of scripts, and a Python refuses an environment in a folder that PATH cannot name.
     if not str(path).isprintable() or os.pathsep in str(path):
-        raise EnvironmentPreparationError(f"an environment cannot be in the folder {str(path)!r}")
+        raise EnvironmentPreparationError(
+            f"an environment cannot be in the folder {str(path)!r}: `PATH` and scripts cannot name it",
+            hint=f"name a folder without `{os.pathsep}` and control characters, or set `BUILDLOCK_CACHE_DIR` to one",
+        )
     return path
 
 

@@ -12,6 +12,8 @@ from filelock import FileLock, Timeout
 
 from buildlock.errors import EnvironmentPreparationError
 
+_ATTEMPTS = 100
+
 
 @contextmanager
 def private_folder(parent: Path, prefix: str) -> Iterator[Path]:
@@ -38,7 +40,7 @@ def private_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def _make(parent: Path, prefix: str) -> tuple[Path, FileLock]:
-    while True:
+    for _ in range(_ATTEMPTS):
         folder = parent / f"{prefix}{secrets.token_hex(8)}"
         lock = FileLock(_lock_path(folder), mode=0o600)
         try:
@@ -50,6 +52,7 @@ def _make(parent: Path, prefix: str) -> tuple[Path, FileLock]:
             folder.mkdir(mode=0o700)
             return folder, lock
         lock.release()
+    raise EnvironmentPreparationError(f"`{parent}` cannot be written: no file in it can be locked")
 
 
 def _sweep(parent: Path, prefix: str) -> None:

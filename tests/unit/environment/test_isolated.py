@@ -361,6 +361,12 @@ def test_a_folder_that_no_script_can_name_is_refused(interpreter: Interpreter, t
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a folder that root cannot write to, either")
+def test_a_folder_that_takes_no_files_is_refused(interpreter: Interpreter) -> None:
+    with pytest.raises(EnvironmentPreparationError, match="`/proc/self` cannot be written"):
+        create(Path("/proc/self/environment"), interpreter)
+
+
 def test_an_interpreter_without_venv_is_an_error(interpreter: Interpreter, place: Path) -> None:
     broken = Interpreter(executable=Path(shutil.which("true") or "/bin/true"), target=interpreter.target)
     with pytest.raises(EnvironmentPreparationError, match="cannot make a virtual environment"):
