@@ -337,7 +337,11 @@ class HttpClient:
                 ssl_context=self._trust(scheme),
             )
         except ValueError as error:
-            raise UnavailableError(f"the proxy `{without_credentials(proxy)}` cannot be used: {error}") from error
+            # Of a malformed URL nobody can tell what in it is secret.
+            raise UnavailableError(
+                f"the proxy for `{scheme}` cannot be used: {error}",
+                hint="correct `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY`",
+            ) from error
 
     def _trust(self, scheme: str) -> ssl.SSLContext | None:
         """The certificates to trust, read once, and only where there is a use for them: it takes a while."""

@@ -62,11 +62,12 @@ def read_settings(table: Table, *, strict: bool) -> Choices:
 def find_links(given: tuple[str, ...], *, folder: Path, origin: str, faults: Faults) -> tuple[str, ...]:
     """The places of `find-links`, absolute; a fault for each that is neither a URL nor a path."""
     places = []
-    for link in given:
+    for number, link in enumerate(given, start=1):
         try:
             places.append(links_location(link, folder))
         except ValueError as error:  # noqa: PERF203 - each link has its fault
-            faults.add(origin, f"has `{link}`, which {error}")
+            # Of a malformed URL nobody can tell what in it is secret.
+            faults.add(origin, f"has a place, number {number}, that {error}")
     return tuple(places)
 
 

@@ -417,8 +417,9 @@ def test_a_proxy_is_used_and_its_password_unseen(
     assert "s3cret" not in repr(seen)
 
 
-def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "socks5://me:s3cret@127.0.0.1:1")
+@pytest.mark.parametrize("proxy", ["socks5://me:s3cret@127.0.0.1:1", "http://me:s3cret/@127.0.0.1:1"])
+def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
     with HttpClient(cache_dir=None, report=silence) as client, pytest.raises(UnavailableError, match="proxy") as caught:
         client.get("http://pkgs.example/")
     assert "s3cret" not in caught.value.message

@@ -44,7 +44,7 @@ ILLEGAL = {
     ),
     "[tool.uv]\nextra-index-url = 'https://a.example'": "extra-index-url` must be a list of strings, not a string",
     "[tool.uv]\nindex-url = 'gopher://a.example'": "index-url` has the scheme `gopher`",
-    "[tool.uv]\nfind-links = ['']": "find-links` has ``, which must not be empty",
+    "[tool.uv]\nfind-links = ['']": "find-links` has a place, number 1, that must not be empty",
     # single settings
     "[tool.uv]\nno-index = 'yes'": "no-index` must be `true` or `false`, not a string",
     "[tool.uv]\nindex-strategy = 'first'": "must be one of `first-index`, `unsafe-first-match`, `unsafe-best-match`",
@@ -115,9 +115,11 @@ def test_what_cannot_be_said_is_a_fault(faults: Faults, text: str) -> None:
 
 @pytest.mark.parametrize("unescaped", ["s3cret/x", "s3cret?x", "s3cret#x", "s3cret x/", "s3cret[x", "s3cret℀"])
 def test_a_fault_of_a_url_does_not_show_its_credentials(faults: Faults, unescaped: str) -> None:
-    message = faults(f"[[tool.uv.index]]\nurl = 'https://me:{unescaped}@a.example/simple'\n{BUILD}")
-    assert "is not a URL" in message
-    assert "s3cret" not in message
+    url = f"https://me:{unescaped}@a.example/simple"
+    for text in (f"[[tool.uv.index]]\nurl = '{url}'\n{BUILD}", f"[tool.uv]\nfind-links = ['{url}']\n{BUILD}"):
+        message = faults(text)
+        assert "is not a URL" in message
+        assert "s3cret" not in message
 
 
 def test_faults_of_all_tables_are_told_together(faults: Faults) -> None:

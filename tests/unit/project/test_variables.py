@@ -152,7 +152,7 @@ ILLEGAL = {
     ("UV_CONFIG_FILE", "none.toml"): "`none.toml` cannot be read",
     ("UV_NO_CONFIG", "?"): "`UV_NO_CONFIG` must be `true` or `false`",
     ("PIP_NO_BINARY", "a!"): "`PIP_NO_BINARY` has `a!`",
-    ("UV_FIND_LINKS", "gopher://a.example"): "`UV_FIND_LINKS` has `gopher://a.example`, which has the scheme",
+    ("UV_FIND_LINKS", "gopher://a.example"): "`UV_FIND_LINKS` has a place, number 1, that has the scheme",
 }
 
 
