@@ -44,6 +44,8 @@ class BuildlockSettings:
     variants: tuple[DeclaredVariant, ...]
     default_variant: str | None
     """As written; whether there is such a variant is known later."""
+    default_detected: bool
+    """It is `auto`."""
 
 
 def read_buildlock_settings(table: Table) -> BuildlockSettings:
@@ -56,9 +58,6 @@ def read_buildlock_settings(table: Table) -> BuildlockSettings:
     for place in settings.unsupported:
         table.faults.add(place, "is not supported yet")
     default_variant = table.string("default-variant")
-    if default_variant == _AUTO:
-        table.fault("default-variant", "is `auto`, which is not supported yet: name a variant")
-        default_variant = None
     return BuildlockSettings(
         choices=replace(
             settings,
@@ -68,7 +67,8 @@ def read_buildlock_settings(table: Table) -> BuildlockSettings:
         ),
         sources=read_sources(table.table("sources"), with_variants=True),
         variants=_read_variants(table.table("variants")),
-        default_variant=default_variant,
+        default_variant=None if default_variant == _AUTO else default_variant,
+        default_detected=default_variant == _AUTO,
     )
 
 

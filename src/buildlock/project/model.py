@@ -139,5 +139,7 @@ class Project:
     variants: Mapping[str, Variant]
     """By name, sorted; never empty: a project that declares none has the one variant `default`."""
     default_variant: str | None
+    default_detected: bool = False
+    """Whether the default is the variant that fits the machine which is asked."""
     inputs: Mapping[str, BuildInputs] = field(repr=False)
     """By variant. Contradictions are found when `check_contradictions` is asked, not here."""

@@ -82,6 +82,7 @@ def read_project(
         build_system=declarations.build_system,
         variants=variants,
         default_variant=_find_default(buildlock.default_variant, variants, faults),
+        default_detected=buildlock.default_detected,
         inputs={name: derive_inputs(variant, declarations) for name, variant in variants.items()},
     )
     faults.raise_collected()

@@ -55,7 +55,7 @@ def build(workspace: Workspace, options: BuildOptions) -> tuple[Built, ...]:
         BackendError: The backend failed, or what it built is not what it was asked for.
     """
     project = workspace.read_project()
-    variant = choose_variant(project, options.variant, workspace.environ)
+    variant = choose_variant(project, options.variant, workspace.environ, workspace.report)
     locked = read_environment(workspace, project, variant, frozen=options.frozen)
     interpreter = find_interpreter(options.python, workspace.environ)
     artifacts = select(locked, interpreter.target)

@@ -17,6 +17,6 @@ def export(workspace: Workspace, *, variant: str | None, to: ExportFormat, froze
         LockfileError: There is no lock, it is invalid, or it is stale and `frozen` is not set.
     """
     project = workspace.read_project()
-    name = choose_variant(project, variant, workspace.environ)
+    name = choose_variant(project, variant, workspace.environ, workspace.report)
     environment = read_environment(workspace, project, name, frozen=frozen)
     return export_pylock(environment) if to == "pylock" else export_requirements(environment, variant=name)

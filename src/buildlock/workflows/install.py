@@ -47,7 +47,7 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
         EnvironmentPreparationError: The environment cannot be written, or the folder holds something else.
     """
     project = workspace.read_project()
-    variant = choose_variant(project, options.variant, workspace.environ)
+    variant = choose_variant(project, options.variant, workspace.environ, workspace.report)
     locked = read_environment(workspace, project, variant, frozen=options.frozen)
     interpreter = find_interpreter(options.python, workspace.environ)
     artifacts = select(locked, interpreter.target)

@@ -94,7 +94,7 @@ def lock(workspace: Workspace, options: LockOptions) -> Locked:
         StaleLockError: `check` was asked for, and the lock would change.
     """
     project = workspace.read_project(options.overrides)
-    names = _choose_variants(project, options, workspace.environ)
+    names = _choose_variants(project, options, workspace)
     for name in names:
         check_contradictions(project.inputs[name])
     target, interpreter = find_target(options.python, workspace.environ)
@@ -131,13 +131,13 @@ def lock(workspace: Workspace, options: LockOptions) -> Locked:
     return Locked(path=workspace.lock_path, variants=tuple(variants), dropped=dropped, written=written)
 
 
-def _choose_variants(project: Project, options: LockOptions, environ: Mapping[str, str]) -> tuple[str, ...]:
+def _choose_variants(project: Project, options: LockOptions, workspace: Workspace) -> tuple[str, ...]:
     if options.all_variants:
         if options.variants:
             raise UsageError("`--all` and `--variant` exclude each other")
         return tuple(project.variants)
     asked: Sequence[str | None] = options.variants or [None]
-    return tuple(sorted({choose_variant(project, name, environ) for name in asked}))
+    return tuple(sorted({choose_variant(project, name, workspace.environ, workspace.report) for name in asked}))
 
 
 def _read_text(path: Path) -> str | None:

@@ -18,6 +18,7 @@ from buildlock.lockfile.model import FILENAME
 from buildlock.project.model import BuildInputs, Overrides, Project
 from buildlock.project.reader import read_project
 from buildlock.reporting import Noted, Reporter, silence
+from buildlock.workflows.detection import detect_variant
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,17 +92,23 @@ def default_cache_dir(environ: Mapping[str, str]) -> Path:
     return Path(platformdirs.user_cache_dir("buildlock", appauthor=False))
 
 
-def choose_variant(project: Project, asked: str | None, environ: Mapping[str, str]) -> str:
+def choose_variant(project: Project, asked: str | None, environ: Mapping[str, str], report: Reporter = silence) -> str:
     """The variant to work on: the one asked for, `BUILDLOCK_VARIANT`, the project's default, or the only one.
 
+    The machine is asked for its accelerators only where the default is to be detected, and there is a choice.
+
     Raises:
-        UnknownVariantError: It is not one of the project's, or there are several and nothing says which.
+        UnknownVariantError: It is not one of the project's, there are several and nothing says which, or none of
+            them fits the machine.
+        UsageError: `BUILDLOCK_ACCELERATOR` names no accelerator.
     """
     chosen = asked or environ.get("BUILDLOCK_VARIANT") or project.default_variant
     names = ", ".join(f"`{name}`" for name in project.variants)
     if chosen is None:
         if len(project.variants) == 1:
             return next(iter(project.variants))
+        if project.default_detected:
+            return detect_variant(project, environ, report)
         raise UnknownVariantError(
             f"the project has the variants {names}, and nothing says which to use",
             hint="pass `--variant NAME`, set `BUILDLOCK_VARIANT`, or write `default-variant` under `[tool.buildlock]`",

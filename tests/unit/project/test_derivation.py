@@ -63,7 +63,12 @@ torch = {{ index = "a", extra = "rocm6.1" }}
 default-variant = "ROCM6-1"
 """)
     assert dict(project.variants) == {"rocm6.1": Variant(name="rocm6.1", extra="rocm6-1")}
-    assert project.default_variant == "rocm6.1"
+    assert (project.default_variant, project.default_detected) == ("rocm6.1", False)
+
+
+def test_the_default_may_be_left_to_the_machine(read: Read) -> None:
+    project = read("[tool.buildlock]\ndefault-variant = 'auto'\n[tool.buildlock.variants.cpu]")
+    assert (project.default_variant, project.default_detected) == (None, True)
 
 
 def test_rules_apply_to_their_variant_in_the_order_they_are_written(read: Read) -> None:

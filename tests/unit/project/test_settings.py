@@ -90,7 +90,6 @@ ILLEGAL = {
     "[tool.buildlock]\npython = ['3.11']": "[tool.buildlock].python` is not supported yet",
     "[tool.buildlock.build-system]\nrequires = []": "[tool.buildlock].build-system` is not supported yet",
     "[tool.buildlock]\ndefault-varant = 'a'": "default-varant` is not a known key; did you mean `default-variant`?",
-    "[tool.buildlock]\ndefault-variant = 'auto'": "default-variant` is `auto`, which is not supported yet",
     "[tool.buildlock]\ndefault-variant = 'defalt'": "is no variant of the project; did you mean `default`?",
     "[tool.buildlock]\ndefault-variant = 1": "default-variant` must be a string",
     "[[tool.buildlock.index]]\nurl = 'https://a.example'\nauthenticate = 'always'": "authenticate` is not supported",
