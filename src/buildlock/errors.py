@@ -20,6 +20,7 @@ BuildlockError
 │   ├── InvalidLockError        one or more faults in the lockfile
 │   ├── StaleLockError          the lock no longer answers the project, exit 3
 │   └── UncoveredTargetError    this interpreter or platform is not one the lock serves
+├── HostError                   the machine lacks a tool that the variant's build needs
 ├── EnvironmentPreparationError the store or the environment cannot be written
 └── BackendError                the build backend failed, or broke its protocol
     └── UnlockedRequirementError  it asks for what the lock does not hold
@@ -136,6 +137,10 @@ class StaleLockError(LockfileError):
 
 class UncoveredTargetError(LockfileError):
     code = "uncovered-target"
+
+
+class HostError(BuildlockError):
+    code = "host"
 
 
 class EnvironmentPreparationError(BuildlockError):

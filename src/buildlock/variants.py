@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from packaging.specifiers import SpecifierSet
+
 DEFAULT = "default"
 """The one variant of a project that declares none."""
 
@@ -32,3 +34,5 @@ class Variant:
     group: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     """Set for the backend while it builds."""
+    host: Mapping[str, SpecifierSet] = field(default_factory=dict)
+    """The tools of the machine that a build needs, such as `nvcc`, and the versions that will do."""

@@ -2,7 +2,7 @@
 
 drivers = compile_drivers(folder)
 environ = {**drivers, "PATH": str(tools), "FAKE_NVIDIA_DRIVER": "550.54.14"}
-make_command(tools, "nvidia-smi", "echo 550.54.14")
+make_command(tools, "nvcc", "echo 'Cuda compilation tools, release 12.4, V12.4.131'")
 """
 
 import os
@@ -49,6 +49,19 @@ def make_command(folder: Path, name: str, script: str) -> Path:
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
+
+
+def make_nvcc(folder: Path, version: str) -> Path:
+    """An nvcc of this version, such as `12.4.131`."""
+    release = version.rpartition(".")[0]
+    return make_command(folder, "nvcc", f"echo 'Cuda compilation tools, release {release}, V{version}'")
+
+
+def make_gcc(folder: Path, version: str, *, name: str = "gcc") -> Path:
+    """A GNU compiler of this version."""
+    return make_command(
+        folder, name, f"echo '{name} (Distribution 1.2.3-4) {version}'; echo 'Free Software Foundation'"
+    )
 
 
 def prepend_path(folder: Path) -> str:

@@ -56,11 +56,13 @@ class Backend:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._name = name
+        self.environ: Mapping[str, str] = isolate(environ, environment, variables)
+        """The environment variables that its hooks see."""
         self._hooks = Hooks(
             build_system=build_system,
             root=root,
             python=environment.python,
-            environ=isolate(environ, environment, variables),
+            environ=self.environ,
             report=report,
             timeout=timeout,
         )

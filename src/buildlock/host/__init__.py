@@ -1,1 +1,1 @@
-"""The machine that builds: its accelerators."""
+"""The machine that builds: its accelerators, and the tools it compiles with."""

@@ -1,8 +1,10 @@
 """`[tool.buildlock]`: uv's ideas under uv's names for those who do not use uv, and variants."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from buildlock.project.choices import Choices
@@ -14,12 +16,13 @@ from buildlock.project.sources import Source, read_condition, read_sources
 from buildlock.variants import is_variant_name
 
 _OWN_KEYS = ("default-variant", "variants", "sources", "constraints", "overrides")
-_VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment")
+_VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment", "host")
 _NOT_YET = (
     *("build-system", "dynamic-requires", "match-runtime", "mirrors", "packages", "pin-runtime", "platforms"),
     *("policy", "python", "unlocked"),
 )
 _AUTO = "auto"
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +35,7 @@ class DeclaredVariant:
     requires: tuple[BuildRequirement, ...] = ()
     constraints: tuple[BuildRequirement, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    host: Mapping[str, SpecifierSet] = field(default_factory=dict)
     origin: str
 
 
@@ -96,6 +100,7 @@ def _read_variant(table: Table, name: str) -> DeclaredVariant:
         requires=requires,
         constraints=read_requirements(table, "constraints"),
         environment=_read_environment(table.table("environment")),
+        host=_read_host(table.table("host")),
         origin=table.place(),
     )
 
@@ -112,3 +117,20 @@ def _read_environment(table: Table) -> Mapping[str, str]:
         elif value is not None:
             environment[key] = value
     return environment
+
+
+def _read_host(table: Table) -> Mapping[str, SpecifierSet]:
+    host = {}
+    for key in table:
+        value = table.string(key)
+        if not _TOOL_NAME.fullmatch(key):
+            table.fault(key, "cannot name a tool: it is the name of a command, such as `nvcc`")
+        elif value is not None:
+            try:
+                specifier = SpecifierSet(value)
+                specifier.contains("1")  # a version of endless digits is an error only when it is compared
+            except ValueError:
+                table.fault(key, f"is `{value}`, which is not a version specifier such as `>=12.4,<12.5`")
+            else:
+                host[key] = specifier
+    return host

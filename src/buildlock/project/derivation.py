@@ -65,6 +65,7 @@ def derive_variants(declarations: Declarations) -> Mapping[str, Variant]:
             extra=_choose(declared[name].extra if name in declared else None, name, extras | runtime.extras),
             group=_choose(declared[name].group if name in declared else None, name, groups | runtime.groups),
             environment=declared[name].environment if name in declared else {},
+            host=declared[name].host if name in declared else {},
         )
         for name, spelling in sorted(spellings.items(), key=lambda item: item[1])
     ]

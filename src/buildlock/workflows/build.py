@@ -16,6 +16,7 @@ from buildlock.lockfile.select import LockedArtifact, select
 from buildlock.reporting import Began
 from buildlock.workflows.backend import open_backend
 from buildlock.workflows.locks import read_environment
+from buildlock.workflows.tools import check_tools
 from buildlock.workflows.workspace import Workspace, choose_variant
 
 
@@ -49,6 +50,7 @@ def build(workspace: Workspace, options: BuildOptions) -> tuple[Built, ...]:
     """Build in an environment made from the lock for this build alone.
 
     Raises:
+        HostError: The machine does not have the tools that the variant asks for.
         LockfileError: There is no lock, it is invalid or stale, or it does not cover the interpreter.
         IndexError_: A locked file cannot be downloaded, or is not the locked one.
         UnlockedRequirementError: The backend asks for what the lock does not hold.
@@ -64,6 +66,9 @@ def build(workspace: Workspace, options: BuildOptions) -> tuple[Built, ...]:
     # One environment for each product: a build may change the one it ran in.
     for product in options.products:
         with open_backend(workspace, project, project.variants[variant], artifacts, interpreter) as backend:
+            # An sdist compiles nothing.
+            if product != "sdist":
+                check_tools(project.variants[variant], artifacts, backend.environ, workspace.report)
             asked = backend.requires_for(product, options.config_settings)
             check_locked(asked, artifacts, interpreter.target.environment, variant=variant, product=product)
             workspace.report(Began(f"Building the {product} of {variant}"))

@@ -2,6 +2,7 @@
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildRequirement
@@ -40,12 +41,18 @@ jax = [{{ index = "a", variant = "tpu" }}, {{ index = "b", variant = "CU118-old"
 [tool.buildlock.variants.cu118-old]
 extra = "CU-118"
 environment = {{ FLAG = "1" }}
+host = {{ nvcc = ">=11.8,<11.9", "g++" = "<12" }}
 [tool.buildlock.variants.xpu]
 """)
     assert dict(project.variants) == {
         "CPU": Variant(name="CPU", group="cpu"),
         "CU_118": Variant(name="CU_118", extra="cu-118"),
-        "cu118-old": Variant(name="cu118-old", extra="cu-118", environment={"FLAG": "1"}),
+        "cu118-old": Variant(
+            name="cu118-old",
+            extra="cu-118",
+            environment={"FLAG": "1"},
+            host={"nvcc": SpecifierSet(">=11.8,<11.9"), "g++": SpecifierSet("<12")},
+        ),
         "Rocm": Variant(name="Rocm", group="rocm"),
         "tpu": Variant(name="tpu"),
         "xpu": Variant(name="xpu", extra="xpu"),

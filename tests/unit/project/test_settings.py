@@ -101,6 +101,11 @@ ILLEGAL = {
     "[tool.buildlock.variants.a]\nenvironment = {A = 1}": "[tool.buildlock.variants.a.environment].A` must be a string",
     "[tool.buildlock.variants.a]\nenvironment = {'A=B' = ''}": "cannot name an environment variable",
     '[tool.buildlock.variants.a]\nenvironment = {A = "\\u0000"}': "has a null character",
+    "[tool.buildlock.variants.a]\nhost = '>=12'": "[tool.buildlock.variants.a].host` must be a table, not a string",
+    "[tool.buildlock.variants.a]\nhost = {nvcc = 12.4}": "[tool.buildlock.variants.a.host].nvcc` must be a string",
+    "[tool.buildlock.variants.a]\nhost = {nvcc = '12.4'}": "nvcc` is `12.4`, which is not a version specifier such as",
+    "[tool.buildlock.variants.a]\nhost = {'/usr/bin/gcc' = ''}": "host]./usr/bin/gcc` cannot name a tool",
+    "[tool.buildlock.variants.a]\nhost = {'-v' = ''}": "host].-v` cannot name a tool",
     "[project]\nname='a'\n[tool.buildlock.variants.a]\nextra = 'b'": "[tool.buildlock.variants.a]` names the extra `b`",
     "[tool.buildlock.variants.a]\ngroup = 'b'": "names the group `b`, which `[dependency-groups]` does not declare",
     "[tool.buildlock.sources]\ntorch = {index = 'a', variant = '..'}": "has the condition `..`, which cannot name",
@@ -119,6 +124,11 @@ def test_a_fault_of_a_url_does_not_show_its_credentials(faults: Faults, unescape
         message = faults(text)
         assert "is not a URL" in message
         assert "s3cret" not in message
+
+
+def test_a_version_of_endless_digits_is_a_fault(faults: Faults) -> None:
+    text = f"[tool.buildlock.variants.a]\nhost = {{ nvcc = '>={'9' * 5000}' }}"
+    assert "which is not a version specifier such as" in faults(text)
 
 
 def test_faults_of_all_tables_are_told_together(faults: Faults) -> None:
