@@ -21,7 +21,9 @@ def check_consistency(environment: LockedEnvironment) -> Iterator[str]:
         if len(packages) > 1 and len(markers) < len(packages):
             versions = ", ".join(f"`{package.version}`" for package in packages[:3])
             yield f"`{name}` is there {len(packages)} times ({versions}) with no marker to tell for which target"
-        for missing in sorted({d["name"] for p in packages for d in p.dependencies or ()} - by_name.keys()):
+        named = {dependency["name"] for package in packages for dependency in package.dependencies or ()}
+        # Not `named - by_name.keys()`: that goes through all the keys, for every package.
+        for missing in sorted(other for other in named if other not in by_name):
             yield f"`{name}` depends on `{missing}`, which is not locked"
     yield from _check_inputs(environment, by_name)
 
