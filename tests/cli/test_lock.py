@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -296,6 +297,20 @@ class TestFailureLeavesEverythingAsItWas:
         assert result.code == 1
         assert "no version of `torch` matches" in result.stderr
         assert (project.lock_path.read_bytes(), list_folder(project)) == (before, folder)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody link or make pipes just so")
+    @pytest.mark.parametrize("kind", ["pipe", "link to itself", "link to a device", "folder"])
+    def test_a_lock_that_is_no_file(self, checkout: CopyProject, kind: str) -> None:
+        project = checkout("tiny")
+        if kind == "pipe":
+            os.mkfifo(project.lock_path)
+        elif kind == "folder":
+            project.lock_path.mkdir()
+        else:
+            project.lock_path.symlink_to("/dev/zero" if kind == "link to a device" else project.lock_path)
+        result = project.run("lock")
+        assert result.code == 1
+        assert result.stderr.startswith(f"error: `{project.lock_path}` ")
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
     def test_interrupted(self, locked: CopyLockedProject, server: IndexServer) -> None:

@@ -36,16 +36,25 @@ def read_lockfile(path: Path) -> Lockfile:
         InvalidLockError: It is refused; see `parse_lockfile`.
         LockfileError: It cannot be read.
     """
+    return parse_lockfile(read_content(path), str(path))
+
+
+def read_content(path: Path) -> bytes:
+    """Read the bytes of the lockfile at `path`; of one that is too large, not more than tells so.
+
+    Raises:
+        MissingLockError: There is none.
+        LockfileError: It cannot be read.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise LockfileError(f"`{path}` is not a file")
         with path.open("rb") as file:
-            content = file.read(MAX_SIZE + 1)
+            return file.read(MAX_SIZE + 1)
     except FileNotFoundError:
         raise MissingLockError(f"there is no `{path}`", hint="run `buildlock lock` to write it") from None
     except OSError as error:
         raise LockfileError(f"`{path}` cannot be read: {error.strerror or error}") from error
-    return parse_lockfile(content, str(path))
 
 
 def parse_lockfile(content: bytes, where: str) -> Lockfile:

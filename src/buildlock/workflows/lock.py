@@ -10,13 +10,13 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.environment.interpreter import Interpreter
-from buildlock.errors import BackendError, InvalidLockError, StaleLockError, UsageError
+from buildlock.errors import BackendError, MissingLockError, StaleLockError, UsageError
 from buildlock.frontend.backend import PRODUCTS
 from buildlock.index.catalogue import Catalogue
 from buildlock.lockfile.changes import Change, compare_packages
 from buildlock.lockfile.freshness import inputs_of, is_of_project
 from buildlock.lockfile.model import LockedEnvironment, Lockfile
-from buildlock.lockfile.reader import parse_lockfile
+from buildlock.lockfile.reader import parse_lockfile, read_content
 from buildlock.lockfile.select import select
 from buildlock.lockfile.writer import drop_variant, save, write_variant
 from buildlock.metadata.reader import MetadataReader
@@ -90,7 +90,7 @@ def lock(workspace: Workspace, options: LockOptions) -> Locked:
         IndexError_: An index is down, or serves what it should not.
         NoSolutionError: Nothing satisfies the requirements.
         BackendError: The backend failed when it was asked for its dynamic requirements.
-        InvalidLockError: The lockfile as it is cannot be read.
+        LockfileError: The lockfile as it is cannot be read.
         StaleLockError: `check` was asked for, and the lock would change.
     """
     project = workspace.read_project(options.overrides)
@@ -99,8 +99,7 @@ def lock(workspace: Workspace, options: LockOptions) -> Locked:
         check_contradictions(project.inputs[name])
     target, interpreter = find_target(options.python, workspace.environ)
     with workspace.alone():
-        before = _read_text(workspace.lock_path)
-        old = Lockfile(variants={}) if before is None else parse_lockfile(before.encode(), str(workspace.lock_path))
+        before, old = _read_old(workspace.lock_path)
         text, variants = before, []
         for name in names:
             locker = _VariantLocker(workspace, project, project.inputs[name], target, interpreter, options)
@@ -140,15 +139,14 @@ def _choose_variants(project: Project, options: LockOptions, workspace: Workspac
     return tuple(sorted({choose_variant(project, name, workspace.environ, workspace.report) for name in asked}))
 
 
-def _read_text(path: Path) -> str | None:
+def _read_old(path: Path) -> tuple[str | None, Lockfile]:
+    """The text of the lockfile so far, `None` where there is none, and what it says."""
     try:
-        return path.read_bytes().decode()
-    except FileNotFoundError:
-        return None
-    except UnicodeDecodeError as error:
-        raise InvalidLockError(str(path), [f"not UTF-8 at byte {error.start}"]) from error
-    except OSError as error:
-        raise InvalidLockError(str(path), [f"cannot be read: {error.strerror}"]) from error
+        content = read_content(path)
+    except MissingLockError:
+        return None, Lockfile(variants={})
+    lockfile = parse_lockfile(content, str(path))
+    return content.decode(), lockfile
 
 
 @dataclass(frozen=True, slots=True)

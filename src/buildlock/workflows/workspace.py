@@ -64,7 +64,7 @@ class Workspace:
         Raises:
             EnvironmentPreparationError: The cache, where the lock is kept, cannot be written.
         """
-        key = hashlib.sha256(os.fsencode(self.lock_path.resolve())).hexdigest()[:32]
+        key = hashlib.sha256(os.fsencode(os.path.realpath(self.lock_path))).hexdigest()[:32]
         path = self.cache_dir / "projects-v1" / f"{key}.lock"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
