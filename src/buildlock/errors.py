@@ -7,7 +7,8 @@ BuildlockError
 │   └── InterpreterNotFoundError
 ├── ProjectError                what the user wrote cannot be used
 │   ├── InvalidProjectError     one or more faults in pyproject.toml or a configuration file
-│   └── ContradictionError      the build and the variant's extra pin different versions
+│   ├── ContradictionError      the build and the variant's extra pin different versions
+│   └── RuntimeLockError        what the project runs with cannot be matched
 ├── IndexError_                 what an index answered cannot be used
 │   ├── UnavailableError        no answer: network, HTTP status, offline
 │   ├── InvalidPageError        an answer that is not a simple page
@@ -82,6 +83,10 @@ class InvalidProjectError(ProjectError):
 
 class ContradictionError(ProjectError):
     code = "contradicting-pins"
+
+
+class RuntimeLockError(ProjectError):
+    code = "runtime-lock"
 
 
 class IndexError_(BuildlockError):  # noqa: N801, N818 - `IndexError` is Python's

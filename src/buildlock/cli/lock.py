@@ -1,8 +1,10 @@
 """`buildlock lock`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rich.text import Text
 
@@ -26,6 +28,10 @@ def lock(
     no_dynamic: Annotated[
         bool, typer.Option("--no-dynamic", help="Do not ask the backend for its dynamic requirements.")
     ] = False,
+    runtime_environment: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="An environment to take the versions of `match-runtime` from."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and write nothing.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit with 3 where the lock would change.")] = False,
     default_index: Annotated[
@@ -54,6 +60,7 @@ def lock(
         dynamic=not no_dynamic,
         check=check,
         dry_run=dry_run,
+        runtime_environment=runtime_environment.absolute() if runtime_environment else None,
         overrides=Overrides(default_index=default_index, find_links=tuple(find_links or ()), no_index=no_index),
     )
     with console.watch():
@@ -69,6 +76,9 @@ def lock(
 
 def _say_variant(console: Console, variant: LockedVariant) -> None:
     packages = count_packages(len(variant.environment.packages))
+    for source, matched in variant.environment.inputs.match_runtime.items():
+        names = dict.fromkeys(Requirement(text).name for text in matched)
+        packages += f", {', '.join(names)} as in {source}"
     console.say(
         Text.assemble("Locked ", (variant.name, "bold"), f": {packages}" + ("" if variant.changes else ", unchanged"))
     )

@@ -31,7 +31,10 @@ def check_consistency(environment: LockedEnvironment) -> Iterator[str]:
 def _check_inputs(environment: LockedEnvironment, by_name: dict[str, list[Package]]) -> Iterator[str]:
     inputs = environment.inputs
     overridden = {canonicalize_name(Requirement(override).name) for override in inputs.overrides}
-    asked = [*inputs.requires, *(text for texts in inputs.dynamic.values() for text in texts)]
+    asked = [
+        *inputs.requires,
+        *(text for texts in (*inputs.dynamic.values(), *inputs.match_runtime.values()) for text in texts),
+    ]
     for text in dict.fromkeys(asked):
         requirement = Requirement(text)
         name = canonicalize_name(requirement.name)

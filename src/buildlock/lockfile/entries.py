@@ -28,6 +28,7 @@ MAX_FILE_SIZE = 2**53
 
 # What may stand in a wheel's name (binary distribution format); no separator, no space, nothing invisible.
 _FILENAME = re.compile(r"[A-Za-z0-9._+!-]+\.whl")
+_RUNTIME = re.compile(r"uv\.lock|pylock(\.[^.\s]{1,64})?\.toml|--runtime-environment")
 _PRODUCTS = ("wheel", "sdist", "editable")
 _TEXT_SETTINGS = ("exclude-newer", "index-strategy", "prerelease")
 _FLAG_SETTINGS = ("no-binary", "no-build")
@@ -65,6 +66,7 @@ def _read_inputs(table: Table | None) -> LockedInputs:
         overrides=table.texts("overrides", parse_requirement),
         indexes=_read_lists(table.table("indexes"), parse_source),
         settings=_read_settings(table.table("settings")),
+        match_runtime=_read_matches(table.table("match-runtime")),
         backend=table.text("backend", parse_plain),
     )
     table.close()
@@ -84,6 +86,16 @@ def _read_lists(
         lists[key] = table.texts(key, parse)
     table.close()
     return lists
+
+
+def _read_matches(table: Table | None) -> Mapping[str, tuple[str, ...]]:
+    """Requirements by what said so: the name of a runtime lock, or an option."""
+    if table is None:
+        return {}
+    for key in table.values:
+        if not _RUNTIME.fullmatch(key):
+            table.faults.append(f"`{table.path}`: {show(key)} is not what a runtime is read from")
+    return _read_lists(table, parse_requirement, tuple(table.values))
 
 
 def _check_name(table: Table, key: str) -> None:

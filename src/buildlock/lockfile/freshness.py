@@ -28,6 +28,7 @@ def inputs_of(
     dynamic: Mapping[str, Sequence[str]],
     packages: Collection[str],
     root: Path,
+    matched: Mapping[str, Sequence[str]] | None = None,
 ) -> LockedInputs:
     """The inputs of a variant as its lock records them: the project's alone, the same on every machine.
 
@@ -41,6 +42,7 @@ def inputs_of(
         packages: The names that are locked. A constraint or a source of any other package changes nothing, and
             is left out.
         root: The project's folder; local indexes are recorded relative to it.
+        matched: What is matched with the runtime, by what says so.
     """
     asked = [Requirement(text) for texts in dynamic.values() for text in texts]
     # What the variant's extra pins binds what the backend asked for too.
@@ -61,6 +63,7 @@ def inputs_of(
             if name in packages
         },
         settings=dict(_list_settings(inputs.declared, packages, root)),
+        match_runtime={source: tuple(map(_normalize, texts)) for source, texts in (matched or {}).items()},
         backend=backend,
     )
 
@@ -68,7 +71,8 @@ def inputs_of(
 def compare_inputs(locked: LockedInputs, current: LockedInputs) -> tuple[str, ...]:
     """A sentence for each input that moved; none where the lock is fresh.
 
-    `dynamic` is not compared: only running the backend would tell.
+    `dynamic` is not compared: only running the backend would tell. Of `match_runtime` only which packages it is for:
+    what the runtime installs is compared with the locked packages themselves.
 
     >>> compare_inputs(LockedInputs(requires=("torch==2.4.0",)), LockedInputs(requires=("torch==2.5.1",)))
     ('the build requirement `torch==2.4.0` is now `torch==2.5.1`',)
@@ -79,6 +83,7 @@ def compare_inputs(locked: LockedInputs, current: LockedInputs) -> tuple[str, ..
         *_compare_requirements("override", locked.overrides, current.overrides),
         *_compare_indexes(locked.indexes, current.indexes),
         *_compare_settings(locked.settings, current.settings),
+        *_compare_matches(locked.match_runtime, current.match_runtime),
         *_compare_backends(locked.backend, current.backend),
     )
 
@@ -216,6 +221,19 @@ def _compare_settings(locked: Mapping[str, Setting], current: Mapping[str, Setti
 
 def _describe_setting(value: Setting | None) -> str:
     return _quote(value) if isinstance(value, tuple) else f"`{str(value).lower() if value is True else value}`"
+
+
+def _compare_matches(locked: Mapping[str, tuple[str, ...]], current: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    before, after = _name_sources(locked), _name_sources(current)
+    for name in sorted(after.keys() - before.keys()):
+        yield f"`{name}` is matched with the runtime now, with {after[name]}"
+    for name in sorted(before.keys() - after.keys()):
+        yield f"`{name}` is no longer matched with the runtime: it was, with {before[name]}"
+
+
+def _name_sources(matches: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """What each package is matched with."""
+    return {canonicalize_name(Requirement(text).name): source for source, texts in matches.items() for text in texts}
 
 
 def _compare_backends(locked: str | None, current: str | None) -> Iterator[str]:

@@ -61,6 +61,7 @@ def _format_inputs(key: str, inputs: LockedInputs) -> Iterator[str]:
     tables: Mapping[str, Mapping[str, Setting]] = {
         "dynamic": inputs.dynamic,
         "indexes": inputs.indexes,
+        "match-runtime": inputs.match_runtime,
         "settings": inputs.settings,
     }
     for name, table in tables.items():

@@ -32,12 +32,14 @@ class LockedInputs:
     """By package, the index that a source assigns to it: `URL`, or `URL ; marker` where it depends on the target."""
     settings: Mapping[str, Setting] = field(default_factory=dict)
     """The settings of the project that are not the default, by uv's names."""
+    match_runtime: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What was matched with the runtime, by what said so: `{"uv.lock": ("torch==2.4.0+cu124",)}`."""
     backend: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("requires", "constraints", "overrides"):
             object.__setattr__(self, name, _arrange(getattr(self, name)))
-        for name in ("dynamic", "indexes"):
+        for name in ("dynamic", "indexes", "match_runtime"):
             table: Mapping[str, tuple[str, ...]] = getattr(self, name)
             object.__setattr__(self, name, {key: _arrange(table[key]) for key in sorted(table) if table[key]})
         object.__setattr__(self, "settings", dict(sorted(self.settings.items())))

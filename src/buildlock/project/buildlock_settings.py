@@ -11,14 +11,14 @@ from buildlock.project.choices import Choices
 from buildlock.project.document import Table
 from buildlock.project.model import BuildRequirement
 from buildlock.project.requirements import read_requirements, refuse_direct_urls
-from buildlock.project.settings import KEYS, read_settings
+from buildlock.project.settings import KEYS, package_names, read_settings
 from buildlock.project.sources import Source, read_condition, read_sources
 from buildlock.variants import is_variant_name
 
-_OWN_KEYS = ("default-variant", "variants", "sources", "constraints", "overrides")
-_VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment", "host")
+_OWN_KEYS = ("default-variant", "variants", "sources", "constraints", "overrides", "match-runtime")
+_VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment", "host", "match-runtime")
 _NOT_YET = (
-    *("build-system", "dynamic-requires", "match-runtime", "mirrors", "packages", "pin-runtime", "platforms"),
+    *("build-system", "dynamic-requires", "mirrors", "packages", "pin-runtime", "platforms"),
     *("policy", "python", "unlocked"),
 )
 _AUTO = "auto"
@@ -36,6 +36,8 @@ class DeclaredVariant:
     constraints: tuple[BuildRequirement, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     host: Mapping[str, SpecifierSet] = field(default_factory=dict)
+    match_runtime: frozenset[NormalizedName] | None = None
+    """None where the variant does not say, and the project's holds."""
     origin: str
 
 
@@ -50,6 +52,7 @@ class BuildlockSettings:
     """As written; whether there is such a variant is known later."""
     default_detected: bool
     """It is `auto`."""
+    match_runtime: frozenset[NormalizedName]
 
 
 def read_buildlock_settings(table: Table) -> BuildlockSettings:
@@ -73,6 +76,7 @@ def read_buildlock_settings(table: Table) -> BuildlockSettings:
         variants=_read_variants(table.table("variants")),
         default_variant=None if default_variant == _AUTO else default_variant,
         default_detected=default_variant == _AUTO,
+        match_runtime=_read_match_runtime(table) or frozenset(),
     )
 
 
@@ -101,8 +105,16 @@ def _read_variant(table: Table, name: str) -> DeclaredVariant:
         constraints=read_requirements(table, "constraints"),
         environment=_read_environment(table.table("environment")),
         host=_read_host(table.table("host")),
+        match_runtime=_read_match_runtime(table),
         origin=table.place(),
     )
+
+
+def _read_match_runtime(table: Table) -> frozenset[NormalizedName] | None:
+    key = "match-runtime"
+    if key not in table:
+        return None
+    return package_names(table.strings(key), origin=table.place(key), faults=table.faults)
 
 
 def _read_environment(table: Table) -> Mapping[str, str]:

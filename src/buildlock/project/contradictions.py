@@ -35,7 +35,11 @@ def check_contradictions(inputs: BuildInputs) -> None:
         + _show_lines((required, constraint))
         for required, constraint in pairs
     ]
-    settled = dict.fromkeys(str(constraint.requirement) for _, constraint in pairs)
+    # The version of a package that is matched with the runtime need not be said a second time.
+    settled = dict.fromkeys(
+        name_of(constraint) if name_of(constraint) in inputs.match_runtime else str(constraint.requirement)
+        for _, constraint in pairs
+    )
     requires = ", ".join(f'"{requirement}"' for requirement in settled)
     raise ContradictionError(
         "\n\n".join(blocks),

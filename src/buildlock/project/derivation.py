@@ -31,6 +31,7 @@ class Declarations:
     overrides: tuple[BuildRequirement, ...]
     settings: Settings
     declared: Settings
+    match_runtime: frozenset[NormalizedName] = frozenset()
     faults: Faults = field(compare=False)
 
 
@@ -119,6 +120,9 @@ def derive_inputs(variant: Variant, declarations: Declarations) -> BuildInputs:
         sources=_assign_sources(variant, needed, declarations),
         settings=declarations.settings,
         declared=declarations.declared,
+        match_runtime=(
+            declarations.match_runtime if declared is None or declared.match_runtime is None else declared.match_runtime
+        ),
     )
     return add_requirements(inputs, requires)
 

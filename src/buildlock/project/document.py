@@ -167,18 +167,24 @@ def read_document(path: Path, *, label: str, faults: Faults) -> Document | None:
         if line.count(".") > MAX_DOTS:
             faults.add(label, f"has more than {MAX_DOTS} dots in line {number}")
             return None
+    data = parse_toml(text, label=label, faults=faults)
+    return (
+        None if data is None else Document(label=label, folder=path.parent, data=data, positions=locate_strings(text))
+    )
+
+
+def parse_toml(text: str, *, label: str, faults: Faults) -> Mapping[str, object] | None:
+    """Read TOML whose dots were counted; `None`, with the fault noted, where it is none."""
     try:
-        data = tomllib.loads(text)
+        return tomllib.loads(text)
     except RecursionError:
         faults.add(label, "is nested too deeply")
     except ValueError as error:  # TOMLDecodeError, and what `int` says of endless digits
         faults.add(label, f"is not valid TOML: {error}")
-    else:
-        return Document(label=label, folder=path.parent, data=data, positions=locate_strings(text))
     return None
 
 
-def read_text(path: Path, *, label: str, faults: Faults) -> str | None:
+def read_text(path: Path, *, label: str, faults: Faults, max_size: int = MAX_SIZE) -> str | None:
     """Read a text file of the user's; `None`, with the fault noted, where it cannot be read."""
     try:
         # A pipe or device would block, or never end.
@@ -186,12 +192,12 @@ def read_text(path: Path, *, label: str, faults: Faults) -> str | None:
             faults.add(label, "is not a regular file")
             return None
         with path.open("rb") as file:
-            content = file.read(MAX_SIZE + 1)
+            content = file.read(max_size + 1)
     except (OSError, ValueError) as error:
         faults.add(label, f"cannot be read: {getattr(error, 'strerror', None) or error}")
         return None
-    if len(content) > MAX_SIZE:
-        faults.add(label, f"is larger than {MAX_SIZE} bytes")
+    if len(content) > max_size:
+        faults.add(label, f"is larger than {max_size} bytes")
         return None
     if content.startswith(b"\xef\xbb\xbf"):
         faults.add(label, "begins with a byte order mark: save it as UTF-8 without one")

@@ -112,6 +112,8 @@ class BuildInputs:
     settings: Settings = field(default_factory=Settings)
     declared: Settings = field(default_factory=Settings)
     """What the project's own files say of these, wherever it is run: what a lock records."""
+    match_runtime: frozenset[NormalizedName] = frozenset()
+    """Packages that are to be those which the project runs with."""
 
     @property
     def indexes(self) -> tuple[Index, ...]:

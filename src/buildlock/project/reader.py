@@ -73,6 +73,7 @@ def read_project(
         declared=_make_settings(
             places.project, arrange_indexes(places.project.all_indexes, places.project.default_index)
         ),
+        match_runtime=buildlock.match_runtime,
         faults=faults,
     )
     variants = derive_variants(declarations)

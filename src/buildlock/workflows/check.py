@@ -8,6 +8,7 @@ from buildlock.errors import MissingLockError
 from buildlock.lockfile.model import Lockfile
 from buildlock.lockfile.reader import read_lockfile
 from buildlock.project.model import SourceRule
+from buildlock.runtime.discovery import RuntimeLocks
 from buildlock.workflows.locks import stale_inputs
 from buildlock.workflows.workspace import Workspace, choose_variant
 
@@ -55,6 +56,7 @@ def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
     Raises:
         ProjectError: The project's configuration is invalid.
         InvalidLockError: The lock cannot be read.
+        RuntimeLockError: The runtime lock of a variant cannot be compared with it.
         UnknownVariantError: One of `variants` is not the project's.
     """
     project = workspace.read_project()
@@ -63,12 +65,13 @@ def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
     except MissingLockError:
         lockfile = Lockfile(variants={})
     chosen = {choose_variant(project, name, workspace.environ) for name in variants} or set(project.variants)
+    runtime = RuntimeLocks(project.root)
     statuses = []
     for name in project.variants:
         if name not in chosen:
             continue
         environment = lockfile.variants.get(name)
-        moved = stale_inputs(project, name, environment) if environment else ()
+        moved = stale_inputs(project, name, environment, runtime) if environment else ()
         statuses.append(
             VariantStatus(
                 name=name,

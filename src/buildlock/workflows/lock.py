@@ -25,12 +25,15 @@ from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement, Overrides, Project
 from buildlock.project.requirements import name_of
 from buildlock.reporting import Began, Noted
-from buildlock.resolver.request import Resolution, ResolutionRequest
+from buildlock.resolver.request import Resolution, ResolutionRequest, Universe
 from buildlock.resolver.resolve import resolve
+from buildlock.runtime.discovery import RuntimeLocks
+from buildlock.runtime.installed import InstalledEnvironment
 from buildlock.targets import Target
 from buildlock.workflows.backend import open_backend
 from buildlock.workflows.interpreters import find_target
 from buildlock.workflows.pinning import Pinner
+from buildlock.workflows.runtime import RuntimeMatches, find_matches
 from buildlock.workflows.universe import IndexUniverse
 from buildlock.workflows.workspace import Workspace, choose_variant
 
@@ -54,6 +57,8 @@ class LockOptions:
     """Write nothing, and fail where something would be written."""
     dry_run: bool = False
     """Write nothing."""
+    runtime_environment: Path | None = None
+    """What `match-runtime` takes its versions from, in place of the project's runtime lock."""
     overrides: Overrides = field(default_factory=Overrides)
 
 
@@ -95,14 +100,16 @@ def lock(workspace: Workspace, options: LockOptions) -> Locked:
     """
     project = workspace.read_project(options.overrides)
     names = _choose_variants(project, options, workspace)
-    for name in names:
-        check_contradictions(project.inputs[name])
     target, interpreter = find_target(options.python, workspace.environ)
+    matches = _match_runtime(project, names, options, target)
+    inputs = {name: matches[name].bind() for name in names}
+    for each in inputs.values():
+        check_contradictions(each)
     with workspace.alone():
         before, old = _read_old(workspace.lock_path)
         text, variants = before, []
         for name in names:
-            locker = _VariantLocker(workspace, project, project.inputs[name], target, interpreter, options)
+            locker = _VariantLocker(workspace, project, inputs[name], matches[name], target, interpreter, options)
             environment = locker.lock(old.variants.get(name))
             previous, text = text, write_variant(text, name, environment)
             known = old.variants.get(name)
@@ -139,6 +146,27 @@ def _choose_variants(project: Project, options: LockOptions, workspace: Workspac
     return tuple(sorted({choose_variant(project, name, workspace.environ, workspace.report) for name in asked}))
 
 
+def _match_runtime(
+    project: Project, names: Sequence[str], options: LockOptions, target: Target
+) -> Mapping[str, RuntimeMatches]:
+    """What each variant's runtime says of the packages that `match-runtime` names."""
+    inputs = {name: project.inputs[name] for name in names}
+    folder = options.runtime_environment
+    if folder is not None and not any(each.match_runtime for each in inputs.values()):
+        raise UsageError(
+            "`--runtime-environment` has nothing to match",
+            hint='write what to match in pyproject.toml: `[tool.buildlock] match-runtime = ["torch"]`',
+        )
+    installed = InstalledEnvironment(folder) if folder is not None else None
+    locks = RuntimeLocks(project.root)
+    return {
+        name: find_matches(
+            each, installed or (locks.find(each.variant) if each.match_runtime else None), [target.marker]
+        )
+        for name, each in inputs.items()
+    }
+
+
 def _read_old(path: Path) -> tuple[str | None, Lockfile]:
     """The text of the lockfile so far, `None` where there is none, and what it says."""
     try:
@@ -154,6 +182,7 @@ class _VariantLocker:
     workspace: Workspace
     project: Project
     inputs: BuildInputs
+    matches: RuntimeMatches
     target: Target
     interpreter: Interpreter | None
     """None where the target's interpreter is not on this machine."""
@@ -175,10 +204,11 @@ class _VariantLocker:
                 kept = {package.name: package.version for package in resolution.packages}
                 resolution = self._resolve(universe, inputs, {**preferences, **kept})
                 packages = pinner.pin(resolution, (*locked, *packages))
+        self.matches.verify(packages, self.target, self.workspace.report)
         return self._environment(packages, dynamic)
 
     @contextmanager
-    def _open(self) -> Iterator[tuple[IndexUniverse, Pinner]]:
+    def _open(self) -> Iterator[tuple[Universe, Pinner]]:
         workspace = self.workspace
         store = workspace.open_store()
         with ExitStack() as stack:
@@ -191,7 +221,7 @@ class _VariantLocker:
             # First of all, so that the reader need not wait for what was anticipated and is needed no more.
             stack.callback(client.close)
             yield (
-                IndexUniverse(catalogue, reader),
+                self.matches.narrow(IndexUniverse(catalogue, reader), self.target),
                 Pinner(
                     indexes=frozenset(index.location for index in self.inputs.indexes if index.format == "simple"),
                     lock_dir=workspace.lock_path.parent,
@@ -209,7 +239,7 @@ class _VariantLocker:
 
     def _resolve(
         self,
-        universe: IndexUniverse,
+        universe: Universe,
         inputs: BuildInputs,
         preferences: Mapping[NormalizedName, Version],
     ) -> Resolution:
@@ -241,6 +271,7 @@ class _VariantLocker:
                 dynamic={product: [str(r.requirement) for r in asked] for product, asked in dynamic.items()},
                 packages={package.name for package in packages},
                 root=self.project.root,
+                matched=self.matches.record({package.name for package in packages}),
             ),
             packages=packages,
         )

@@ -1,10 +1,18 @@
 """The lock as `install`, `build` and `export` need it: read, and still answering the project."""
 
+from collections.abc import Mapping
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from buildlock.errors import StaleLockError
 from buildlock.lockfile.freshness import compare_inputs, inputs_of
 from buildlock.lockfile.model import LockedEnvironment
 from buildlock.lockfile.reader import read_lockfile
 from buildlock.project.model import Project
+from buildlock.runtime.discovery import RuntimeLocks
+from buildlock.runtime.installed import InstalledEnvironment
+from buildlock.workflows.runtime import RuntimeMatches, find_matches
 from buildlock.workflows.workspace import Workspace
 
 
@@ -20,10 +28,11 @@ def read_environment(workspace: Workspace, project: Project, variant: str, *, fr
     Raises:
         MissingLockError: There is no lock, or it does not hold the variant.
         InvalidLockError: The lock cannot be read.
-        StaleLockError: An input moved since the variant was locked.
+        StaleLockError: An input moved since the variant was locked, or the runtime lock installs something else.
+        InvalidProjectError, RuntimeLockError: The runtime lock cannot be compared with it.
     """
     environment = read_lockfile(workspace.lock_path).environment(variant)
-    if not frozen and (moved := stale_inputs(project, variant, environment)):
+    if not frozen and (moved := stale_inputs(project, variant, environment, RuntimeLocks(project.root))):
         lines = "\n".join(f"  - {line}" for line in moved)
         raise StaleLockError(
             f"the lock of `{variant}` no longer answers the project:\n{lines}",
@@ -32,13 +41,33 @@ def read_environment(workspace: Workspace, project: Project, variant: str, *, fr
     return environment
 
 
-def stale_inputs(project: Project, variant: str, environment: LockedEnvironment) -> tuple[str, ...]:
-    """The inputs that moved since the variant was locked, a sentence each."""
+def stale_inputs(
+    project: Project, variant: str, environment: LockedEnvironment, runtime: RuntimeLocks
+) -> tuple[str, ...]:
+    """The inputs that moved since the variant was locked, and where build and runtime drift apart: a sentence each.
+
+    Raises:
+        InvalidProjectError, RuntimeLockError: The runtime lock cannot be used.
+    """
+    inputs = project.inputs[variant]
+    lock = runtime.find(inputs.variant) if inputs.match_runtime else None
+    matches = find_matches(inputs, lock, environment.environments)
     current = inputs_of(
-        project.inputs[variant],
+        inputs,
         backend=project.build_system.backend,
         dynamic=environment.inputs.dynamic,
         packages={package.name for package in environment.packages},
         root=project.root,
+        matched=_list_matched(matches, environment),
     )
-    return compare_inputs(environment.inputs, current)
+    return (*compare_inputs(environment.inputs, current), *matches.describe_drift(environment))
+
+
+def _list_matched(matches: RuntimeMatches, environment: LockedEnvironment) -> Mapping[str, tuple[str, ...]]:
+    """The locked packages that are matched, by what says so; what an environment said cannot be asked again."""
+    names = matches.inputs.match_runtime
+    if matches.lock is not None:
+        return {matches.lock.label: tuple(package.name for package in environment.packages if package.name in names)}
+    label = InstalledEnvironment.label
+    recorded = environment.inputs.match_runtime.get(label, ())
+    return {label: tuple(text for text in recorded if canonicalize_name(Requirement(text).name) in names)}

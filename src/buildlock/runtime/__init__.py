@@ -1,0 +1,1 @@
+"""What the project will run with: its runtime locks, or an environment that is installed already."""
