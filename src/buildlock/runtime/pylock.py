@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import cast
 
-from packaging.markers import Environment
+from packaging.markers import Environment, UndefinedEnvironmentName
 from packaging.pylock import Package, Pylock, PylockValidationError
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -55,7 +55,7 @@ class StandardLock:
     def _holds(self, package: Package, values: dict[str, str]) -> bool:
         try:
             return package.marker is None or package.marker.evaluate(values, context="lock_file")
-        except (ValueError, RecursionError):
+        except (ValueError, UndefinedEnvironmentName, RecursionError):
             self._faults.add(self.label, f"has a marker of `{package.name}` that has no meaning: `{package.marker}`")
             return False
 

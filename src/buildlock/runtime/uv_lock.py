@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
-from packaging.markers import Environment, Marker
+from packaging.markers import Environment, Marker, UndefinedEnvironmentName
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -140,7 +140,7 @@ class UvLock:
         }
         try:
             return _parse_marker(text).evaluate(values, context="lock_file")
-        except (ValueError, RecursionError):
+        except (ValueError, UndefinedEnvironmentName, RecursionError):
             dependency.fault("marker", f"is `{text}`, which is not a marker that buildlock knows")
             return False
 
