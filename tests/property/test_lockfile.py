@@ -84,6 +84,12 @@ def environments(draw: st.DrawFn) -> LockedEnvironment:
         indexes=draw(st.dictionaries(names, st.tuples(urls), max_size=3)),
         settings={"index": draw(st.lists(lines, min_size=1, max_size=8).map(tuple)), "no-build": draw(st.booleans())},
         backend=draw(st.none() | lines),
+        match_runtime=draw(
+            st.dictionaries(
+                st.sampled_from(["uv.lock", "pylock.toml", "pylock.cu124.toml", "--runtime-environment"]),
+                st.just(tuple(f"{package.name}==={package.version}" for package in packages[:1])),
+            )
+        ),
     )
     targets = tuple(map(Marker, draw(st.lists(markers, min_size=1, max_size=3))))
     return LockedEnvironment(environments=targets, inputs=inputs, packages=tuple(packages))

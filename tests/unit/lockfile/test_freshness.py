@@ -222,12 +222,21 @@ def test_a_relative_date_is_the_same_tomorrow() -> None:
             ],
         ),
         (
+            LockedInputs(match_runtime={"uv.lock": ("numpy==2.1.3", "torch==2.4.0+cu124")}),
+            # What is installed is not compared here, nor what says so.
+            LockedInputs(match_runtime={"pylock.toml": ("ninja", "torch==2.5.1+cu124")}),
+            [
+                "`ninja` is matched with the runtime now, with pylock.toml",
+                "`numpy` is no longer matched with the runtime: it was, with uv.lock",
+            ],
+        ),
+        (
             LockedInputs(backend="flit_core.buildapi"),
             LockedInputs(backend="hatchling.build"),
             ["the build backend is now `hatchling.build`: it was `flit_core.buildapi`"],
         ),
     ],
-    ids=["requires", "requires-with-markers", "constraints", "indexes", "settings", "backend"],
+    ids=["requires", "requires-with-markers", "constraints", "indexes", "settings", "match-runtime", "backend"],
 )
 def test_each_input_that_moved_is_said(locked: LockedInputs, current: LockedInputs, moved: list[str]) -> None:
     assert list(compare_inputs(locked, current)) == moved

@@ -220,3 +220,19 @@ optional-dependencies = { gpu = ["torch==2.2", "numpy[x]<2", "scipy==1"] }
     assert [str(each.requirement) for each in inputs.constraints] == ["torch==2.2"]
     assert [str(each.requirement) for each in bound.requires] == ["torch", "NumPy", "torch", "ninja"]
     assert [str(each.requirement) for each in bound.constraints] == ["torch==2.2", "numpy<2"]
+
+
+def test_a_variant_has_its_own_say_on_what_is_matched_with_the_runtime(read: Read) -> None:
+    project = read("""
+[tool.buildlock]
+match-runtime = ["Torch", "torch_vision"]
+[tool.buildlock.variants]
+cpu.match-runtime = []
+cu118.match-runtime = ["torch"]
+cu124 = {}
+""")
+    assert {name: sorted(inputs.match_runtime) for name, inputs in project.inputs.items()} == {
+        "cpu": [],
+        "cu118": ["torch"],
+        "cu124": ["torch", "torch-vision"],
+    }

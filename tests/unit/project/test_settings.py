@@ -86,6 +86,8 @@ ILLEGAL = {
     "[tool.uv.sources]\ntorch = {url = 'https://a.example/t.whl'}": "takes `torch` from a `url` source",
     "[tool.uv.sources]\ntorch = {workspace = true}": "takes `torch` from a `workspace` source",
     # ours
+    "[tool.buildlock]\nmatch-runtime = 'torch'": "[tool.buildlock].match-runtime` must be a list of strings",
+    "[tool.buildlock.variants.a]\nmatch-runtime = ['a b']": "has `a b`, which is not the name of a package",
     "[tool.buildlock]\npython = ['3.11']": "[tool.buildlock].python` is not supported yet",
     "[tool.buildlock.build-system]\nrequires = []": "[tool.buildlock].build-system` is not supported yet",
     "[tool.buildlock]\ndefault-varant = 'a'": "default-varant` is not a known key; did you mean `default-variant`?",

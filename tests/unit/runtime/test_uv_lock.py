@@ -159,7 +159,7 @@ class TestInvalid:
             "not-toml": ("version = ", "is not valid TOML"),
             "conflict": ("<<<<<<< HEAD\nversion = 1\n", "is not valid TOML"),
             "deep": ("version = 1\na = " + "[" * 100_000, "is nested too deeply"),
-            "endless-key": ("a." * 200 + "b = 1", "a dotted key of more than 100 parts"),
+            "endless-key": ("a." * 20_000 + "b = 1", "has too many dots in its lines"),
             "endless-number": ("version = " + "1" * 5000, "is not valid TOML"),
             "huge": ("version = 1\n#" + " " * (17 << 20), "is larger than"),
             "empty": ("", "does not say `version = 1`"),
