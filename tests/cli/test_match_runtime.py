@@ -1,7 +1,8 @@
-"""`match-runtime`: the build and what uv installs, with runtime locks that uv wrote."""
+"""`match-runtime` and `pin-runtime`: the build and what uv installs, with runtime locks that uv wrote."""
 
 import re
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -10,7 +11,7 @@ import pytest
 import uv
 
 from index.server import IndexServer
-from support.command import Checkout, CopyProject, Result, run_process
+from support.command import Checkout, CopyLockedProject, CopyProject, Result, run_process
 
 Uv: TypeAlias = Callable[..., Result]
 
@@ -226,3 +227,47 @@ class TestRuntimeEnvironment:
         result = checkout("tiny").run("lock", "--runtime-environment", "src")
         assert result.code == 2
         assert "`--runtime-environment` has nothing to match" in result.stderr
+
+
+class TestPinRuntime:
+    @pytest.mark.parametrize(
+        ("said", "required"),
+        [
+            ('pin-runtime = ["Torch", "filelock"]', ["filelock==3.16.*", "torch==2.5.*"]),
+            ('pin-runtime = { torch = "exact" }', ["torch==2.5.1+cu124"]),
+        ],
+    )
+    def test_a_wheel_requires_what_it_was_built_against(
+        self, locked: CopyLockedProject, said: str, required: list[str]
+    ) -> None:
+        project = locked("group-variant", "--variant", "cu124")
+        project.append(f"[tool.buildlock]\n{said}")
+        wheel = Path(project.succeed("build", "--variant", "cu124").stdout.strip())
+        with zipfile.ZipFile(wheel) as archive:
+            metadata = archive.read("group_variant-1.0.dist-info/METADATA").decode()
+        assert [line for line in metadata.splitlines() if line.startswith("Requires-Dist")] == [
+            f"Requires-Dist: {each}" for each in required
+        ]
+        editable = Path(project.succeed("build", "--variant", "cu124", "--editable").stdout.strip())
+        with zipfile.ZipFile(editable) as archive:
+            assert f"Requires-Dist: {required[0]}" in archive.read("group_variant-1.0.dist-info/METADATA").decode()
+        project.succeed("build", "--variant", "cu124", "--sdist")
+
+    def test_what_is_not_in_the_environment(self, locked: CopyLockedProject) -> None:
+        project = locked("group-variant", "--variant", "cu124")
+        project.append('[tool.buildlock]\npin-runtime = ["jax"]')
+        result = project.run("build", "--variant", "cu124")
+        assert result.code == 1
+        assert "`pin-runtime` names `jax`, which is not locked for the variant `cu124`" in result.stderr
+        assert not (project.root / "dist").exists()
+
+    def test_dependencies_that_contradict_it(self, locked: CopyLockedProject) -> None:
+        project = locked("group-variant", "--variant", "cu124")
+        (project.root / "tiny.json").write_text(
+            '{"name": "group-variant", "version": "1.0", "dependencies": ["torch<2.5"]}', encoding="utf-8"
+        )
+        project.append('[tool.buildlock]\npin-runtime = ["torch"]')
+        result = project.run("build", "--variant", "cu124")
+        assert result.code == 1
+        assert "requires `torch<2.5`, and was built against what is `torch==2.5.*`" in result.stderr
+        assert not (project.root / "dist").exists()

@@ -2,7 +2,7 @@
 
 import os
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 
 from buildlock.frontend.hooks import Hooks
 from buildlock.frontend.isolation import IsolatedEnvironment, isolate
+from buildlock.frontend.pinned_wheel import pin_wheel
 from buildlock.frontend.product import InvalidProductError, check_product, open_scratch, place_product
 from buildlock.metadata.core import parse_requirement
 from buildlock.project.model import BuildSystem
@@ -86,14 +87,27 @@ class Backend:
             raise self._hooks.blame(f"returned from `{hook}` what is no requirement: {faults}", answer.output)
         return tuple(requirement for _, requirement in parsed if requirement is not None)
 
-    def build(self, product: Product, out_dir: Path, config_settings: ConfigSettings | None = None) -> Path:
+    def build(
+        self,
+        product: Product,
+        out_dir: Path,
+        config_settings: ConfigSettings | None = None,
+        *,
+        pins: Sequence[Requirement] = (),
+    ) -> Path:
         """Build `product` into `out_dir`, creating it if need be, and return the file.
 
         The file is checked to be what its name says, then put in place in one step; one of its name is replaced. A
         build that fails leaves nothing in `out_dir`.
 
+        Args:
+            product: What to build.
+            out_dir: Where to.
+            config_settings: Handed to the hook.
+            pins: Added to what a wheel requires.
+
         Raises:
-            BackendError: The hook is missing or failed, or what it built is not the product.
+            BackendError: The hook is missing or failed, or what it built is not the product, or contradicts `pins`.
             EnvironmentPreparationError: The environment's interpreter cannot be run, or `out_dir` not be written.
         """
         hook = f"build_{product}"
@@ -105,6 +119,8 @@ class Backend:
                 )
             except InvalidProductError as error:
                 raise self._hooks.blame(f"did not keep to the protocol in `{hook}`: {error}", answer.output) from error
+            if pins and product != "sdist":
+                pin_wheel(built, pins)
             return place_product(built, out_dir)
 
 

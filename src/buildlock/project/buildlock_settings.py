@@ -9,18 +9,19 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from buildlock.project.choices import Choices
 from buildlock.project.document import Table
-from buildlock.project.model import BuildRequirement
+from buildlock.project.model import BuildRequirement, PinPrecision
 from buildlock.project.requirements import read_requirements, refuse_direct_urls
 from buildlock.project.settings import KEYS, package_names, read_settings
 from buildlock.project.sources import Source, read_condition, read_sources
 from buildlock.variants import is_variant_name
 
-_OWN_KEYS = ("default-variant", "variants", "sources", "constraints", "overrides", "match-runtime")
+_OWN_KEYS = ("default-variant", "variants", "sources", "constraints", "overrides", "match-runtime", "pin-runtime")
 _VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment", "host", "match-runtime")
 _NOT_YET = (
-    *("build-system", "dynamic-requires", "mirrors", "packages", "pin-runtime", "platforms"),
+    *("build-system", "dynamic-requires", "mirrors", "packages", "platforms"),
     *("policy", "python", "unlocked"),
 )
+_PRECISIONS: tuple[PinPrecision, ...] = ("minor", "exact")
 _AUTO = "auto"
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
 
@@ -53,6 +54,7 @@ class BuildlockSettings:
     default_detected: bool
     """It is `auto`."""
     match_runtime: frozenset[NormalizedName]
+    pin_runtime: Mapping[NormalizedName, PinPrecision]
 
 
 def read_buildlock_settings(table: Table) -> BuildlockSettings:
@@ -77,6 +79,7 @@ def read_buildlock_settings(table: Table) -> BuildlockSettings:
         default_variant=None if default_variant == _AUTO else default_variant,
         default_detected=default_variant == _AUTO,
         match_runtime=_read_match_runtime(table) or frozenset(),
+        pin_runtime=_read_pin_runtime(table),
     )
 
 
@@ -115,6 +118,22 @@ def _read_match_runtime(table: Table) -> frozenset[NormalizedName] | None:
     if key not in table:
         return None
     return package_names(table.strings(key), origin=table.place(key), faults=table.faults)
+
+
+def _read_pin_runtime(table: Table) -> Mapping[NormalizedName, PinPrecision]:
+    """A list of packages, which is `minor` for all of them, or a table that says it of each."""
+    key = "pin-runtime"
+    if not isinstance(table.get(key), dict):
+        return dict.fromkeys(package_names(table.strings(key), origin=table.place(key), faults=table.faults), "minor")
+    pins: dict[NormalizedName, PinPrecision] = {}
+    precisions = table.table(key)
+    for written in precisions:
+        precision = precisions.choice(written, _PRECISIONS)
+        for name in package_names((written,), origin=table.place(key), faults=table.faults):
+            if name in pins:
+                precisions.fault(written, f"is the package `{name}` again")
+            pins[name] = precision or "minor"
+    return pins
 
 
 def _read_environment(table: Table) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from buildlock.variants import Variant
 
 IndexFormat: TypeAlias = Literal["simple", "flat"]
 IndexStrategy: TypeAlias = Literal["first-index", "unsafe-first-match", "unsafe-best-match"]
+PinPrecision: TypeAlias = Literal["minor", "exact"]
 PrereleaseMode: TypeAlias = Literal["disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit"]
 
 
@@ -143,5 +144,7 @@ class Project:
     default_variant: str | None
     default_detected: bool = False
     """Whether the default is the variant that fits the machine which is asked."""
+    pin_runtime: Mapping[NormalizedName, PinPrecision] = field(default_factory=dict)
+    """The packages whose version a built wheel requires, and how much of it."""
     inputs: Mapping[str, BuildInputs] = field(repr=False)
     """By variant. Contradictions are found when `check_contradictions` is asked, not here."""

@@ -84,6 +84,7 @@ def read_project(
         variants=variants,
         default_variant=_find_default(buildlock.default_variant, variants, faults),
         default_detected=buildlock.default_detected,
+        pin_runtime=buildlock.pin_runtime,
         inputs={name: derive_inputs(variant, declarations) for name, variant in variants.items()},
     )
     faults.raise_collected()

@@ -7,12 +7,14 @@ from typing import cast
 
 from packaging.markers import Environment
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from buildlock.environment.interpreter import find_interpreter
-from buildlock.errors import UnlockedRequirementError
+from buildlock.errors import InvalidProjectError, UnlockedRequirementError
 from buildlock.frontend.backend import Product
 from buildlock.lockfile.select import LockedArtifact, select
+from buildlock.project.model import PinPrecision
 from buildlock.reporting import Began
 from buildlock.workflows.backend import open_backend
 from buildlock.workflows.locks import read_environment
@@ -61,6 +63,7 @@ def build(workspace: Workspace, options: BuildOptions) -> tuple[Built, ...]:
     locked = read_environment(workspace, project, variant, frozen=options.frozen)
     interpreter = find_interpreter(options.python, workspace.environ)
     artifacts = select(locked, interpreter.target)
+    pins = _list_pins(project.pin_runtime, artifacts, variant)
     out_dir = options.out_dir or workspace.root / "dist"
     built = []
     # One environment for each product: a build may change the one it ran in.
@@ -72,10 +75,40 @@ def build(workspace: Workspace, options: BuildOptions) -> tuple[Built, ...]:
             asked = backend.requires_for(product, options.config_settings)
             check_locked(asked, artifacts, interpreter.target.environment, variant=variant, product=product)
             workspace.report(Began(f"Building the {product} of {variant}"))
-            path = backend.build(product, out_dir, options.config_settings)
+            path = backend.build(product, out_dir, options.config_settings, pins=pins)
         against = tuple(artifact for artifact in artifacts if artifact.name in locked.inputs.indexes)
         built.append(Built(variant=variant, product=product, path=path, artifacts=artifacts, against=against))
     return tuple(built)
+
+
+def _list_pins(
+    wanted: Mapping[NormalizedName, PinPrecision], artifacts: Sequence[LockedArtifact], variant: str
+) -> tuple[Requirement, ...]:
+    """What the wheel requires of the packages that it was built against.
+
+    Raises:
+        InvalidProjectError: `pin-runtime` names a package that the environment does not have.
+    """
+    versions = {artifact.name: artifact.version for artifact in artifacts}
+    if missing := [name for name in sorted(wanted) if name not in versions]:
+        raise InvalidProjectError(
+            [f"`pin-runtime` names `{name}`, which is not locked for the variant `{variant}`" for name in missing]
+        )
+    return tuple(
+        Requirement(f"{name}{format_pin(versions[name], precision)}") for name, precision in sorted(wanted.items())
+    )
+
+
+def format_pin(version: Version, precision: PinPrecision) -> str:
+    """The specifier of a version.
+
+    >>> format_pin(Version("2.4.0+cu124"), "minor"), format_pin(Version("2.4.0+cu124"), "exact")
+    ('==2.4.*', '==2.4.0+cu124')
+    """
+    if precision == "exact":
+        return f"=={version}"
+    epoch = f"{version.epoch}!" if version.epoch else ""
+    return f"=={epoch}{version.major}.{version.minor}.*"
 
 
 def check_locked(

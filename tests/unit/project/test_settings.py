@@ -87,6 +87,10 @@ ILLEGAL = {
     "[tool.uv.sources]\ntorch = {workspace = true}": "takes `torch` from a `workspace` source",
     # ours
     "[tool.buildlock]\nmatch-runtime = 'torch'": "[tool.buildlock].match-runtime` must be a list of strings",
+    "[tool.buildlock]\npin-runtime = 1": "[tool.buildlock].pin-runtime` must be a list of strings",
+    "[tool.buildlock]\npin-runtime = ['a b']": "has `a b`, which is not the name of a package",
+    "[tool.buildlock.pin-runtime]\ntorch = 'exakt'": "must be one of `minor`, `exact`, not `exakt`",
+    "[tool.buildlock.pin-runtime]\ntorch = 'exact'\nTorch = 'minor'": "Torch` is the package `torch` again",
     "[tool.buildlock.variants.a]\nmatch-runtime = ['a b']": "has `a b`, which is not the name of a package",
     "[tool.buildlock]\npython = ['3.11']": "[tool.buildlock].python` is not supported yet",
     "[tool.buildlock.build-system]\nrequires = []": "[tool.buildlock].build-system` is not supported yet",
