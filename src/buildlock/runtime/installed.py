@@ -12,6 +12,7 @@ from buildlock.text import excerpt
 from buildlock.variants import Variant
 
 _SITE_PACKAGES = ("lib/python*/site-packages", "lib64/python*/site-packages", "lib/pypy*/site-packages")
+_ON_WINDOWS = "Lib/site-packages"
 _SUFFIX = ".dist-info"
 
 
@@ -27,23 +28,20 @@ class InstalledEnvironment:
             RuntimeLockError: The folder is no environment, or cannot be read.
         """
         self.place = f"--runtime-environment {folder}"
-        # `lib64` is a link to `lib`; on Windows there is one folder for all.
-        candidates = [
-            *(each for pattern in _SITE_PACKAGES for each in folder.glob(pattern)),
-            folder / "Lib/site-packages",
-        ]
-        folders = sorted({each.resolve() for each in candidates if each.is_dir()})
+        try:
+            # `lib64` is a link to `lib`; on Windows there is one folder for all.
+            candidates = [*(each for pattern in _SITE_PACKAGES for each in folder.glob(pattern)), folder / _ON_WINDOWS]
+            folders = sorted({each.resolve() for each in candidates if each.is_dir()})
+            names = {path.name for each in folders for path in each.iterdir() if path.name.endswith(_SUFFIX)}
+        except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+            reason = getattr(error, "strerror", None) or error
+            raise RuntimeLockError(f"`{excerpt(self.place)}` cannot be read: {reason}") from error
         if not folders:
             raise RuntimeLockError(
-                f"`{self.place}` is not an environment: it has no `site-packages`",
+                f"`{excerpt(self.place)}` is not an environment: it has no `site-packages`",
                 hint="name the folder of a virtual environment, such as `.venv`",
             )
-        try:
-            self._names = sorted(
-                {path.name for each in folders for path in each.iterdir() if path.name.endswith(_SUFFIX)}
-            )
-        except OSError as error:
-            raise RuntimeLockError(f"`{self.place}` cannot be read: {error.strerror or error}") from error
+        self._names = sorted(names)
 
     def find(self, name: NormalizedName, variant: Variant, environment: Environment) -> RuntimePackage | None:  # noqa: ARG002 - it is what it is, whatever the marker values
         """See `RuntimeLock`."""

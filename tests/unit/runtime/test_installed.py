@@ -38,6 +38,8 @@ def test_lib64_is_the_same_folder(tmp_path: Path, linux: Environment) -> None:
 def test_what_is_refused(tmp_path: Path, linux: Environment) -> None:
     with pytest.raises(RuntimeLockError, match="has no `site-packages`"):
         InstalledEnvironment(tmp_path)
+    with pytest.raises(RuntimeLockError, match=r"cannot be read|has no `site-packages`"):
+        InstalledEnvironment(tmp_path / ("x" * 5000))
     environment = install(tmp_path, "torch-2.4.0", "Torch-2.5.1", "numpy-new")
     with pytest.raises(RuntimeLockError, match=r"installs 2 versions of `torch`: 2\.5\.1, 2\.4\.0"):
         environment.find(TORCH, ANY, linux)
