@@ -39,7 +39,9 @@ class RuntimeMatches:
         Raises:
             RuntimeLockError: A build requirement is to be matched, and the runtime lock does not install it.
         """
-        self.require(canonicalize_name(each.requirement.name) for each in self.inputs.requires)
+        # Whether one with a marker is needed is known when it is resolved; `verify` looks again.
+        needed = (each.requirement for each in self.inputs.requires if each.requirement.marker is None)
+        self.require(canonicalize_name(requirement.name) for requirement in needed)
         constraints = [
             BuildRequirement(requirement=requirement, origin=self._origin)
             for requirement in self._list_requirements(self.found)

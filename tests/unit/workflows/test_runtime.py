@@ -1,7 +1,7 @@
 """What a runtime lock's answer means for a build, where it is not the same for every target."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from packaging.markers import Environment, Marker
@@ -78,6 +78,14 @@ def test_versions_that_differ_hold_for_their_targets_alone() -> None:
 def test_a_target_without_it() -> None:
     with pytest.raises(RuntimeLockError, match=r"does not install `torch` for extra cu124, .* == 'aarch64'\)"):
         match(ByMachine({"x86_64": "2.5.1+cu124"}), ARM, X86).bind()
+
+
+def test_what_may_not_be_needed_is_looked_for_when_it_is_locked() -> None:
+    required = BuildRequirement(requirement=Requirement("torch; os_name == 'nt'"), origin="pyproject.toml")
+    matches = find_matches(replace(INPUTS, requires=(required,)), ByMachine({}), [X86])
+    assert matches.bind().constraints == ()
+    with pytest.raises(RuntimeLockError, match="does not install `torch`"):
+        matches.verify([lock_torch("2.4.0")], current_target(), lambda _: None)
 
 
 def test_drift_is_told_for_each_target_that_has_it() -> None:
