@@ -1,8 +1,9 @@
 """A target: one Python and one platform that the lock must serve."""
 
 import platform
+import re
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
@@ -11,6 +12,13 @@ from packaging.markers import Environment, Marker, default_environment
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags, platform_tags
 from packaging.version import Version
+
+from buildlock.platforms import Platform
+
+OLDEST = (3, 8)
+"""The oldest Python that is locked for, and that `venv` and the backends of today are run with."""
+_OLDEST_THREADED = (3, 13)
+_PYTHON = re.compile(r"(?P<release>3\.[0-9]{1,2}(\.[0-9]{1,3})?)(?P<threaded>t?)", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,23 +98,84 @@ def abi_tag(implementation: str, config: Mapping[str, object]) -> str:
     return "_".join(soabi.split("-")[:2]) if soabi.startswith("pypy") else soabi.replace("-", "_").replace(".", "_")
 
 
-def with_python(target: Target, version: Version) -> Target:
-    """`target` with another version of CPython, for which no interpreter need be there.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PythonName:
+    """A CPython as the user names it: `3.12`, `3.12.4`, `3.13t` for the free-threaded one."""
 
-    A version without a patch level stands for its first release.
+    release: tuple[int, int, int]
+    """Without a patch level it stands for its first release."""
+    threaded: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetName:
+    """A target as the user names it; `None` for what this interpreter, or this platform, is."""
+
+    python: str | None = None
+    platform: str | None = None
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.python, self.platform) if part is not None)
+
+
+def choose_names(
+    declared: Sequence[TargetName], *, pythons: Sequence[str], platforms: Sequence[str]
+) -> tuple[TargetName, ...]:
+    """The targets that are declared, but for what is said of their Pythons or platforms with more weight."""
+    if not pythons and not platforms:
+        return tuple(declared)
+    chosen: Sequence[str | None] = pythons or [name.python for name in declared] or [None]
+    on: Sequence[str | None] = platforms or [name.platform for name in declared] or [None]
+    names = (TargetName(python=python, platform=platform) for python in chosen for platform in on)
+    return tuple(dict.fromkeys(names))
+
+
+def parse_python(text: str) -> PythonName:
+    """Read the name of a CPython.
+
+    Raises:
+        ValueError: It is none; the message is the end of a sentence that begins with the text.
     """
-    release = (*version.release, 0, 0)[:3]
-    short, full = f"{release[0]}.{release[1]}", ".".join(map(str, release))
-    environment = dict(target.environment)
-    environment |= {
+    match = _PYTHON.fullmatch(text)
+    if match is None:
+        raise ValueError("is no version of Python such as `3.12`, `3.12.4` or `3.13t`")
+    parts = [*map(int, match["release"].split(".")), 0]
+    name = PythonName(release=(parts[0], parts[1], parts[2]), threaded=bool(match["threaded"]))
+    if name.release[:2] < OLDEST:
+        raise ValueError(f"is too old: {'.'.join(map(str, OLDEST))} is the oldest")
+    if name.threaded and name.release[:2] < _OLDEST_THREADED:
+        raise ValueError(f"does not exist: {'.'.join(map(str, _OLDEST_THREADED))}t is the first free-threaded one")
+    return name
+
+
+def make_target(python: PythonName, platform: Platform) -> Target:
+    """A target for which neither interpreter nor machine need be there."""
+    return Target(
+        environment=cast("Environment", {**platform.markers, **_mark_python(python)}),
+        abi=_find_abi(python),
+        platforms=platform.tags,
+    )
+
+
+def with_python(target: Target, python: PythonName) -> Target:
+    """`target` with another CPython, for which no interpreter need be there."""
+    return Target(
+        environment=cast("Environment", {**target.environment, **_mark_python(python)}),
+        abi=_find_abi(python),
+        platforms=target.platforms,
+    )
+
+
+def _mark_python(python: PythonName) -> Mapping[str, str]:
+    full = ".".join(map(str, python.release))
+    return {
         "implementation_name": "cpython",
         "implementation_version": full,
         "platform_python_implementation": "CPython",
         "python_full_version": full,
-        "python_version": short,
+        "python_version": ".".join(map(str, python.release[:2])),
     }
-    return Target(
-        environment=cast("Environment", environment),
-        abi=f"cp{release[0]}{release[1]}",
-        platforms=target.platforms,
-    )
+
+
+def _find_abi(python: PythonName) -> str:
+    return "cp{}{}".format(*python.release) + ("t" if python.threaded else "")

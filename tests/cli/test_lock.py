@@ -257,7 +257,7 @@ class TestPython:
         result = tiny.run("lock", "--python", "3.11.99")
         assert result.code == 2
         assert "3.11.99" in result.stderr
-        assert "hint: install that Python, or pass `--no-dynamic`\n" in result.stderr
+        assert "hint: install that Python, pass `--no-dynamic`, or declare them: `dynamic-requires`" in result.stderr
         assert not tiny.lock_path.exists()
 
     def test_a_python_that_is_neither_here_nor_a_version(self, checkout: CopyProject) -> None:

@@ -97,7 +97,11 @@ def make_artifact(index: str, name: str, version: str, filename: str, entry: Map
     )
 
 
-def make_target(python: str = "3.11.0", platforms: Sequence[str] = ("manylinux_2_17_x86_64", "linux_x86_64")) -> Target:
+def make_target(
+    python: str = "3.11.0",
+    platforms: Sequence[str] = ("manylinux_2_17_x86_64", "manylinux_2_5_x86_64", "linux_x86_64"),
+    changes: Mapping[str, str] | None = None,
+) -> Target:
     short = ".".join(python.split(".")[:2])
     environment = {
         "implementation_name": "cpython",
@@ -111,6 +115,7 @@ def make_target(python: str = "3.11.0", platforms: Sequence[str] = ("manylinux_2
         "python_full_version": python,
         "python_version": short,
         "sys_platform": "linux",
+        **(changes or {}),
     }
     return Target(
         environment=cast("Environment", environment),

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from rich.text import Text
 
 from buildlock.cli.console import Console, count_packages, write_json
-from buildlock.cli.options import HERE, Json, ProjectDir, Python, Quiet, VariantNames, Verbose, open_workspace
+from buildlock.cli.options import HERE, Json, ProjectDir, Quiet, VariantNames, Verbose, open_workspace
 from buildlock.lockfile.changes import Change
 from buildlock.project.model import Overrides
 from buildlock.workflows import lock as workflow
@@ -20,7 +20,24 @@ def lock(
     project: ProjectDir = HERE,
     variant: VariantNames = None,
     all_variants: Annotated[bool, typer.Option("--all", help="Every variant of the project.")] = False,
-    python: Python = None,
+    python: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PYTHON",
+            help="A version, name or path to lock for; may be given several times; default: the project's, else the "
+            "Python that runs buildlock.",
+            show_default=False,
+        ),
+    ] = None,
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PLATFORM",
+            help="A platform to lock for, as in uv: `linux`, `x86_64-manylinux_2_28`, `aarch64-apple-darwin` …; may "
+            "be given several times; default: the project's, else this one.",
+            show_default=False,
+        ),
+    ] = None,
     upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Forget all pins of the lock so far.")] = False,
     upgrade_package: Annotated[
         list[str] | None, typer.Option("--upgrade-package", "-P", metavar="NAME", help="Forget the pin of a package.")
@@ -54,7 +71,8 @@ def lock(
     options = LockOptions(
         variants=tuple(variant or ()),
         all_variants=all_variants,
-        python=python,
+        pythons=tuple(python or ()),
+        platforms=tuple(platform or ()),
         upgrade=upgrade,
         upgrade_packages=frozenset(canonicalize_name(name) for name in upgrade_package or ()),
         dynamic=not no_dynamic,

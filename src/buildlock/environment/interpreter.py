@@ -20,10 +20,8 @@ from packaging.version import InvalidVersion, Version
 
 from buildlock.environment.interpreter_facts import find_base_executable
 from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
-from buildlock.targets import Target, abi_tag, current_target
+from buildlock.targets import OLDEST, Target, abi_tag, current_target
 
-OLDEST = (3, 8)
-"""The oldest Python that `venv` and the backends of today are run with."""
 TIMEOUT = 30
 """Seconds that an interpreter has to say what it is."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from threading import Lock
 from typing import final
 from urllib.parse import urlsplit, urlunsplit
@@ -11,8 +12,8 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.artifacts import Artifact, IndexAnswer, Listing, Release
-from buildlock.errors import UnavailableError
-from buildlock.index.assignment import assign
+from buildlock.errors import InvalidProjectError, UnavailableError
+from buildlock.index.assignment import Assignment, assign
 from buildlock.index.flat import FlatListing, read_directory, read_flat
 from buildlock.index.http import HttpClient, Response
 from buildlock.index.local import is_directory
@@ -29,24 +30,22 @@ _UNAUTHORIZED = frozenset({401, 403})
 
 @final
 class Catalogue:
-    """The offer of the indexes that serve one variant on one target; safe to share among threads.
+    """The offer of the indexes that serve one variant, for any target; safe to share among threads.
 
     Every page is asked for once, errors included: what has failed fails again without being asked.
 
     Args:
         inputs: What the user wrote.
-        environment: The target's marker values, which decide the sources that apply.
         client: Asks the indexes. The catalogue does not close it.
         report: Told of files that are left out and of indexes that are passed over.
     """
 
-    def __init__(self, inputs: BuildInputs, environment: Environment, client: HttpClient, report: Reporter) -> None:
+    def __init__(self, inputs: BuildInputs, client: HttpClient, report: Reporter) -> None:
         self._inputs = inputs
-        self._environment = environment
         self._client = client
         self._report = report
         self._lock = Lock()
-        self._listings: dict[NormalizedName, Future[Listing]] = {}
+        self._listings: dict[tuple[NormalizedName, Assignment], Future[Listing]] = {}
         self._flats: dict[str, Future[FlatListing]] = {}
         self._workers = ThreadPoolExecutor(_MAX_WORKERS, thread_name_prefix="buildlock-index")
         # Of their own: the workers above wait for these, and must not take all the places.
@@ -57,13 +56,17 @@ class Catalogue:
         self._workers.shutdown(wait=False, cancel_futures=True)
         self._flat_workers.shutdown(wait=False, cancel_futures=True)
 
-    def anticipate(self, names: Iterable[NormalizedName]) -> None:
+    def anticipate(self, names: Iterable[NormalizedName], environment: Environment) -> None:
         """Begin to ask for packages that will probably be listed."""
         for name in names:
-            self._begin(name)
+            # Whoever lists it is told.
+            with suppress(InvalidProjectError):
+                self._begin(name, assign(name, self._inputs, environment))
 
-    def listing(self, name: NormalizedName) -> Listing:
-        """What may be chosen of `name`, the most preferred release first.
+    def listing(self, name: NormalizedName, environment: Environment) -> Listing:
+        """What may be chosen of `name` in a target, the most preferred release first.
+
+        The target's marker values decide the sources that apply.
 
         With `first-index`, the releases of the first index that knows the package, newest first; with
         `unsafe-first-match`, those of each index after those of the one before; with `unsafe-best-match`, those of
@@ -75,16 +78,16 @@ class Catalogue:
             InvalidPageError: Its answer was not a page.
             InvalidProjectError: What the user wrote names no place, or two, for the package.
         """
-        return self._begin(name).result()
+        return self._begin(name, assign(name, self._inputs, environment)).result()
 
-    def _begin(self, name: NormalizedName) -> "Future[Listing]":
+    def _begin(self, name: NormalizedName, assignment: Assignment) -> "Future[Listing]":
+        key = name, assignment
         with self._lock:
-            if name not in self._listings:
-                self._listings[name] = self._workers.submit(self._list, name)
-            return self._listings[name]
+            if key not in self._listings:
+                self._listings[key] = self._workers.submit(self._list, name, assignment)
+            return self._listings[key]
 
-    def _list(self, name: NormalizedName) -> Listing:
-        assignment = assign(name, self._inputs, self._environment)
+    def _list(self, name: NormalizedName, assignment: Assignment) -> Listing:
         strategy = self._inputs.settings.index_strategy
         asked: list[IndexAnswer] = []
         linked: list[Release] = []

@@ -21,10 +21,14 @@ def check_consistency(environment: LockedEnvironment) -> Iterator[str]:
         if len(packages) > 1 and len(markers) < len(packages):
             versions = ", ".join(f"`{package.version}`" for package in packages[:3])
             yield f"`{name}` is there {len(packages)} times ({versions}) with no marker to tell for which target"
-        named = {dependency["name"] for package in packages for dependency in package.dependencies or ()}
+        dependencies = [dependency for package in packages for dependency in package.dependencies or ()]
+        named = {dependency["name"] for dependency in dependencies}
         # Not `named - by_name.keys()`: that goes through all the keys, for every package.
         for missing in sorted(other for other in named if other not in by_name):
             yield f"`{name}` depends on `{missing}`, which is not locked"
+        for other, version in sorted({(d["name"], d["version"]) for d in dependencies if "version" in d}):
+            if other in by_name and version not in {str(package.version) for package in by_name[other]}:
+                yield f"`{name}` depends on `{other}` {version}, which is not locked"
     yield from _check_inputs(environment, by_name)
 
 

@@ -19,6 +19,7 @@ from buildlock.lockfile.values import (
     parse_requirement,
     parse_sha256,
     parse_source,
+    parse_target,
     parse_url,
     parse_version,
 )
@@ -62,6 +63,7 @@ def _read_inputs(table: Table | None) -> LockedInputs:
     inputs = LockedInputs(
         requires=table.texts("requires", parse_requirement),
         dynamic=_read_lists(table.table("dynamic"), parse_requirement, _PRODUCTS),
+        targets=table.texts("targets", parse_target),
         constraints=table.texts("constraints", parse_requirement),
         overrides=table.texts("overrides", parse_requirement),
         indexes=_read_lists(table.table("indexes"), parse_source),
@@ -150,9 +152,13 @@ def _read_package(table: Table) -> Package | None:
 
 def _read_dependency(table: Table) -> Mapping[str, Any]:
     table.require("name")
-    name = table.text("name", parse_name)
+    values = {
+        "name": table.text("name", parse_name),
+        "version": table.text("version", parse_version),
+        "index": table.text("index", parse_url),
+    }
     table.close()
-    return {"name": name}
+    return {key: str(value) for key, value in values.items() if value is not None}
 
 
 def _read_wheel(table: Table, expected: tuple[object, object]) -> PackageWheel | None:

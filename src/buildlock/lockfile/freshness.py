@@ -49,6 +49,7 @@ def inputs_of(
     bound = add_requirements(inputs, [BuildRequirement(requirement=each, origin="") for each in asked])
     return LockedInputs(
         requires=tuple(format_requirement(required.requirement) for required in inputs.requires),
+        targets=tuple(map(str, inputs.targets)),
         dynamic={product: tuple(map(_normalize, requirements)) for product, requirements in dynamic.items()},
         constraints=tuple(
             text
@@ -71,14 +72,16 @@ def inputs_of(
 def compare_inputs(locked: LockedInputs, current: LockedInputs) -> tuple[str, ...]:
     """A sentence for each input that moved; none where the lock is fresh.
 
-    `dynamic` is not compared: only running the backend would tell. Of `match_runtime` only which packages it is for:
-    what the runtime installs is compared with the locked packages themselves.
+    Of `match_runtime` only which packages it is for: what the runtime installs is compared with the locked packages
+    themselves.
 
     >>> compare_inputs(LockedInputs(requires=("torch==2.4.0",)), LockedInputs(requires=("torch==2.5.1",)))
     ('the build requirement `torch==2.4.0` is now `torch==2.5.1`',)
     """
     return (
         *_compare_requirements("build requirement", locked.requires, current.requires),
+        *_compare_targets(locked.targets, current.targets),
+        *_compare_dynamic(locked.dynamic, current.dynamic),
         *_compare_requirements("constraint", locked.constraints, current.constraints),
         *_compare_requirements("override", locked.overrides, current.overrides),
         *_compare_indexes(locked.indexes, current.indexes),
@@ -184,6 +187,20 @@ def _compare_requirements(kind: str, locked: tuple[str, ...], current: tuple[str
             case gone, come:
                 yield from (f"the {kind} `{text}` was removed" for text in gone)
                 yield from (f"the {kind} `{text}` was added" for text in come)
+
+
+def _compare_targets(locked: tuple[str, ...], current: tuple[str, ...]) -> Iterator[str]:
+    if locked and not current:
+        yield "the project names no targets any more"
+        return
+    yield from (f"the target `{text}` was removed" for text in locked if text not in current)
+    yield from (f"the target `{text}` was added" for text in current if text not in locked)
+
+
+def _compare_dynamic(locked: Mapping[str, tuple[str, ...]], current: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    for product in sorted(locked.keys() | current.keys()):
+        kind = f"dynamic requirement of the {product}"
+        yield from _compare_requirements(kind, locked.get(product, ()), current.get(product, ()))
 
 
 def _group_by_name(texts: Mapping[Requirement, str], chosen: Collection[Requirement]) -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 """How one locked environment looks in TOML: one package a block, one artifact a line."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from packaging.pylock import Package, PackageWheel
 
@@ -33,10 +34,14 @@ def format_package(key: str, package: Package) -> str:
     if package.index is not None:
         lines.append(f"index = {format_string(package.index)}")
     if package.dependencies:
-        names = (format_inline_table({"name": format_string(d["name"])}) for d in package.dependencies)
-        lines.append(format_array("dependencies", names))
+        lines.append(format_array("dependencies", map(_format_dependency, package.dependencies)))
     lines.append(format_array("wheels", map(_format_wheel, package.wheels or ()), split=True))
     return "\n".join(lines)
+
+
+def _format_dependency(dependency: Mapping[str, Any]) -> str:
+    keys = ("name", "version", "index")
+    return format_inline_table({key: format_string(dependency[key]) for key in keys if key in dependency})
 
 
 def _format_wheel(wheel: PackageWheel) -> str:
@@ -54,9 +59,13 @@ def _format_inputs(key: str, inputs: LockedInputs) -> Iterator[str]:
     lines = [f"[{key}]", _format_strings("requires", inputs.requires)]
     if inputs.backend is not None:
         lines.append(f"backend = {format_string(inputs.backend)}")
-    for name, requirements in (("constraints", inputs.constraints), ("overrides", inputs.overrides)):
-        if requirements:
-            lines.append(_format_strings(name, requirements))
+    for name, values in (
+        ("targets", inputs.targets),
+        ("constraints", inputs.constraints),
+        ("overrides", inputs.overrides),
+    ):
+        if values:
+            lines.append(_format_strings(name, values))
     yield "\n".join(lines)
     tables: Mapping[str, Mapping[str, Setting]] = {
         "dynamic": inputs.dynamic,

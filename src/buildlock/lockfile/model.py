@@ -24,6 +24,8 @@ class LockedInputs:
 
     requires: tuple[str, ...] = ()
     """The static build requirements of the variant."""
+    targets: tuple[str, ...] = ()
+    """The targets that the project names, `3.12 x86_64-manylinux_2_28`; none where it leaves that to the machine."""
     dynamic: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What the backend asked for beyond them, by what it was to build: `wheel`, `sdist`, `editable`."""
     constraints: tuple[str, ...] = ()
@@ -37,7 +39,7 @@ class LockedInputs:
     backend: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("requires", "constraints", "overrides"):
+        for name in ("requires", "targets", "constraints", "overrides"):
             object.__setattr__(self, name, _arrange(getattr(self, name)))
         for name in ("dynamic", "indexes", "match_runtime"):
             table: Mapping[str, tuple[str, ...]] = getattr(self, name)
@@ -57,7 +59,8 @@ class LockedEnvironment:
     """The targets that it serves."""
     inputs: LockedInputs
     packages: tuple[Package, ...]
-    """Wheels only. Of a package the name, version, marker, index and dependencies are recorded."""
+    """Wheels only. Of a package the name, version, marker, index and dependencies are recorded. Where several entries
+    have one name, exactly one of them is for each target."""
 
     def __post_init__(self) -> None:
         packages = sorted(map(_arrange_package, self.packages), key=lambda p: (p.name, str(p.version), str(p.marker)))
@@ -118,7 +121,9 @@ def _arrange(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _arrange_package(package: Package) -> Package:
-    dependencies = sorted((dict(d) for d in package.dependencies or ()), key=lambda d: str(d.get("name")))
+    dependencies = sorted(
+        (dict(d) for d in package.dependencies or ()), key=lambda d: (str(d.get("name")), str(d.get("version")))
+    )
     wheels = sorted(map(_arrange_wheel, package.wheels or ()), key=lambda wheel: wheel.filename)
     return replace(package, dependencies=tuple(dependencies) or None, wheels=tuple(wheels) or None)
 

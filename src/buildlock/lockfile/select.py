@@ -1,7 +1,7 @@
 """Which locked files a target gets."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
 from packaging.markers import Marker
@@ -49,6 +49,31 @@ def select(environment: LockedEnvironment, target: Target) -> tuple[LockedArtifa
             raise _describe_unfit(unfit, target) from error
         raise InvalidLockError(FILENAME, [str(error)], hint="run `buildlock lock` to write it anew") from error
     return tuple(_describe_artifact(package, wheel) for package, wheel in selected if isinstance(wheel, PackageWheel))
+
+
+def select_packages(environment: LockedEnvironment, target: Target) -> tuple[Package, ...]:
+    """The packages that `target` gets, each with the one wheel that it gets of it.
+
+    Raises:
+        UncoveredTargetError, InvalidLockError: As of `select`.
+    """
+    chosen = {(artifact.name, artifact.version): artifact.filename for artifact in select(environment, target)}
+    return tuple(
+        replace(package, wheels=[wheel for wheel in package.wheels or () if wheel.filename == filename])
+        for package in environment.packages
+        if (package.marker is None or _applies(package.marker, target))
+        and package.version is not None
+        and (filename := chosen.get((package.name, package.version))) is not None
+    )
+
+
+def find_versions(packages: Iterable[Package], target: Target) -> Mapping[NormalizedName, Version]:
+    """The versions that are locked for a target; of a target that is not covered, whatever applies to it."""
+    return {
+        package.name: package.version
+        for package in packages
+        if package.version is not None and (package.marker is None or _applies(package.marker, target))
+    }
 
 
 def _applies(marker: Marker, target: Target) -> bool:

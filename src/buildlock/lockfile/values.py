@@ -13,6 +13,8 @@ from packaging.utils import NormalizedName, canonicalize_name, is_normalized_nam
 from packaging.version import Version
 
 from buildlock.lockfile.fields import show
+from buildlock.platforms import parse_platform
+from buildlock.targets import parse_python
 
 # RFC 3986: unreserved, reserved and `%`; nothing else may stand in a URL.
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
@@ -107,6 +109,23 @@ def parse_source(text: str) -> str:
     if separator:
         parse_marker(marker)
     return text
+
+
+def parse_target(text: str) -> str:
+    """A target as the project names it: a Python, a platform, or both."""
+    python, _, platform = text.rpartition(" ")
+    try:
+        if python or _looks_like_python(platform):
+            parse_python(python or platform)
+        if python or not _looks_like_python(platform):
+            parse_platform(platform)
+    except ValueError:
+        raise ValueError("is not a target: a Python and a platform") from None
+    return text
+
+
+def _looks_like_python(text: str) -> bool:
+    return text[:1].isdigit()
 
 
 def parse_sha256(text: str) -> str:

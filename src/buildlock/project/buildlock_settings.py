@@ -1,26 +1,30 @@
 """`[tool.buildlock]`: uv's ideas under uv's names for those who do not use uv, and variants."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
+from buildlock.platforms import parse_platform
 from buildlock.project.choices import Choices
 from buildlock.project.document import Table
 from buildlock.project.model import BuildRequirement, PinPrecision
 from buildlock.project.requirements import read_requirements, refuse_direct_urls
 from buildlock.project.settings import KEYS, package_names, read_settings
 from buildlock.project.sources import Source, read_condition, read_sources
+from buildlock.targets import parse_python
 from buildlock.variants import is_variant_name
 
-_OWN_KEYS = ("default-variant", "variants", "sources", "constraints", "overrides", "match-runtime", "pin-runtime")
-_VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment", "host", "match-runtime")
-_NOT_YET = (
-    *("build-system", "dynamic-requires", "mirrors", "packages", "platforms"),
-    *("policy", "python", "unlocked"),
+_TARGET_KEYS = ("python", "platforms")
+_OWN_KEYS = (
+    *("default-variant", "variants", "sources", "constraints", "overrides", "match-runtime", "pin-runtime"),
+    *("dynamic-requires", *_TARGET_KEYS),
 )
+_VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment", "host", "match-runtime", *_TARGET_KEYS)
+_PRODUCTS = ("wheel", "sdist", "editable")
+_NOT_YET = ("build-system", "mirrors", "packages", "policy", "unlocked")
 _PRECISIONS: tuple[PinPrecision, ...] = ("minor", "exact")
 _AUTO = "auto"
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
@@ -39,6 +43,8 @@ class DeclaredVariant:
     host: Mapping[str, SpecifierSet] = field(default_factory=dict)
     match_runtime: frozenset[NormalizedName] | None = None
     """None where the variant does not say, and the project's holds."""
+    pythons: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
     origin: str
 
 
@@ -55,6 +61,9 @@ class BuildlockSettings:
     """It is `auto`."""
     match_runtime: frozenset[NormalizedName]
     pin_runtime: Mapping[NormalizedName, PinPrecision]
+    pythons: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    dynamic: Mapping[str, tuple[BuildRequirement, ...]] | None = None
 
 
 def read_buildlock_settings(table: Table) -> BuildlockSettings:
@@ -80,7 +89,40 @@ def read_buildlock_settings(table: Table) -> BuildlockSettings:
         default_detected=default_variant == _AUTO,
         match_runtime=_read_match_runtime(table) or frozenset(),
         pin_runtime=_read_pin_runtime(table),
+        pythons=_read_names(table, "python", parse_python),
+        platforms=_read_names(table, "platforms", parse_platform),
+        dynamic=_read_dynamic(table) if "dynamic-requires" in table else None,
     )
+
+
+def _read_names(table: Table, key: str, parse: Callable[[str], object]) -> tuple[str, ...]:
+    """The Pythons or the platforms of targets; a fault for each that there is not."""
+    names = []
+    for name in table.strings(key):
+        try:
+            parse(name)
+        except ValueError as error:  # noqa: PERF203 - each name has its fault
+            table.fault(key, f"has `{name}`, which {error}")
+        else:
+            names.append(name)
+    return tuple(dict.fromkeys(names))
+
+
+def _read_dynamic(table: Table) -> Mapping[str, tuple[BuildRequirement, ...]]:
+    """What the backend would ask for: a list for whatever it builds, or a table of lists by product."""
+    key = "dynamic-requires"
+    if isinstance(table.get(key), list):
+        requirements = _read_indirect(table, key)
+        return dict.fromkeys(_PRODUCTS, requirements)
+    products = table.table(key)
+    products.refuse_unknown(_PRODUCTS)
+    return {product: _read_indirect(products, product) for product in _PRODUCTS}
+
+
+def _read_indirect(table: Table, key: str) -> tuple[BuildRequirement, ...]:
+    requires = read_requirements(table, key)
+    refuse_direct_urls(requires, table.faults)
+    return requires
 
 
 def _read_variants(table: Table) -> tuple[DeclaredVariant, ...]:
@@ -98,17 +140,17 @@ def _read_variants(table: Table) -> tuple[DeclaredVariant, ...]:
 
 def _read_variant(table: Table, name: str) -> DeclaredVariant:
     table.refuse_unknown(_VARIANT_KEYS)
-    requires = read_requirements(table, "requires")
-    refuse_direct_urls(requires, table.faults)
     return DeclaredVariant(
         name=name,
         extra=read_condition(table, "extra"),
         group=read_condition(table, "group"),
-        requires=requires,
+        requires=_read_indirect(table, "requires"),
         constraints=read_requirements(table, "constraints"),
         environment=_read_environment(table.table("environment")),
         host=_read_host(table.table("host")),
         match_runtime=_read_match_runtime(table),
+        pythons=_read_names(table, "python", parse_python),
+        platforms=_read_names(table, "platforms", parse_platform),
         origin=table.place(),
     )
 

@@ -13,6 +13,7 @@ from buildlock.project.model import BuildInputs, BuildRequirement, BuildSystem, 
 from buildlock.project.requirements import name_of, refuse_direct_urls
 from buildlock.project.runtime import RuntimeDependencies
 from buildlock.project.sources import Source
+from buildlock.targets import TargetName, choose_names
 from buildlock.variants import DEFAULT, Variant, is_variant_name
 
 
@@ -29,6 +30,7 @@ class Declarations:
     no_index: bool
     constraints: tuple[BuildRequirement, ...]
     overrides: tuple[BuildRequirement, ...]
+    targets: tuple[TargetName, ...]
     settings: Settings
     declared: Settings
     match_runtime: frozenset[NormalizedName] = frozenset()
@@ -119,6 +121,11 @@ def derive_inputs(variant: Variant, declarations: Declarations) -> BuildInputs:
         overrides=_without_urls(declarations.overrides, needed, declarations.faults),
         sources=_assign_sources(variant, needed, declarations),
         settings=declarations.settings,
+        targets=choose_names(
+            declarations.targets,
+            pythons=declared.pythons if declared else (),
+            platforms=declared.platforms if declared else (),
+        ),
         declared=declarations.declared,
         match_runtime=(
             declarations.match_runtime if declared is None or declared.match_runtime is None else declared.match_runtime

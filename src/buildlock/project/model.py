@@ -10,6 +10,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
+from buildlock.targets import TargetName
 from buildlock.variants import Variant
 
 IndexFormat: TypeAlias = Literal["simple", "flat"]
@@ -111,6 +112,8 @@ class BuildInputs:
     sources: Mapping[NormalizedName, tuple[SourceRule, ...]] = field(default_factory=dict)
     """The rules that apply to this variant; their markers are still to be evaluated for a target."""
     settings: Settings = field(default_factory=Settings)
+    targets: tuple[TargetName, ...] = ()
+    """Those that the project names; none where it leaves them to the machine."""
     declared: Settings = field(default_factory=Settings)
     """What the project's own files say of these, wherever it is run: what a lock records."""
     match_runtime: frozenset[NormalizedName] = frozenset()
@@ -146,5 +149,7 @@ class Project:
     """Whether the default is the variant that fits the machine which is asked."""
     pin_runtime: Mapping[NormalizedName, PinPrecision] = field(default_factory=dict)
     """The packages whose version a built wheel requires, and how much of it."""
+    dynamic: Mapping[str, tuple[BuildRequirement, ...]] | None = None
+    """What the backend requires beyond the static requirements, by product; `None` where it has to be asked."""
     inputs: Mapping[str, BuildInputs] = field(repr=False)
     """By variant. Contradictions are found when `check_contradictions` is asked, not here."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from buildlock.project.build_system import parse_build_system, read_project_document
-from buildlock.project.buildlock_settings import read_buildlock_settings
+from buildlock.project.buildlock_settings import BuildlockSettings, read_buildlock_settings
 from buildlock.project.choices import Choices, merge_choices
+from buildlock.project.cibuildwheel import derive_from_cibuildwheel
 from buildlock.project.configuration import read_pip_index, read_uv_files, reads_project_settings
 from buildlock.project.default_index import ask_pip
 from buildlock.project.derivation import Declarations, derive_inputs, derive_variants
@@ -19,9 +20,11 @@ from buildlock.project.model import Index, Overrides, Project, Settings
 from buildlock.project.runtime import RuntimeDependencies
 from buildlock.project.settings import KEYS, find_links
 from buildlock.project.sources import read_sources
+from buildlock.project.uv_environments import derive_from_uv
 from buildlock.project.uv_settings import keep_project_only, read_uv_settings
 from buildlock.project.variables import read_pip_variables, read_uv_variables
 from buildlock.reporting import Reporter, Warned
+from buildlock.targets import TargetName, choose_names
 from buildlock.text import present
 from buildlock.variants import Variant
 
@@ -69,6 +72,7 @@ def read_project(
         no_index=bool(settled.no_index),
         constraints=settled.constraints,
         overrides=settled.overrides,
+        targets=_read_targets(buildlock, pyproject, report),
         settings=_make_settings(settled, indexes),
         declared=_make_settings(
             places.project, arrange_indexes(places.project.all_indexes, places.project.default_index)
@@ -82,6 +86,7 @@ def read_project(
         name=runtime.name,
         build_system=declarations.build_system,
         variants=variants,
+        dynamic=buildlock.dynamic,
         default_variant=_find_default(buildlock.default_variant, variants, faults),
         default_detected=buildlock.default_detected,
         pin_runtime=buildlock.pin_runtime,
@@ -90,6 +95,18 @@ def read_project(
     faults.raise_collected()
     _warn(settled, declarations, variants, report)
     return project
+
+
+def _read_targets(buildlock: BuildlockSettings, pyproject: Table, report: Reporter) -> tuple[TargetName, ...]:
+    """The targets that the project names: for buildlock, else for uv, else for cibuildwheel."""
+    tool = pyproject.table("tool")
+    supported = pyproject.table("project").get("requires-python")
+    requires_python = supported if isinstance(supported, str) else None
+    return (
+        choose_names((), pythons=buildlock.pythons, platforms=buildlock.platforms)
+        or derive_from_uv(tool.table("uv"), requires_python, report)
+        or derive_from_cibuildwheel(tool.table("cibuildwheel"), requires_python, report)
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,8 @@ from buildlock.project.settings import KEYS, assigned_only, read_settings
 
 PROJECT_KEYS = ("sources", "conflicts")
 """uv reads these in pyproject.toml alone."""
+TARGET_KEYS = ("environments", "required-environments")
+"""Read where the project's targets are."""
 
 _REQUIREMENTS = ("constraint-dependencies", "build-constraint-dependencies", "override-dependencies")
 
@@ -43,7 +45,7 @@ def read_uv_settings(table: Table) -> Choices:
     _check_conflicts(table)
     settings = read_settings(table, strict=False)
     overrides, tables = _read_overrides(table)
-    known = {*KEYS, *PROJECT_KEYS, *_REQUIREMENTS, *_WITHOUT_EFFECT}
+    known = {*KEYS, *PROJECT_KEYS, *_REQUIREMENTS, *_WITHOUT_EFFECT, *(TARGET_KEYS if table.name else ())}
     unsupported = [
         table.place(key)
         for key in table

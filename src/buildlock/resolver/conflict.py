@@ -12,7 +12,8 @@ from resolvelib.resolvers import Criterion
 from buildlock.artifacts import Release
 from buildlock.resolver.evaluator import PassedOver
 from buildlock.resolver.needs import Need
-from buildlock.resolver.provider import Candidate, Cause, Provider, Requirement
+from buildlock.resolver.provider import Cause, Choice, Demand, Identifier, Requirement
+from buildlock.resolver.view import Candidate, View
 
 _MAX_OCCASIONS = 200
 """Of one package; a long search meets the same conflict again and again."""
@@ -33,26 +34,26 @@ class Conflict:
         """All needs that had a part in it."""
         return frozenset[tuple[Need, Candidate | None]]().union(*self.occasions)
 
-    def find_unmet(self, provider: Provider) -> Need | None:
+    def find_unmet(self, view: View) -> Need | None:
         """A need that was there every time, or a constraint, that no release meets, whatever else is needed."""
-        versions = [release.version for release in provider.listing(self.name).releases]
+        versions = [release.version for release in view.listing(self.name).releases]
         lasting = frozenset.intersection(*(frozenset(need for need, _ in occasion) for occasion in self.occasions))
         needs = sorted(lasting, key=str)
-        bounds = (*needs, *provider.needs.constraints(self.name))
+        bounds = (*needs, *view.needs.constraints(self.name))
         return next((need for need in bounds if not any(map(need.accepts, versions))), None)
 
-    def find_matching(self, provider: Provider) -> list[Release]:
+    def find_matching(self, view: View) -> list[Release]:
         """The releases whose versions fit, lowest first; something else is against them."""
         matching = {
             (release.version, release.index): release
             for occasion in self.occasions
-            for release in provider.fitting(self.name, [need for need, _ in occasion])
+            for release in view.fitting(self.name, [need for need, _ in occasion])
         }
         return [matching[key] for key in sorted(matching)]
 
 
-class History(BaseReporter[Requirement, Candidate, NormalizedName]):
-    """Listens to the search and remembers what conflicted."""
+class History(BaseReporter[Requirement, Choice, Identifier]):
+    """Listens to the search and remembers what conflicted; to explain it, the search has to be for one target."""
 
     def __init__(self) -> None:
         self.rejections: Counter[NormalizedName] = Counter()
@@ -65,7 +66,7 @@ class History(BaseReporter[Requirement, Candidate, NormalizedName]):
     def resolving_conflicts(self, causes: Collection[Cause]) -> None:
         self._first = self._first or causes
 
-    def rejecting_candidate(self, criterion: Criterion[Requirement, Candidate], candidate: Candidate) -> None:
+    def rejecting_candidate(self, criterion: Criterion[Requirement, Choice], candidate: Choice) -> None:
         self.rejections[candidate.name] += 1
         parents = {cause.parent.name for cause in criterion.information if cause.parent is not None}
         self.culprits.update(parents - {candidate.name})
@@ -88,20 +89,25 @@ class History(BaseReporter[Requirement, Candidate, NormalizedName]):
         name = next(iter(causes)).requirement.name
         occasions = self._occasions.setdefault(name, {})
         if len(occasions) < _MAX_OCCASIONS:
-            needs = ((cause.requirement, cause.parent) for cause in causes)
-            occasions[frozenset((need, parent) for need, parent in needs if isinstance(need, Need))] = None
+            occasions[
+                frozenset(
+                    (cause.requirement.need, cause.parent.candidates[0][1] if cause.parent is not None else None)
+                    for cause in causes
+                    if isinstance(cause.requirement, Demand)
+                )
+            ] = None
 
 
-def find_route(candidate: Candidate, provider: Provider) -> list[Need | Candidate]:
+def find_route(candidate: Candidate, view: View) -> list[Need | Candidate]:
     """The shortest way from a requirement of the user to `candidate`, without it."""
     queue: deque[tuple[Candidate, list[Need | Candidate]]] = deque([(candidate, [])])
     visited = {candidate}
     while queue:
         reached, steps = queue.popleft()
-        for need in provider.needs.roots:
+        for need in view.needs.roots:
             if need.name == reached.name and need.accepts(reached.version):
                 return [need, *steps]
-        for parent, needs in provider.explored.items():
+        for parent, needs in view.explored.items():
             if parent in visited or isinstance(needs, PassedOver):
                 continue
             if any(need.name == reached.name and need.accepts(reached.version) for need in needs):
@@ -110,15 +116,15 @@ def find_route(candidate: Candidate, provider: Provider) -> list[Need | Candidat
     return []
 
 
-def find_reason(release: Release, provider: Provider) -> PassedOver | None:
+def find_reason(release: Release, view: View) -> PassedOver | None:
     """Why a release is passed over: its page says, or its metadata that was read."""
-    verdict = provider.verdict(release)
+    verdict = view.verdict(release)
     if isinstance(verdict, PassedOver):
         return verdict
     key = release.name, release.index, release.version
     refused = (
         found
-        for candidate, found in provider.explored.items()
+        for candidate, found in view.explored.items()
         if (candidate.name, candidate.index, candidate.version) == key and isinstance(found, PassedOver)
     )
     return next(refused, None)

@@ -11,7 +11,7 @@ from buildlock.errors import NoSolutionError
 from buildlock.resolver.conflict import Conflict, find_reason, find_route
 from buildlock.resolver.evaluator import PassedOver, Reason
 from buildlock.resolver.needs import Need
-from buildlock.resolver.provider import Candidate, Provider
+from buildlock.resolver.view import Candidate, View
 from buildlock.text import excerpt
 
 _MAX_CONFLICTS = 3
@@ -42,52 +42,50 @@ _HINTS = {
 _CONFLICTING = PassedOver(reason=Reason.CONFLICT, text="it was tried, and conflicts with what else is required")
 
 
-def explain(conflicts: Sequence[Conflict], provider: Provider) -> NoSolutionError:
-    """Turn what conflicted into an error. `provider` knows what was explored on the way."""
-    blocks = [_describe(conflict, provider) for conflict in conflicts[:_MAX_CONFLICTS]]
+def explain(conflicts: Sequence[Conflict], view: View) -> NoSolutionError:
+    """Turn what conflicted into an error. `view` knows what was explored on the way."""
+    blocks = [_describe(conflict, view) for conflict in conflicts[:_MAX_CONFLICTS]]
     lines = [f"no solution for the build requirements: {blocks[0][0]}", *blocks[0][1:]]
     for headline, *rest in blocks[1:]:
         lines += [f"and {headline}", *rest]
     if len(conflicts) > len(blocks):
         lines.append(f"and {len(conflicts) - len(blocks)} more conflicts")
-    return NoSolutionError(
-        "\n".join(excerpt(line, _MAX_WIDTH) for line in lines), hint=_suggest(conflicts[0], provider)
-    )
+    return NoSolutionError("\n".join(excerpt(line, _MAX_WIDTH) for line in lines), hint=_suggest(conflicts[0], view))
 
 
-def _describe(conflict: Conflict, provider: Provider) -> list[str]:
+def _describe(conflict: Conflict, view: View) -> list[str]:
     """A headline, and below it who needs what, what the indexes have, and why it is passed over."""
     name = conflict.name
-    constraints = provider.needs.constraints(name)
+    constraints = view.needs.constraints(name)
     lines = _shorten(
         [
-            *_describe_needs(conflict, provider),
+            *_describe_needs(conflict, view),
             *(f"the constraint `{constraint}` (from {constraint.origin})" for constraint in constraints),
         ]
     )
-    listing = provider.listing(name)
+    listing = view.listing(name)
     pivot = _find_pivot(need for need, _ in conflict.needs)
     answers = [_describe_answer(name, answer, listing.releases, pivot) for answer in listing.asked]
-    passed_over = _describe_passed_over(conflict.find_matching(provider), provider)
+    passed_over = _describe_passed_over(conflict.find_matching(view), view)
     lines += [*_shorten(answers), *_shorten(passed_over)]
-    return [_choose_headline(conflict, provider), *(f"  {line}" for line in lines)]
+    return [_choose_headline(conflict, view), *(f"  {line}" for line in lines)]
 
 
-def _choose_headline(conflict: Conflict, provider: Provider) -> str:
+def _choose_headline(conflict: Conflict, view: View) -> str:
     name = conflict.name
-    listing = provider.listing(name)
+    listing = view.listing(name)
     if not listing.releases:
         found = any(answer.found for answer in listing.asked)
         return f"`{name}` has no files that can be used" if found else f"`{name}` was not found"
-    unmet = conflict.find_unmet(provider)
+    unmet = conflict.find_unmet(view)
     if unmet is not None:
         return f"no version of `{name}` matches `{unmet}`"
-    if conflict.find_matching(provider):
+    if conflict.find_matching(view):
         return f"no version of `{name}` that matches can be used"
     return f"no version of `{name}` matches all that is required of it"
 
 
-def _describe_needs(conflict: Conflict, provider: Provider) -> Iterator[str]:
+def _describe_needs(conflict: Conflict, view: View) -> Iterator[str]:
     groups: dict[tuple[str, str], list[Candidate]] = {}
     for need, parent in conflict.needs:
         written = _describe_step(need)
@@ -105,7 +103,7 @@ def _describe_needs(conflict: Conflict, provider: Provider) -> Iterator[str]:
         versions = [parent.version for parent in parents]
         alone = len(versions) == 1
         step = f"`{parent_name} {versions[0]}`" if alone else f"`{parent_name}` {_name_versions(versions)}"
-        yield " -> ".join([*map(_describe_step, find_route(parents[-1], provider)), step, written])
+        yield " -> ".join([*map(_describe_step, find_route(parents[-1], view)), step, written])
 
 
 def _describe_step(step: Need | Candidate) -> str:
@@ -141,10 +139,10 @@ def _find_pivot(needs: Iterable[Need]) -> Version | None:
     return max((Version(specifier.version.removesuffix(".*")) for specifier in specifiers), default=None)
 
 
-def _describe_passed_over(releases: Iterable[Release], provider: Provider) -> Iterator[str]:
+def _describe_passed_over(releases: Iterable[Release], view: View) -> Iterator[str]:
     groups: dict[tuple[str, str], tuple[list[Version], dict[str, None]]] = {}
     for release in releases:
-        against = find_reason(release, provider) or _CONFLICTING
+        against = find_reason(release, view) or _CONFLICTING
         versions, details = groups.setdefault((against.text, against.label), ([], {}))
         versions.append(release.version)
         details.update(dict.fromkeys(against.details))
@@ -152,23 +150,23 @@ def _describe_passed_over(releases: Iterable[Release], provider: Provider) -> It
         yield f"{_name_versions(versions)}: {text}{_name_details(label, list(details))}"
 
 
-def _suggest(conflict: Conflict, provider: Provider) -> str:
+def _suggest(conflict: Conflict, view: View) -> str:
     name = conflict.name
-    listing = provider.listing(name)
+    listing = view.listing(name)
     if any(answer.status == "quarantined" for answer in listing.asked):
         return f"the index holds `{name}` back, most likely for malware: do not get it elsewhere unseen"
     if not listing.releases:
         return f"is the name right? A source assigns `{name}` to the index that has it: `[tool.uv.sources]`"
-    matching = conflict.find_matching(provider)
-    reasons = [(find_reason(release, provider) or _CONFLICTING).reason for release in matching]
+    matching = conflict.find_matching(view)
+    reasons = [(find_reason(release, view) or _CONFLICTING).reason for release in matching]
     if reasons:
         hint = _HINTS[max(reasons, key=reasons.count)].format(name=name, version=matching[-1].version)
         tried = (release for release in listing.releases[:_MAX_TRIED] if release not in matching)
-        usable = next((release for release in tried if isinstance(provider.verdict(release), Artifact)), None)
+        usable = next((release for release in tried if isinstance(view.verdict(release), Artifact)), None)
         return f"{hint}; `{name} {usable.version}` could be used" if usable is not None else hint
-    if conflict.find_unmet(provider) is not None:
+    if conflict.find_unmet(view) is not None:
         return f"require a version that is there, or assign `{name}` to an index that has it: `[tool.uv.sources]`"
-    if provider.needs.constraints(name):
+    if view.needs.constraints(name):
         return f"make the constraint on `{name}` agree with what is required of it"
     return _HINTS[Reason.CONFLICT].format(name=name)
 

@@ -1,237 +1,243 @@
-"""The resolvelib provider: requirements and candidates by the name of their package."""
+"""The resolvelib provider: a package is one thing to decide for each block of targets that share a version of it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 from resolvelib import AbstractProvider
 from resolvelib.structs import RequirementInformation
 
-from buildlock.artifacts import Artifact, CoreMetadata, Listing, Release
-from buildlock.errors import InvalidMetadataError
-from buildlock.reporting import Noted, Reporter
-from buildlock.resolver.evaluator import Evaluator, PassedOver, Reason
-from buildlock.resolver.needs import Need, Needs, UnusableRequirementError
-from buildlock.resolver.request import ResolutionRequest, Universe
+from buildlock.artifacts import Artifact, Release
+from buildlock.resolver.evaluator import PassedOver
+from buildlock.resolver.needs import Need
+from buildlock.resolver.partition import Block, Partition
+from buildlock.resolver.view import Candidate, View
+
+Identifier: TypeAlias = tuple[NormalizedName, int]
+"""A package, and the number of one of its blocks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
-    """A version of a package with the extras that are asked of it.
+class Choice:
+    """A version of a package for some targets, in each with the extras that are asked of it there.
 
-    One package is one identifier, so two requests for different extras meet in one candidate with both.
+    Two requirements for different extras or in different targets meet in one choice that has both.
     """
 
     name: NormalizedName
     version: Version
-    index: str
-    extras: frozenset[NormalizedName]
-    artifact: Artifact = field(compare=False, repr=False)
+    candidates: tuple[tuple[int, Candidate], ...]
+    """By target, sorted."""
+
+    def includes(self, other: "Choice") -> bool:
+        """Whether all that `other` brings comes with this one too."""
+        own = dict(self.candidates)
+        return self.version == other.version and all(
+            target in own and own[target].index == candidate.index and candidate.extras <= own[target].extras
+            for target, candidate in other.candidates
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Demand:
+    """A need, and the targets of one block in which it holds."""
+
+    need: Need
+    targets: Block
+
+    @property
+    def name(self) -> NormalizedName:
+        return self.need.name
+
+    @property
+    def target(self) -> int:
+        """Any of its targets: each stands for the block."""
+        return min(self.targets)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """A need that nothing meets: the one dependency of a candidate whose metadata rules it out."""
+    """A need that nothing meets: the one dependency of a choice whose metadata rules it out in a target."""
 
     name: NormalizedName
+    target: int
 
 
-Requirement: TypeAlias = Need | Refusal
-Cause: TypeAlias = RequirementInformation[Requirement, Candidate]
+Requirement: TypeAlias = Demand | Refusal
+Cause: TypeAlias = RequirementInformation[Requirement, Choice]
 
 
-class Provider(AbstractProvider[Requirement, Candidate, NormalizedName]):
-    """Answers resolvelib's questions out of a universe, remembering every answer."""
+class Provider(AbstractProvider[Requirement, Choice, Identifier]):
+    """Answers resolvelib's questions out of what each target sees.
 
-    def __init__(self, request: ResolutionRequest, universe: Universe, report: Reporter) -> None:
-        self.needs = Needs(request)
-        self.evaluator = Evaluator(request, self.needs)
-        self.explored: dict[Candidate, tuple[Need, ...] | PassedOver] = {}
-        """What each candidate looked at so far needs, or why it is out."""
+    Args:
+        views: What each target sees.
+        partition: Which of the targets share a version of a package.
+        only: The targets to solve for, if not for all.
+        agreed: The public version that every block of a package must take.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[View],
+        partition: Partition,
+        *,
+        only: Block | None = None,
+        agreed: Mapping[NormalizedName, str] | None = None,
+    ) -> None:
+        self.views = views
+        self.partition = partition
         self.culprits: Counter[NormalizedName] = Counter()
         """How often each package was in the way of one chosen after it, in searches that took too long."""
-        self._universe = universe
-        self._report = report
-        self._root_names = frozenset(need.name for need in self.needs.roots)
-        self._listings: dict[NormalizedName, Listing] = {}
-        self._fitting: dict[tuple[NormalizedName, frozenset[SpecifierSet]], tuple[Release, ...]] = {}
-        self._verdicts: dict[tuple[NormalizedName, str, Version], Artifact | PassedOver] = {}
-        self._metadata: dict[tuple[NormalizedName, str, Version], CoreMetadata] = {}
-        universe.anticipate(sorted(self._root_names))
+        self._agreed = agreed or {}
+        self.roots = self._make_demands(
+            (target, view.needs.roots) for target, view in enumerate(views) if only is None or target in only
+        )
+        self._root_names = frozenset(demand.name for demand in self.roots)
 
-    def identify(self, requirement_or_candidate: Requirement | Candidate) -> NormalizedName:
-        return requirement_or_candidate.name
+    def identify(self, requirement_or_candidate: Requirement | Choice) -> Identifier:
+        it = requirement_or_candidate
+        target = it.candidates[0][0] if isinstance(it, Choice) else it.target
+        return it.name, self.partition.find_block(it.name, target)
 
     def narrow_requirement_selection(
         self,
-        identifiers: Iterable[NormalizedName],
-        resolutions: Mapping[NormalizedName, Candidate],  # noqa: ARG002 - resolvelib's signature
-        candidates: Mapping[NormalizedName, Iterator[Candidate]],  # noqa: ARG002
-        information: Mapping[NormalizedName, Iterator[Cause]],  # noqa: ARG002
+        identifiers: Iterable[Identifier],
+        resolutions: Mapping[Identifier, Choice],  # noqa: ARG002 - resolvelib's signature
+        candidates: Mapping[Identifier, Iterator[Choice]],  # noqa: ARG002
+        information: Mapping[Identifier, Iterator[Cause]],  # noqa: ARG002
         backtrack_causes: Sequence[Cause],
-    ) -> Iterable[NormalizedName]:
+    ) -> Iterable[Identifier]:
         """Settle first what conflicted last: nothing chosen before it can help."""
-        conflicting = {cause.requirement.name for cause in backtrack_causes}
-        conflicting |= {cause.parent.name for cause in backtrack_causes if cause.parent is not None}
+        conflicting = {self.identify(cause.requirement) for cause in backtrack_causes}
+        conflicting |= {self.identify(cause.parent) for cause in backtrack_causes if cause.parent is not None}
         identifiers = list(identifiers)
-        return [name for name in identifiers if name in conflicting] or identifiers
+        return [identifier for identifier in identifiers if identifier in conflicting] or identifiers
 
     def get_preference(
         self,
-        identifier: NormalizedName,
-        resolutions: Mapping[NormalizedName, Candidate],  # noqa: ARG002
-        candidates: Mapping[NormalizedName, Iterator[Candidate]],  # noqa: ARG002
-        information: Mapping[NormalizedName, Iterator[Cause]],
+        identifier: Identifier,
+        resolutions: Mapping[Identifier, Choice],  # noqa: ARG002
+        candidates: Mapping[Identifier, Iterator[Choice]],  # noqa: ARG002
+        information: Mapping[Identifier, Iterator[Cause]],
         backtrack_causes: Sequence[Cause],  # noqa: ARG002
-    ) -> tuple[bool, int, bool, bool, NormalizedName]:
+    ) -> tuple[bool, int, bool, bool, Identifier]:
         """Pinned packages first, troublemakers last, then what the user names and what is bounded above.
 
         By name in the end, so that the order does not depend on the user's.
         """
+        name, _ = identifier
         operators = {
             specifier.operator
             for cause in information[identifier]
-            if isinstance(cause.requirement, Need)
-            for specifier in cause.requirement.specifier
+            if isinstance(cause.requirement, Demand)
+            for specifier in cause.requirement.need.specifier
         }
         return (
             operators.isdisjoint({"==", "==="}),
-            self.culprits[identifier],
-            identifier not in self._root_names,
+            self.culprits[name],
+            name not in self._root_names,
             operators.isdisjoint({"<", "<=", "~="}),
             identifier,
         )
 
     def find_matches(
         self,
-        identifier: NormalizedName,
-        requirements: Mapping[NormalizedName, Iterator[Requirement]],
-        incompatibilities: Mapping[NormalizedName, Iterator[Candidate]],
-    ) -> Callable[[], Iterator[Candidate]]:
-        """Candidates, best first, each made when it is asked for."""
+        identifier: Identifier,
+        requirements: Mapping[Identifier, Iterator[Requirement]],
+        incompatibilities: Mapping[Identifier, Iterator[Choice]],
+    ) -> Callable[[], Iterator[Choice]]:
+        """Choices, best first, each made when it is asked for."""
+        name, _ = identifier
         wanted = list(requirements[identifier])
-        needs = [requirement for requirement in wanted if isinstance(requirement, Need)]
-        refused = len(needs) < len(wanted)
-        extras = frozenset[NormalizedName]().union(*(need.extras for need in needs))
-        releases = () if refused else self.fitting(identifier, needs)
-        # What fails with some extras fails with more of them.
-        excluded = {
-            (candidate.index, candidate.version)
-            for candidate in incompatibilities[identifier]
-            if candidate.extras <= extras
+        demands = [requirement for requirement in wanted if isinstance(requirement, Demand)]
+        refused = len(demands) < len(wanted)
+        needs = {
+            target: [demand.need for demand in demands if target in demand.targets]
+            for target in sorted(frozenset[int]().union(*(demand.targets for demand in demands)))
         }
+        # What fails with some extras, in some targets, fails with more of them.
+        failed = list(incompatibilities[identifier])
 
-        def make_candidates() -> Iterator[Candidate]:
-            for release in releases:
-                if (release.index, release.version) in excluded:
-                    continue
-                artifact = self.verdict(release)
-                if isinstance(artifact, Artifact):
-                    yield Candidate(
-                        name=identifier,
-                        version=release.version,
-                        index=release.index,
-                        extras=extras,
-                        artifact=artifact,
-                    )
+        def make_choices() -> Iterator[Choice]:
+            if not refused:
+                choices = self._list_choices(name, needs)
+                yield from (choice for choice in choices if not any(map(choice.includes, failed)))
 
         # resolvelib looks at the first one at once, to know whether there is any, and tries it later: meanwhile the
         # metadata of all that are required together can be on its way.
-        best = next(make_candidates(), None)
+        best = next(make_choices(), None)
         if best is not None:
-            self._universe.anticipate_metadata(best.artifact)
-        return make_candidates
+            self._announce(best)
+        return make_choices
 
-    def is_satisfied_by(self, requirement: Requirement, candidate: Candidate) -> bool:
-        return (
-            isinstance(requirement, Need)
-            and requirement.extras <= candidate.extras
-            and requirement.accepts(candidate.version)
+    def is_satisfied_by(self, requirement: Requirement, candidate: Choice) -> bool:
+        if isinstance(requirement, Refusal):
+            return False
+        chosen = dict(candidate.candidates)
+        need = requirement.need
+        return need.accepts(candidate.version) and all(
+            target in chosen and need.extras <= chosen[target].extras for target in requirement.targets
         )
 
-    def get_dependencies(self, candidate: Candidate) -> Sequence[Requirement]:
-        found = self.dependencies(candidate)
-        return [Refusal(name=candidate.name)] if isinstance(found, PassedOver) else found
+    def get_dependencies(self, candidate: Choice) -> Sequence[Requirement]:
+        found = []
+        for target, each in candidate.candidates:
+            needs = self.views[target].dependencies(each)
+            if isinstance(needs, PassedOver):
+                return [Refusal(name=candidate.name, target=target)]
+            found.append((target, needs))
+        return self._make_demands(found)
 
-    def dependencies(self, candidate: Candidate) -> tuple[Need, ...] | PassedOver:
-        """What a candidate with its extras needs of other packages, or why its metadata rules it out."""
-        if candidate not in self.explored:
-            found = self.explored[candidate] = self._read_dependencies(candidate)
-            if isinstance(found, PassedOver):
-                self._note(candidate, found)
-            else:
-                self._universe.anticipate(sorted({need.name for need in found} - self._listings.keys()))
-        return self.explored[candidate]
+    def _make_demands(self, found: Iterable[tuple[int, Iterable[Need]]]) -> tuple[Demand, ...]:
+        """One demand for each need and block, in the order in which the needs come."""
+        targets: dict[Need, set[int]] = {}
+        for target, needs in found:
+            for need in needs:
+                targets.setdefault(need, set()).add(target)
+        return tuple(
+            Demand(need=need, targets=common)
+            for need, holds in targets.items()
+            for block in self.partition.of(need.name)
+            if (common := block & self.partition.add_twins(frozenset(holds)))
+        )
 
-    def metadata(self, candidate: Candidate) -> CoreMetadata:
-        """The metadata of a candidate, asked once whatever its extras.
+    def _list_choices(self, name: NormalizedName, needs: Mapping[int, Sequence[Need]]) -> Iterator[Choice]:
+        """The choices for these targets in the order in which the first of them prefers them."""
+        extras = {target: frozenset[NormalizedName]().union(*(n.extras for n in needs[target])) for target in needs}
+        agreed = self._agreed.get(name)
+        lead, *others = needs
+        for release in self.views[lead].fitting(name, needs[lead]):
+            if agreed is not None and release.version.public != agreed:
+                continue
+            chosen = {lead: self._choose(lead, [release], extras[lead])}
+            for target in others:
+                if chosen[lead] is None:
+                    break
+                offered = self.views[target].fitting_by_version(name, needs[target]).get(release.version, ())
+                # From the same index, where it can be.
+                offered = sorted(offered, key=lambda offer: offer.index != release.index)
+                chosen[target] = self._choose(target, offered, extras[target])
+                if chosen[target] is None:
+                    break
+            candidates = tuple((target, each) for target, each in chosen.items() if each is not None)
+            if len(candidates) == len(needs):
+                yield Choice(name=name, version=release.version, candidates=candidates)
 
-        Raises:
-            InvalidMetadataError: As the universe raises it.
-        """
-        key = candidate.name, candidate.index, candidate.version
-        if key not in self._metadata:
-            self._metadata[key] = self._universe.metadata(candidate.artifact)
-        return self._metadata[key]
+    def _choose(self, target: int, releases: Sequence[Release], extras: frozenset[NormalizedName]) -> Candidate | None:
+        """The first of some releases that has a file for a target."""
+        for release in releases:
+            artifact = self.views[target].verdict(release)
+            if isinstance(artifact, Artifact):
+                return Candidate(
+                    name=release.name, version=release.version, index=release.index, extras=extras, artifact=artifact
+                )
+        return None
 
-    def listing(self, name: NormalizedName) -> Listing:
-        """What the universe offers of `name`, best releases first."""
-        if name not in self._listings:
-            listing = self._universe.listing(name)
-            releases = tuple(sorted(listing.releases, key=self.evaluator.rank))
-            self._listings[name] = Listing(name=name, releases=releases, asked=listing.asked)
-        return self._listings[name]
-
-    def fitting(self, name: NormalizedName, needs: Iterable[Need]) -> tuple[Release, ...]:
-        """The releases whose version all `needs` and the constraints accept, best first, usable or not."""
-        key = name, frozenset(need.specifier for need in (*needs, *self.needs.constraints(name)))
-        if key not in self._fitting:
-            self._fitting[key] = tuple(
-                release
-                for release in self.listing(name).releases
-                if all(specifier.contains(release.version, prereleases=True) for specifier in key[1])
-            )
-        return self._fitting[key]
-
-    def verdict(self, release: Release) -> Artifact | PassedOver:
-        """The file to take of a release, or why it is passed over as its page describes it."""
-        key = release.name, release.index, release.version
-        if key not in self._verdicts:
-            verdict = self._verdicts[key] = self.evaluator.evaluate(release)
-            if isinstance(verdict, PassedOver):
-                self._note(release, verdict)
-        return self._verdicts[key]
-
-    def _read_dependencies(self, candidate: Candidate) -> tuple[Need, ...] | PassedOver:
-        try:
-            metadata = self.metadata(candidate)
-            if metadata.requires_python is not None:
-                against = self.evaluator.check_requires_python(metadata.requires_python)
-                if against is not None:
-                    return against
-            return self._read_needs(candidate, metadata)
-        except InvalidMetadataError as error:
-            return PassedOver(reason=Reason.METADATA, text="its metadata is refused", details=(error.message,))
-        except UnusableRequirementError as error:
-            return PassedOver(reason=Reason.METADATA, text="a requirement of it is refused", details=(str(error),))
-
-    def _read_needs(self, candidate: Candidate, metadata: CoreMetadata) -> tuple[Need, ...]:
-        needs: dict[Need, None] = {}
-        extras = ["", *sorted(candidate.extras)]
-        for extra in extras:
-            for need in self.needs.of(metadata, extra):
-                if need.name != candidate.name:
-                    needs[need] = None
-                elif need.accepts(candidate.version):
-                    # `all = ["pkg[a]", "pkg[b]"]`: a package that asks itself for more extras.
-                    extras += sorted(need.extras.difference(extras))
-                else:
-                    raise UnusableRequirementError(f"`{need}` excludes the version that requires it")
-        return tuple(needs)
-
-    def _note(self, what: Candidate | Release, against: PassedOver) -> None:
-        self._report(Noted(f"passed over `{what.name} {what.version}`: {against}"))
+    def _announce(self, choice: Choice) -> None:
+        """Have the metadata of a choice on its way, of each file once."""
+        for target, artifact in {c.artifact.url: (t, c.artifact) for t, c in choice.candidates}.values():
+            self.views[target].universe.anticipate_metadata(artifact)

@@ -62,6 +62,8 @@ class ResolvedPackage:
     """Its direct dependencies in the target, those of `extras` included; sorted."""
     extras: frozenset[NormalizedName]
     """Those that are asked for and that it has."""
+    missing_extras: frozenset[NormalizedName] = frozenset()
+    """Those that are asked for and that it does not have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

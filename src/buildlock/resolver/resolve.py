@@ -1,23 +1,18 @@
-"""Resolving: one request to a closed set of packages."""
+"""Resolving: one request, or one for each of several targets, to closed sets of packages."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Sequence
 
 from packaging.utils import NormalizedName
-from resolvelib import ResolutionImpossible, ResolutionTooDeep
-from resolvelib.resolvers import Resolution as Search
+from packaging.version import Version
 
 from buildlock.errors import NoSolutionError
-from buildlock.reporting import Reporter, Warned, silence
-from buildlock.resolver.conflict import History
-from buildlock.resolver.evaluator import PassedOver
-from buildlock.resolver.explain import explain
-from buildlock.resolver.provider import Candidate, Provider
-from buildlock.resolver.request import Resolution, ResolutionRequest, ResolvedPackage, Universe
-
-_ROUNDS = (200, 400, 800, 1600, 3200)
-"""How long to search before starting again with what was learned. A round chooses one package or takes some back;
-real build environments need some dozens."""
+from buildlock.reporting import Reporter, silence
+from buildlock.resolver.agreement import bring_together
+from buildlock.resolver.partition import Block, Partition
+from buildlock.resolver.provider import Choice, Provider
+from buildlock.resolver.request import Resolution, ResolutionRequest, Universe
+from buildlock.resolver.search import Pins, UnsolvedError, collect, find_warnings, search
+from buildlock.resolver.view import Candidate, View
 
 
 def resolve(request: ResolutionRequest, universe: Universe, report: Reporter = silence) -> Resolution:
@@ -30,58 +25,77 @@ def resolve(request: ResolutionRequest, universe: Universe, report: Reporter = s
         InvalidProjectError: The request holds what is not supported, such as a direct URL.
         UnavailableError, IntegrityError: As the universe raises them.
     """
-    provider = Provider(request, universe, report)
-    for rounds in _ROUNDS:
-        history = History()
-        # Not `Resolver.resolve`, which walks the result recursively and so fails on a long chain of dependencies.
-        search = Search(provider, history)
-        try:
-            state = search.resolve(provider.needs.roots, max_rounds=rounds)
-        except ResolutionImpossible as error:
-            raise explain(history.gather_conflicts(error.causes), provider) from error
-        except ResolutionTooDeep:
-            provider.culprits.update(history.culprits)
-        else:
-            return _collect(state.mapping, provider, report)
-    worst = ", ".join(f"`{name}`" for name, _ in history.rejections.most_common(3))
-    raise NoSolutionError(
-        f"no solution was found in {sum(_ROUNDS):,} steps" + (f"; most conflicts were with {worst}" if worst else ""),
-        hint="limit the versions of these packages, with a lower bound or a constraint" if worst else None,
-    )
+    return resolve_all([(request, universe)], report)[0]
 
 
-def _collect(pins: Mapping[NormalizedName, Candidate], provider: Provider, report: Reporter) -> Resolution:
-    """Walk the result from what the user requires: of what was pinned on the way, some may be needed no more."""
-    extras: dict[NormalizedName, frozenset[NormalizedName]] = {}
-    requires: dict[NormalizedName, tuple[NormalizedName, ...]] = {}
-    pending = list(provider.needs.roots)
-    while pending:
-        need = pending.pop()
-        known = extras.get(need.name)
-        if known is not None and need.extras <= known:
-            continue
-        extras[need.name] = need.extras | (known or frozenset())
-        dependencies = provider.dependencies(replace(pins[need.name], extras=extras[need.name]))
-        assert not isinstance(dependencies, PassedOver), "a pinned candidate has dependencies"
-        requires[need.name] = tuple(sorted({dependency.name for dependency in dependencies}))
-        pending += dependencies
-    packages = []
-    for name in sorted(requires):
-        pin = pins[name]
-        provided = provider.metadata(pin).provides_extra
-        for extra in sorted(extras[name] - provided):
-            report(Warned(f"`{name} {pin.version}` does not have the extra `{extra}`"))
-        if pin.artifact.yanked is not None:
-            reason = f": {pin.artifact.yanked}" if pin.artifact.yanked else ""
-            report(Warned(f"`{name} {pin.version}` is yanked{reason}"))
-        packages.append(
-            ResolvedPackage(
-                name=name,
-                version=pin.version,
-                index=pin.index,
-                artifact=pin.artifact,
-                requires=requires[name],
-                extras=extras[name] & provided,
-            )
-        )
-    return Resolution(packages=tuple(packages))
+def resolve_all(
+    requests: Sequence[tuple[ResolutionRequest, Universe]], report: Reporter = silence
+) -> tuple[Resolution, ...]:
+    """Find versions for each of several targets that agree where they can.
+
+    One version of everything for all targets, if there is such a solution. Otherwise only those packages have
+    several versions that must, each as few as it takes. What is found for a target is a solution for it alone.
+
+    Args:
+        requests: One for each target, with the universe as that target sees it.
+        report: Told of what was passed over, and warned of what was chosen for want of better.
+
+    Returns:
+        A resolution for each request.
+
+    Raises:
+        NoSolutionError: There is none for one of the targets, which the message names.
+        InvalidProjectError: As of `resolve`.
+        UnavailableError, IntegrityError: As of `resolve`.
+    """
+    views = tuple(View(request, universe, report) for request, universe in requests)
+    together = Partition(targets=[view.target for view in views])
+    try:
+        pins, partition = search(Provider(views, together)), together
+    except UnsolvedError as error:
+        if len(views) == 1:
+            raise error.explain(views[0]) from error
+        pins, partition = bring_together(views, *_solve_apart(views, together))
+    resolutions = collect(pins, views, partition)
+    for warning in find_warnings(resolutions):
+        report(warning)
+    return resolutions
+
+
+def _solve_apart(views: Sequence[View], together: Partition) -> tuple[Pins, Partition]:
+    """A solution for each target alone, in which those that chose the same version of a package share a block."""
+    chosen: dict[NormalizedName, dict[Version, dict[int, Candidate]]] = {}
+    for twins in together.twins:
+        for choice in _solve_twins(views, together, twins).values():
+            chosen.setdefault(choice.name, {}).setdefault(choice.version, {}).update(choice.candidates)
+    everything = frozenset(range(len(views)))
+    blocks: dict[NormalizedName, tuple[Block, ...]] = {}
+    pins = {}
+    for name, versions in chosen.items():
+        first, *others = map(frozenset, versions.values())
+        blocks[name] = (everything.difference(*others), *others)
+        assert first <= blocks[name][0]
+        for number, (version, candidates) in enumerate(versions.items()):
+            pins[name, number] = Choice(name=name, version=version, candidates=tuple(sorted(candidates.items())))
+    return pins, Partition(targets=together.targets, blocks=blocks)
+
+
+def _solve_twins(views: Sequence[View], together: Partition, twins: Block) -> Pins:
+    try:
+        return search(Provider(views, together, only=twins))
+    except UnsolvedError:
+        for target in sorted(twins):
+            _solve_alone(views[target])
+        names = " and ".join(f"`{views[target].target}`" for target in sorted(twins))
+        raise NoSolutionError(
+            f"no versions of the build requirements suit {names} alike, and a lock cannot tell these targets apart",
+            hint="leave out one of these targets",
+        ) from None
+
+
+def _solve_alone(view: View) -> None:
+    try:
+        search(Provider([view], Partition(targets=[view.target])))
+    except UnsolvedError as error:
+        explained = error.explain(view)
+        raise NoSolutionError(f"for {view.target}: {explained.message}", hint=explained.hint) from error

@@ -1,15 +1,16 @@
 """The lock as `install`, `build` and `export` need it: read, and still answering the project."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from buildlock.errors import StaleLockError
 from buildlock.lockfile.freshness import compare_inputs, inputs_of
+from buildlock.lockfile.markers import list_targets
 from buildlock.lockfile.model import LockedEnvironment
 from buildlock.lockfile.reader import read_lockfile
-from buildlock.project.model import Project
+from buildlock.project.model import BuildRequirement, Project
 from buildlock.runtime.discovery import RuntimeLocks
 from buildlock.runtime.installed import InstalledEnvironment
 from buildlock.workflows.runtime import RuntimeMatches, find_matches
@@ -51,11 +52,12 @@ def stale_inputs(
     """
     inputs = project.inputs[variant]
     lock = runtime.find(inputs.variant) if inputs.match_runtime else None
-    matches = find_matches(inputs, lock, environment.environments)
+    matches = find_matches(inputs, lock, list_targets(environment.environments))
     current = inputs_of(
         inputs,
         backend=project.build_system.backend,
-        dynamic=environment.inputs.dynamic,
+        # What the backend answers only running it would tell.
+        dynamic=environment.inputs.dynamic if project.dynamic is None else _list_texts(project.dynamic),
         packages={package.name for package in environment.packages},
         root=project.root,
         matched=_list_matched(matches, environment),
@@ -71,3 +73,7 @@ def _list_matched(matches: RuntimeMatches, environment: LockedEnvironment) -> Ma
     label = InstalledEnvironment.label
     recorded = environment.inputs.match_runtime.get(label, ())
     return {label: tuple(text for text in recorded if canonicalize_name(Requirement(text).name) in names)}
+
+
+def _list_texts(dynamic: Mapping[str, Sequence[BuildRequirement]]) -> Mapping[str, Sequence[str]]:
+    return {product: [str(each.requirement) for each in requirements] for product, requirements in dynamic.items()}

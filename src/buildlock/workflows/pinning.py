@@ -14,7 +14,9 @@ from buildlock.index.download import download
 from buildlock.index.http import HttpClient
 from buildlock.index.urls import to_path
 from buildlock.reporting import Noted, Reporter, Warned
-from buildlock.resolver.request import Resolution, ResolvedPackage
+from buildlock.resolver.request import Resolution
+from buildlock.targets import Target
+from buildlock.workflows.merging import merge_resolutions
 from buildlock.workflows.parallel import map_parallel
 
 _ONE_BYTE = {"Range": "bytes=0-0"}
@@ -32,14 +34,17 @@ class Pinner:
     client: HttpClient
     report: Reporter
 
-    def pin(self, resolution: Resolution, locked: Sequence[Package] = ()) -> tuple[Package, ...]:
-        """The packages of a lock, sorted by name.
+    def pin(
+        self, resolutions: Sequence[Resolution], targets: Sequence[Target], locked: Sequence[Package] = ()
+    ) -> tuple[Package, ...]:
+        """The packages of a lock, sorted by name: one entry for each version, with the files that some target uses.
 
         A file whose index gives no sha256 is downloaded and hashed, unless `locked` holds the hash of the very same
         URL. A file whose hash is another than before is warned of.
 
         Args:
-            resolution: What was resolved.
+            resolutions: What was resolved for each of the targets.
+            targets: As many.
             locked: The packages that are locked so far.
 
         Raises:
@@ -48,22 +53,14 @@ class Pinner:
             InvalidArchiveError: A file that had to be hashed is refused.
         """
         known = {_place(wheel): wheel for package in locked for wheel in package.wheels or ()}
+        artifacts = {each.artifact.url: each.artifact for resolution in resolutions for each in resolution.packages}
 
-        def pin(package: ResolvedPackage) -> Package:
-            return self._pin_package(package, known)
+        def pin(artifact: Artifact) -> PackageWheel:
+            return self._pin_wheel(artifact, known)
 
-        return map_parallel(pin, resolution.packages, give_up=self.client.close)
-
-    def _pin_package(self, resolved: ResolvedPackage, known: Mapping[str, PackageWheel]) -> Package:
-        wheel = self._pin_wheel(resolved.artifact, known)
-        return Package(
-            name=resolved.name,
-            version=resolved.version,
-            # Of a local file the path says all that another machine can use.
-            index=resolved.index if wheel.path is None and resolved.index in self.indexes else None,
-            dependencies=[{"name": name} for name in resolved.requires] or None,
-            wheels=[wheel],
-        )
+        pinned = map_parallel(pin, tuple(artifacts.values()), give_up=self.client.close)
+        wheels = dict(zip(artifacts, pinned, strict=True))
+        return merge_resolutions(resolutions, targets, wheels, self.indexes)
 
     def _pin_wheel(self, artifact: Artifact, known: Mapping[str, PackageWheel]) -> PackageWheel:
         local = artifact.url.startswith("file:")

@@ -14,7 +14,7 @@ from buildlock.artifacts import InvalidFilenameError, parse_filename, wheel_tags
 from buildlock.errors import RuntimeLockError
 from buildlock.lockfile.model import LockedEnvironment, format_marker
 from buildlock.project.model import BuildInputs, BuildRequirement
-from buildlock.reporting import Reporter, Warned
+from buildlock.reporting import Event, Reporter, Warned
 from buildlock.resolver.request import Universe
 from buildlock.runtime.installed import InstalledEnvironment
 from buildlock.runtime.marker_values import values_of
@@ -80,23 +80,31 @@ class RuntimeMatches:
         }
         return NarrowedUniverse(universe, wanted)
 
-    def verify(self, packages: Sequence[Package], target: Target, report: Reporter) -> None:
+    def verify(self, selected: Sequence[tuple[Target, Sequence[Package]]], report: Reporter) -> None:
         """Compare what is to be locked with what the runtime installs, file by file.
+
+        Args:
+            selected: The packages that each target gets, with the files that it gets.
+            report: Warned of what is not known, or not used.
 
         Raises:
             RuntimeLockError: A package is not to be had as the runtime lock installs it, or is not in it.
         """
         if self.lock is None:
             return
-        self.require(package.name for package in packages)
-        for package in packages:
-            for found in self._packages_of(package.name):
-                if found.version == package.version:
-                    self._verify_files(package, found, target, report)
-        for name in sorted(self.found.keys() - {package.name for package in packages}):
-            report(
-                Warned(f"`match-runtime` names `{name}`, which the build of `{self.inputs.variant.name}` does not use")
-            )
+        events: dict[Event, None] = {}
+        used = {package.name for _, packages in selected for package in packages}
+        self.require(used)
+        for target, packages in selected:
+            for package in packages:
+                for found in self._packages_of(package.name):
+                    if found.version == package.version:
+                        self._verify_files(package, found, target, lambda event: events.update({event: None}))
+        for name in sorted(self.found.keys() - used):
+            what = f"`match-runtime` names `{name}`, which the build of `{self.inputs.variant.name}` does not use"
+            events[Warned(what)] = None
+        for event in events:
+            report(event)
 
     def describe_drift(self, environment: LockedEnvironment) -> Iterator[str]:
         """A sentence for each locked package that is not what the runtime lock installs."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from packaging.markers import Environment
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -14,19 +15,21 @@ from buildlock.resolver.request import Universe
 
 @dataclass(frozen=True, slots=True)
 class IndexUniverse:
-    """Listings from the catalogue, metadata from the reader."""
+    """Listings from the catalogue, metadata from the reader: both are shared by all targets."""
 
     catalogue: Catalogue
     reader: MetadataReader
+    environment: Environment
+    """The target's marker values, which decide the sources that apply."""
 
     def listing(self, name: NormalizedName) -> Listing:
-        return self.catalogue.listing(name)
+        return self.catalogue.listing(name, self.environment)
 
     def metadata(self, artifact: Artifact) -> CoreMetadata:
         return self.reader.read(artifact)
 
     def anticipate(self, names: Iterable[NormalizedName]) -> None:
-        self.catalogue.anticipate(names)
+        self.catalogue.anticipate(names, self.environment)
 
     def anticipate_metadata(self, artifact: Artifact) -> None:
         self.reader.anticipate([artifact])

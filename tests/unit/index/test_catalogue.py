@@ -16,6 +16,7 @@ from buildlock.variants import Variant
 from support.http import Answer, WebServer
 
 TORCH = canonicalize_name("torch")
+HERE = default_environment()
 HTML = {"Content-Type": "text/html"}
 
 MakeCatalogue = Callable[..., Catalogue]
@@ -36,8 +37,7 @@ def catalogue(client: HttpClient, events: list[Event]) -> Iterator[MakeCatalogue
             )
             rules = (SourceRule(index=source, origin="pyproject.toml"),) if source else ()
             inputs = BuildInputs(variant=Variant(name="cu124"), requires=(), sources={TORCH: rules}, settings=settings)
-            environment = default_environment()
-            catalogue = Catalogue(inputs, environment, client, events.append)
+            catalogue = Catalogue(inputs, client, events.append)
             stack.callback(catalogue.close)
             return catalogue
 
@@ -62,14 +62,14 @@ def offers(listing: Listing) -> list[tuple[str, str]]:
 
 def test_asks_for_json_or_html_at_the_page_of_the_package(server: WebServer, catalogue: MakeCatalogue) -> None:
     index = serve(server, "simple", "torch-1.0.tar.gz")
-    catalogue(index).listing(TORCH)
+    catalogue(index).listing(TORCH, HERE)
     assert server.requests[0].path == "/simple/torch/"
     assert server.requests[0].headers["accept"].startswith("application/vnd.pypi.simple.v1+json,")
 
 
 def test_releases_have_their_files_in_the_order_of_the_page(server: WebServer, catalogue: MakeCatalogue) -> None:
     names = ["torch-1.0.tar.gz", "torch-1.0-py3-none-any.whl", "torch-1.0.0-py2-none-any.whl", "torch-2.0.tar.gz"]
-    listing = catalogue(serve(server, "a", *names)).listing(TORCH)
+    listing = catalogue(serve(server, "a", *names)).listing(TORCH, HERE)
     assert [[file.filename for file in release.artifacts] for release in listing.releases] == [names[3:], names[:3]]
     assert listing.asked == (IndexAnswer(index=f"{server.url}/a", found=True),)
 
@@ -91,7 +91,7 @@ class TestStrategies:
             serve(server, "b", "torch-1.tar.gz", "torch-3.tar.gz"),
             serve(server, "c", "torch-2.tar.gz", "torch-4.tar.gz", "torch-3.tar.gz"),
         ]
-        listing = catalogue(*indexes, strategy=strategy).listing(TORCH)
+        listing = catalogue(*indexes, strategy=strategy).listing(TORCH, HERE)
         assert offers(listing) == expected
         assert [answer.found for answer in listing.asked] == [False, True, True][
             : 2 if strategy == "first-index" else 3
@@ -100,7 +100,7 @@ class TestStrategies:
     def test_the_first_index_that_knows_the_name_wins_even_with_nothing_to_offer(
         self, server: WebServer, catalogue: MakeCatalogue
     ) -> None:
-        listing = catalogue(serve(server, "a"), serve(server, "b", "torch-1.tar.gz")).listing(TORCH)
+        listing = catalogue(serve(server, "a"), serve(server, "b", "torch-1.tar.gz")).listing(TORCH, HERE)
         assert listing.releases == ()
         assert not server.asked("/b/torch/")
 
@@ -127,27 +127,27 @@ class TestStrategies:
             serve(server, "b", "torch-1.tar.gz", "torch-2.tar.gz"),
             serve(server, "c", "torch-3.tar.gz"),
         ]
-        listing = catalogue(*indexes, find_links=(tmp_path / "links",), strategy=strategy).listing(TORCH)
+        listing = catalogue(*indexes, find_links=(tmp_path / "links",), strategy=strategy).listing(TORCH, HERE)
         assert offers(listing) == expected
         assert listing.asked[0] == IndexAnswer(index=str(tmp_path / "links"), found=True)
 
 
 def test_find_links_offer_what_no_index_knows(catalogue: MakeCatalogue, tmp_path: Path) -> None:
     (tmp_path / "torch-2.tar.gz").touch()
-    assert len(catalogue(find_links=(tmp_path,)).listing(TORCH).releases) == 1
+    assert len(catalogue(find_links=(tmp_path,)).listing(TORCH, HERE).releases) == 1
 
 
 def test_a_source_excludes_every_other_place(server: WebServer, catalogue: MakeCatalogue, tmp_path: Path) -> None:
     (tmp_path / "torch-2.tar.gz").touch()
     other, source = serve(server, "other", "torch-3.tar.gz"), serve(server, "source", "torch-1.tar.gz")
-    listing = catalogue(other, source=source, find_links=(tmp_path,)).listing(TORCH)
+    listing = catalogue(other, source=source, find_links=(tmp_path,)).listing(TORCH, HERE)
     assert offers(listing) == [("source", "1")]
     assert not server.asked("/other/torch/")
 
 
 def test_a_source_that_has_nothing_is_not_replaced(server: WebServer, catalogue: MakeCatalogue) -> None:
     source = make_index(f"{server.url}/source")
-    listing = catalogue(serve(server, "other", "torch-3.tar.gz"), source=source).listing(TORCH)
+    listing = catalogue(serve(server, "other", "torch-3.tar.gz"), source=source).listing(TORCH, HERE)
     assert listing == Listing(name=TORCH, releases=(), asked=(IndexAnswer(index=f"{server.url}/source", found=False),))
 
 
@@ -156,9 +156,9 @@ def test_every_page_is_asked_for_once(server: WebServer, catalogue: MakeCatalogu
     for name in names:
         index = serve(server, "a", f"{name}-1.tar.gz", name=name)
     asking = catalogue(index)
-    asking.anticipate(names)
-    asking.anticipate(names)
-    assert [len(asking.listing(name).releases) for name in names] == [1] * 30
+    asking.anticipate(names, HERE)
+    asking.anticipate(names, HERE)
+    assert [len(asking.listing(name, HERE).releases) for name in names] == [1] * 30
     assert len(server.requests) == 30
 
 
@@ -169,16 +169,16 @@ class TestFailures:
     ) -> None:
         server.answers["/a/torch/"] = Answer(status=status)
         asking = catalogue(make_index(f"{server.url}/a"), serve(server, "b", "torch-1.tar.gz"))
-        asking.anticipate([TORCH])
+        asking.anticipate([TORCH], HERE)
         for _ in range(2):
             with pytest.raises(UnavailableError, match=str(status)):
-                asking.listing(TORCH)
+                asking.listing(TORCH, HERE)
         assert not server.asked("/b/torch/")
 
     @pytest.mark.parametrize("status", [404, 410])
     def test_an_index_without_the_package(self, server: WebServer, catalogue: MakeCatalogue, status: int) -> None:
         server.answers["/a/torch/"] = Answer(status=status)
-        listing = catalogue(make_index(f"{server.url}/a"), serve(server, "b", "torch-1.tar.gz")).listing(TORCH)
+        listing = catalogue(make_index(f"{server.url}/a"), serve(server, "b", "torch-1.tar.gz")).listing(TORCH, HERE)
         assert offers(listing) == [("b", "1")]
 
     def test_the_unsafe_strategies_pass_over_an_index_that_wants_credentials(
@@ -186,34 +186,34 @@ class TestFailures:
     ) -> None:
         server.answers["/a/torch/"] = Answer(status=401)
         indexes = (make_index(f"{server.url}/a"), serve(server, "b", "torch-1.tar.gz"))
-        listing = catalogue(*indexes, strategy="unsafe-best-match").listing(TORCH)
+        listing = catalogue(*indexes, strategy="unsafe-best-match").listing(TORCH, HERE)
         assert offers(listing) == [("b", "1")]
         assert any(isinstance(event, Warned) and "401" in event.message for event in events)
 
     def test_a_page_of_something_else(self, server: WebServer, catalogue: MakeCatalogue) -> None:
         server.answers["/a/torch/"] = Answer(b"hello", {"Content-Type": "text/plain"})
         with pytest.raises(InvalidPageError):
-            catalogue(make_index(f"{server.url}/a")).listing(TORCH)
+            catalogue(make_index(f"{server.url}/a")).listing(TORCH, HERE)
 
     def test_no_index(self, catalogue: MakeCatalogue) -> None:
         asking = catalogue()
-        asking.anticipate([TORCH])
+        asking.anticipate([TORCH], HERE)
         with pytest.raises(InvalidProjectError):
-            asking.listing(TORCH)
+            asking.listing(TORCH, HERE)
 
 
 def test_a_quarantined_project_offers_nothing_and_says_why(server: WebServer, catalogue: MakeCatalogue) -> None:
     index = serve(server, "a", "torch-1.tar.gz")
     page = b'<meta name="pypi:project-status" content="quarantined"><a href="torch-1.tar.gz">x</a>'
     server.answers["/a/torch/"] = Answer(page, HTML)
-    listing = catalogue(index).listing(TORCH)
+    listing = catalogue(index).listing(TORCH, HERE)
     assert listing.releases == ()
     assert listing.asked == (IndexAnswer(index=index.location, found=True, status="quarantined"),)
 
 
 def test_credentials_are_sent_and_not_shown(server: WebServer, catalogue: MakeCatalogue, events: list[Event]) -> None:
     serve(server, "a", "/files/torch-1.tar.gz")
-    listing = catalogue(make_index(f"http://me:secret@{server.authority}/a")).listing(TORCH)
+    listing = catalogue(make_index(f"http://me:secret@{server.authority}/a")).listing(TORCH, HERE)
     assert server.requests[0].headers["authorization"]
     assert listing.releases[0].artifacts[0].url == f"{server.url}/files/torch-1.tar.gz"
     assert "secret" not in repr((listing, events))
@@ -225,15 +225,15 @@ class TestFlatIndexes:
         (tmp_path / "flat" / "torch-1.tar.gz").touch()
         flat = make_index((tmp_path / "flat").as_uri(), "flat")
         index = serve(server, "b", "torch-2.tar.gz")
-        assert offers(catalogue(flat, index).listing(TORCH)) == [("flat", "1")]
-        assert offers(catalogue(index, flat).listing(TORCH)) == [("b", "2")]
+        assert offers(catalogue(flat, index).listing(TORCH, HERE)) == [("flat", "1")]
+        assert offers(catalogue(index, flat).listing(TORCH, HERE)) == [("b", "2")]
 
     def test_are_read_once(self, server: WebServer, catalogue: MakeCatalogue) -> None:
         server.answers["/links"] = Answer(b"<a href='torch-1.tar.gz'></a><a href='numpy-1.tar.gz'></a>", HTML)
         asking = catalogue(make_index(f"{server.url}/links", "flat"))
         names: list[NormalizedName] = [canonicalize_name(name) for name in ("torch", "numpy", "ninja")]
-        asking.anticipate(names)
-        assert [len(asking.listing(name).releases) for name in names] == [1, 1, 0]
+        asking.anticipate(names, HERE)
+        assert [len(asking.listing(name, HERE).releases) for name in names] == [1, 1, 0]
         assert len(server.requests) == 1
 
 
@@ -245,15 +245,17 @@ class TestLocalIndexes:
         (tmp_path / "numpy" / "numpy-2.tar.gz").touch()
         (tmp_path / "numpy" / "other-2.tar.gz").touch()
         asking = catalogue(make_index(tmp_path.as_uri()))
-        assert asking.listing(TORCH).releases[0].artifacts[0].url == (tmp_path / "files" / "torch-1.tar.gz").as_uri()
-        (release,) = asking.listing(canonicalize_name("numpy")).releases
+        assert (
+            asking.listing(TORCH, HERE).releases[0].artifacts[0].url == (tmp_path / "files" / "torch-1.tar.gz").as_uri()
+        )
+        (release,) = asking.listing(canonicalize_name("numpy"), HERE).releases
         assert [file.filename for file in release.artifacts] == ["numpy-2.tar.gz"]
-        assert not asking.listing(canonicalize_name("ninja")).asked[0].found
+        assert not asking.listing(canonicalize_name("ninja"), HERE).asked[0].found
 
     @pytest.mark.parametrize("url", ["file:///nowhere/at/all", "file://host/simple", "file:simple", "file:///%00"])
     def test_that_are_not_there(self, catalogue: MakeCatalogue, url: str) -> None:
         with pytest.raises(UnavailableError):
-            catalogue(make_index(url)).listing(TORCH)
+            catalogue(make_index(url)).listing(TORCH, HERE)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from buildlock.artifacts import Artifact, CoreMetadata, IndexAnswer, Listing
 from buildlock.errors import IntegrityError, InvalidProjectError, NoSolutionError, UnavailableError
 from buildlock.project.model import BuildRequirement, Settings
 from buildlock.reporting import Event, Noted
-from buildlock.resolver import resolve as resolve_module
+from buildlock.resolver import search
 from buildlock.resolver.request import Resolution, ResolutionRequest
 from buildlock.resolver.resolve import resolve
 from support.small_universe import Packages, SmallUniverse, make_target, written
@@ -116,14 +116,14 @@ def test_starts_again_with_what_it_learned() -> None:
 
 
 def test_gives_up_with_the_names_of_what_conflicts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolve_module, "_ROUNDS", (1, 1))
+    monkeypatch.setattr(search, "ROUNDS", (1, 1))
     packages: Packages = {"a": {"2.0": {"requires": ["b==2"]}, "1.0": {}}, "b": {"1.0": {}}}
     error = fail(packages, "a", "b")
     assert error.message == "no solution was found in 2 steps; most conflicts were with `a`"
 
 
 def test_gives_up_without_conflicts_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolve_module, "_ROUNDS", (1,))
+    monkeypatch.setattr(search, "ROUNDS", (1,))
     error = fail({"a": {"1.0": {"requires": ["b"]}}, "b": {"1.0": {}}}, "a")
     assert error.message == "no solution was found in 1 steps"
 

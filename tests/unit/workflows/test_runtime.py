@@ -85,7 +85,7 @@ def test_what_may_not_be_needed_is_looked_for_when_it_is_locked() -> None:
     matches = find_matches(replace(INPUTS, requires=(required,)), ByMachine({}), [X86])
     assert matches.bind().constraints == ()
     with pytest.raises(RuntimeLockError, match="does not install `torch`"):
-        matches.verify([lock_torch("2.4.0")], current_target(), lambda _: None)
+        matches.verify([(current_target(), [lock_torch("2.4.0")])], lambda _: None)
 
 
 def test_drift_is_told_for_each_target_that_has_it() -> None:
@@ -161,10 +161,10 @@ def test_the_very_file_is_preferred(installed: str, seen: list[str]) -> None:
 def test_another_file_is_refused(file: RuntimeFile, said: str | None) -> None:
     matches = match(ByMachine({"x86_64": "2.4.0"}, (file,)), X86)
     if said is None:
-        matches.verify([lock_torch("2.4.0")], current_target(), lambda _: None)
+        matches.verify([(current_target(), [lock_torch("2.4.0")])], lambda _: None)
         return
     with pytest.raises(RuntimeLockError) as caught:
-        matches.verify([lock_torch("2.4.0")], current_target(), lambda _: None)
+        matches.verify([(current_target(), [lock_torch("2.4.0")])], lambda _: None)
     assert said in caught.value.message
 
 
@@ -174,5 +174,7 @@ def test_another_file_is_refused(file: RuntimeFile, said: str | None) -> None:
 def test_without_a_hash_the_url_tells(url: str, warned: bool) -> None:  # noqa: FBT001 - a parameter of the test
     events: list[Event] = []
     file = RuntimeFile(filename="torch-2.4.0-py3-none-any.whl", url=url, sha256=None)
-    match(ByMachine({"x86_64": "2.4.0"}, (file,)), X86).verify([lock_torch("2.4.0")], current_target(), events.append)
+    match(ByMachine({"x86_64": "2.4.0"}, (file,)), X86).verify(
+        [(current_target(), [lock_torch("2.4.0")])], events.append
+    )
     assert any(isinstance(event, Warned) and "without a hash" in event.message for event in events) is warned

@@ -1,0 +1,159 @@
+"""Markers that tell targets apart, as short as they can be. What is true of no target of the lock does not matter."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations, product
+from typing import cast
+
+from packaging.markers import Marker
+from packaging.version import Version
+
+from buildlock.lockfile.model import format_marker
+from buildlock.targets import Target
+
+_KEYS = ("implementation_name", "python_version", "sys_platform", "platform_machine")
+"""What a lock's markers speak of; the rest of two targets, such as the level of their glibc, their tags tell apart."""
+_PYTHON = "python_version"
+_RUN = re.compile(rf"{_PYTHON} >= '3\.(?P<first>\d{{1,2}})' and {_PYTHON} <= '3\.(?P<last>\d{{1,2}})'", re.ASCII)
+"""As `environments` says that Pythons follow each other."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Term:
+    """Clauses joined by `and`, and for which targets they are true."""
+
+    clauses: tuple[str, ...]
+    targets: frozenset[int]
+
+    @property
+    def cost(self) -> tuple[int, int, str]:
+        text = str(self)
+        # What is said positively is easier to read.
+        return len(self.clauses), text.count("!="), text
+
+    def __str__(self) -> str:
+        return " and ".join(self.clauses)
+
+
+@dataclass(frozen=True)
+class MarkerWriter:
+    """Writes markers for the targets of one lock."""
+
+    targets: Sequence[Target] = field(repr=False)
+
+    def environments(self) -> tuple[Marker, ...]:
+        """Markers that are true of the targets and of nothing else: one for each platform and run of Pythons."""
+        pythons: dict[tuple[str, str, str], dict[Version, Target]] = {}
+        for target in self.targets:
+            implementation, python, system, machine = _read(target)
+            pythons.setdefault((implementation, system, machine), {})[Version(python)] = target
+        return tuple(_mark_run(run) for versions in pythons.values() for run in _find_runs(versions))
+
+    def distinguish(self, chosen: Iterable[int]) -> Marker | None:
+        """A marker that is true of these targets, by position, and of no other; `None` where they are all."""
+        wanted = frozenset(chosen)
+        if len(wanted) == len(self.targets):
+            return None
+        terms = self._cover(wanted)
+        alone = len(terms) == 1
+        return Marker(" or ".join(str(term) if alone or len(term.clauses) == 1 else f"({term})" for term in terms))
+
+    def _cover(self, wanted: frozenset[int]) -> list[_Term]:
+        """The cheapest terms that are true of all that is wanted, and of nothing else."""
+        fitting = [term for term in self._terms if term.targets <= wanted]
+        for count in (1, 2):
+            covers = [
+                terms
+                for terms in combinations(fitting, count)
+                if frozenset[int]().union(*(term.targets for term in terms)) == wanted
+            ]
+            if covers:
+                return list(
+                    min(covers, key=lambda terms: (sum(len(t.clauses) for t in terms), [t.cost for t in terms]))
+                )
+        cover: list[_Term] = []
+        missing = wanted
+        while missing:
+            # `_terms` are in order of cost: of those that bring as much, the first is the cheapest.
+            best = max(fitting, key=lambda term: len(term.targets & missing) / len(term.clauses))
+            cover.append(best)
+            missing -= best.targets
+        return cover
+
+    @cached_property
+    def _terms(self) -> tuple[_Term, ...]:
+        """The cheapest term for each set of targets that one can be true of, the cheapest first."""
+        cheapest: dict[frozenset[int], _Term] = {}
+        everywhere = frozenset(range(len(self.targets)))
+        for parts in product(*(list(self._list_parts(key)) for key in _KEYS)):
+            targets = everywhere.intersection(*(part.targets for part in parts))
+            term = _Term(clauses=tuple(clause for part in parts for clause in part.clauses), targets=targets)
+            if targets and term.clauses and (targets not in cheapest or term.cost < cheapest[targets].cost):
+                cheapest[targets] = term
+        return tuple(sorted(cheapest.values(), key=lambda term: term.cost))
+
+    def _list_parts(self, key: str) -> Iterator[_Term]:
+        """All that can be said of one key, which may be nothing."""
+        values = [_read(target)[_KEYS.index(key)] for target in self.targets]
+        yield _Term(clauses=(), targets=frozenset(range(len(values))))
+        distinct = sorted(set(values), key=Version if key == _PYTHON else None)
+        if len(distinct) == 1:
+            return
+        ranks = [distinct.index(value) for value in values]
+
+        def part(targets: Iterable[int], *clauses: str) -> _Term:
+            return _Term(clauses=tuple(f"{key} {clause}" for clause in clauses), targets=frozenset(targets))
+
+        for rank, value in enumerate(distinct):
+            yield part((i for i, own in enumerate(ranks) if own == rank), f"== '{value}'")
+            yield part((i for i, own in enumerate(ranks) if own != rank), f"!= '{value}'")
+            if key == _PYTHON and rank:
+                yield part((i for i, own in enumerate(ranks) if own >= rank), f">= '{value}'")
+                yield part((i for i, own in enumerate(ranks) if own < rank), f"< '{value}'")
+        if key == _PYTHON:
+            for first, last in combinations(range(len(distinct)), 2):
+                run = (i for i, own in enumerate(ranks) if first <= own <= last)
+                yield part(run, f">= '{distinct[first]}'", f"<= '{distinct[last]}'")
+
+
+def list_targets(environments: Iterable[Marker]) -> tuple[Marker, ...]:
+    """The markers of a lock's `environments` with one for each Python of a run.
+
+    >>> [str(marker) for marker in list_targets([Marker("python_version >= '3.9' and python_version <= '3.10'")])]
+    ['python_version == "3.9"', 'python_version == "3.10"']
+    """
+    markers = []
+    for environment in environments:
+        text = format_marker(environment)
+        run = _RUN.search(text)
+        minors = range(int(run["first"]), int(run["last"]) + 1) if run else ()
+        versions = [f"{_PYTHON} == '3.{minor}'" for minor in minors]
+        markers += [Marker(text.replace(run[0], version)) for version in versions] if run else [environment]
+    return tuple(markers)
+
+
+def _read(target: Target) -> tuple[str, ...]:
+    values = cast("Mapping[str, str]", target.environment)
+    return tuple(values[key] for key in _KEYS)
+
+
+def _find_runs(versions: Mapping[Version, Target]) -> Iterator[list[Target]]:
+    """The targets in runs of Pythons that follow each other."""
+    run: list[Version] = []
+    for version in sorted(versions):
+        if run and (version.major, version.minor) != (run[-1].major, run[-1].minor + 1):
+            yield [versions[each] for each in run]
+            run = []
+        run.append(version)
+    yield [versions[each] for each in run]
+
+
+def _mark_run(run: Sequence[Target]) -> Marker:
+    if len(run) == 1:
+        return run[0].marker
+    first, last = (target.environment["python_version"] for target in (run[0], run[-1]))
+    single = f"{_PYTHON} == '{first}'"
+    text = str(run[0].marker).replace('"', "'")
+    return Marker(text.replace(single, f"{_PYTHON} >= '{first}' and {_PYTHON} <= '{last}'"))

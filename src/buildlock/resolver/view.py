@@ -1,0 +1,136 @@
+"""What one target sees of a universe: what may be chosen in it, and what that needs. Each question is asked once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from buildlock.artifacts import Artifact, CoreMetadata, Listing, Release
+from buildlock.errors import InvalidMetadataError
+from buildlock.reporting import Noted, Reporter
+from buildlock.resolver.evaluator import Evaluator, PassedOver, Reason
+from buildlock.resolver.needs import Need, Needs, UnusableRequirementError
+from buildlock.resolver.request import ResolutionRequest, Universe
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """A version of a package in one target, with the extras that are asked of it there."""
+
+    name: NormalizedName
+    version: Version
+    index: str
+    extras: frozenset[NormalizedName]
+    artifact: Artifact = field(compare=False, repr=False)
+
+
+class View:
+    """One request and the universe that it is asked of."""
+
+    def __init__(self, request: ResolutionRequest, universe: Universe, report: Reporter) -> None:
+        self.target = request.target
+        self.universe = universe
+        self.needs = Needs(request)
+        self.evaluator = Evaluator(request, self.needs)
+        self.explored: dict[Candidate, tuple[Need, ...] | PassedOver] = {}
+        """What each candidate looked at so far needs, or why it is out."""
+        self._report = report
+        self._listings: dict[NormalizedName, Listing] = {}
+        self._fitting: dict[tuple[NormalizedName, frozenset[SpecifierSet]], tuple[Release, ...]] = {}
+        self._by_version: dict[tuple[NormalizedName, frozenset[SpecifierSet]], dict[Version, list[Release]]] = {}
+        self._verdicts: dict[tuple[NormalizedName, str, Version], Artifact | PassedOver] = {}
+        self._metadata: dict[tuple[NormalizedName, str, Version], CoreMetadata] = {}
+        universe.anticipate(sorted({need.name for need in self.needs.roots}))
+
+    def dependencies(self, candidate: Candidate) -> tuple[Need, ...] | PassedOver:
+        """What a candidate with its extras needs of other packages, or why its metadata rules it out."""
+        if candidate not in self.explored:
+            found = self.explored[candidate] = self._read_dependencies(candidate)
+            if isinstance(found, PassedOver):
+                self._note(candidate, found)
+            else:
+                self.universe.anticipate(sorted({need.name for need in found} - self._listings.keys()))
+        return self.explored[candidate]
+
+    def metadata(self, candidate: Candidate) -> CoreMetadata:
+        """The metadata of a candidate, asked once whatever its extras.
+
+        Raises:
+            InvalidMetadataError: As the universe raises it.
+        """
+        key = candidate.name, candidate.index, candidate.version
+        if key not in self._metadata:
+            self._metadata[key] = self.universe.metadata(candidate.artifact)
+        return self._metadata[key]
+
+    def listing(self, name: NormalizedName) -> Listing:
+        """What the universe offers of `name`, best releases first."""
+        if name not in self._listings:
+            listing = self.universe.listing(name)
+            releases = tuple(sorted(listing.releases, key=self.evaluator.rank))
+            self._listings[name] = Listing(name=name, releases=releases, asked=listing.asked)
+        return self._listings[name]
+
+    def fitting(self, name: NormalizedName, needs: Iterable[Need]) -> tuple[Release, ...]:
+        """The releases whose version all `needs` and the constraints accept, best first, usable or not."""
+        key = self._key(name, needs)
+        if key not in self._fitting:
+            self._fitting[key] = tuple(
+                release
+                for release in self.listing(name).releases
+                if all(specifier.contains(release.version, prereleases=True) for specifier in key[1])
+            )
+        return self._fitting[key]
+
+    def fitting_by_version(self, name: NormalizedName, needs: Iterable[Need]) -> Mapping[Version, Sequence[Release]]:
+        """The same by version."""
+        key = self._key(name, needs)
+        if key not in self._by_version:
+            versions = self._by_version[key] = {}
+            for release in self.fitting(name, needs):
+                versions.setdefault(release.version, []).append(release)
+        return self._by_version[key]
+
+    def verdict(self, release: Release) -> Artifact | PassedOver:
+        """The file to take of a release, or why it is passed over as its page describes it."""
+        key = release.name, release.index, release.version
+        if key not in self._verdicts:
+            verdict = self._verdicts[key] = self.evaluator.evaluate(release)
+            if isinstance(verdict, PassedOver):
+                self._note(release, verdict)
+        return self._verdicts[key]
+
+    def _key(self, name: NormalizedName, needs: Iterable[Need]) -> tuple[NormalizedName, frozenset[SpecifierSet]]:
+        return name, frozenset(need.specifier for need in (*needs, *self.needs.constraints(name)))
+
+    def _read_dependencies(self, candidate: Candidate) -> tuple[Need, ...] | PassedOver:
+        try:
+            metadata = self.metadata(candidate)
+            if metadata.requires_python is not None:
+                against = self.evaluator.check_requires_python(metadata.requires_python)
+                if against is not None:
+                    return against
+            return self._read_needs(candidate, metadata)
+        except InvalidMetadataError as error:
+            return PassedOver(reason=Reason.METADATA, text="its metadata is refused", details=(error.message,))
+        except UnusableRequirementError as error:
+            return PassedOver(reason=Reason.METADATA, text="a requirement of it is refused", details=(str(error),))
+
+    def _read_needs(self, candidate: Candidate, metadata: CoreMetadata) -> tuple[Need, ...]:
+        needs: dict[Need, None] = {}
+        extras = ["", *sorted(candidate.extras)]
+        for extra in extras:
+            for need in self.needs.of(metadata, extra):
+                if need.name != candidate.name:
+                    needs[need] = None
+                elif need.accepts(candidate.version):
+                    # `all = ["pkg[a]", "pkg[b]"]`: a package that asks itself for more extras.
+                    extras += sorted(need.extras.difference(extras))
+                else:
+                    raise UnusableRequirementError(f"`{need}` excludes the version that requires it")
+        return tuple(needs)
+
+    def _note(self, what: Candidate | Release, against: PassedOver) -> None:
+        self._report(Noted(f"passed over `{what.name} {what.version}`: {against}"))

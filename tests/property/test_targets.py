@@ -1,0 +1,176 @@
+"""What a resolution for several targets promises of every small universe: each is solved, and they agree."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, cast
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from buildlock.artifacts import wheel_tags
+from buildlock.errors import NoSolutionError
+from buildlock.resolver.request import Resolution, ResolutionRequest
+from buildlock.resolver.resolve import resolve_all
+from buildlock.targets import Target
+from support.small_universe import SmallUniverse, make_target, written
+
+INDEX = "https://index.example/simple"
+NAMES = ("a", "b", "c")
+TARGETS = (
+    make_target("3.10.0"),
+    make_target("3.12.0"),
+    make_target("3.12.0", ["win_amd64"], {"sys_platform": "win32", "platform_machine": "AMD64"}),
+    # A lock cannot tell it from the second.
+    make_target("3.12.0", ["musllinux_1_1_x86_64", "linux_x86_64"]),
+)
+Packages = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Pins = Mapping[str, str]
+
+versions = st.sampled_from(["1.0", "1.0+local", "2.0", "3.0"])
+specifiers = st.sampled_from(["", "", "==1.0", ">=2", "<2", "!=2.0"])
+markers = st.sampled_from(
+    ["", "", "; sys_platform == 'win32'", "; sys_platform == 'linux'", "; python_version < '3.12'"]
+)
+requirements = st.builds("{}{}{}{}".format, st.sampled_from(NAMES), st.sampled_from(["", "[x]"]), specifiers, markers)
+wheels = st.sampled_from(
+    [
+        ["py3-none-any"],
+        ["cp310-cp310-manylinux_2_17_x86_64", "cp312-cp312-manylinux_2_17_x86_64", "cp312-cp312-musllinux_1_1_x86_64"],
+        ["cp312-cp312-win_amd64"],
+        ["cp310-abi3-manylinux_2_5_x86_64", "cp310-abi3-win_amd64"],
+        ["py3-none-any", "cp312-cp312-win_amd64"],
+    ]
+)
+entries = st.fixed_dictionaries(
+    {"requires": st.lists(requirements, max_size=2), "wheels": wheels},
+    optional={
+        "extras": st.fixed_dictionaries({"x": st.lists(requirements, min_size=1, max_size=1)}),
+        "requires-python": st.sampled_from([">=3.8", ">=3.12", "<3.12"]),
+    },
+)
+universes = st.fixed_dictionaries({name: st.dictionaries(versions, entries, min_size=1, max_size=4) for name in NAMES})
+roots = st.lists(
+    st.builds("{}{}{}".format, st.sampled_from(NAMES), specifiers, markers), min_size=1, max_size=3, unique=True
+)
+several = st.lists(st.sampled_from(TARGETS), min_size=1, max_size=4, unique_by=str)
+
+
+def ask(packages: Packages, roots: Sequence[str], targets: Sequence[Target]) -> tuple[Resolution, ...] | None:
+    universe = SmallUniverse({INDEX: packages})
+    requests = [(ResolutionRequest(requirements=written(*roots), target=target), universe) for target in targets]
+    try:
+        return resolve_all(requests)
+    except NoSolutionError:
+        return None
+
+
+def holds(requirement: Requirement, target: Target) -> bool:
+    environment = cast("dict[str, str]", target.environment)
+    return requirement.marker is None or requirement.marker.evaluate(environment)
+
+
+def is_usable(entry: Mapping[str, Any], name: str, version: str, target: Target) -> bool:
+    if not SpecifierSet(entry.get("requires-python", "")).contains(target.python):
+        return False
+    tags = set(target.tags)
+    return any(wheel_tags(f"{name}-{version}-{tag}.whl")[1] & tags for tag in entry["wheels"])
+
+
+def find_needed(packages: Packages, pins: Pins, roots: Sequence[str], target: Target) -> frozenset[str] | None:
+    """What is needed, if `pins` satisfy it all in the target; as a reader of the PEPs would see it."""
+    pending = [Requirement(root) for root in roots]
+    seen = set()
+    while pending:
+        requirement = pending.pop()
+        if not holds(requirement, target):
+            continue
+        name = requirement.name
+        if name not in pins or not requirement.specifier.contains(pins[name], prereleases=True):
+            return None
+        entry = packages[name][pins[name]]
+        if not is_usable(entry, name, pins[name], target):
+            return None
+        for extra in ("", *requirement.extras):
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                found = entry["requires"] if extra == "" else entry.get("extras", {}).get(extra, [])
+                pending += map(Requirement, found)
+    return frozenset(name for name, _ in seen)
+
+
+def try_everything(packages: Packages) -> Iterator[Pins]:
+    for chosen in product(*(packages[name] for name in NAMES)):
+        yield dict(zip(NAMES, chosen, strict=True))
+
+
+def read_pins(resolution: Resolution) -> Pins:
+    return {package.name: str(package.version) for package in resolution.packages}
+
+
+@settings(max_examples=200, deadline=None)
+@given(packages=universes, roots=roots, targets=several)
+def test_solves_each_target_as_if_it_were_alone(
+    packages: Packages, roots: list[str], targets: Sequence[Target]
+) -> None:
+    resolutions = ask(packages, roots, targets)
+    if resolutions is None:
+        alike: dict[str, list[Target]] = {}
+        for target in targets:
+            alike.setdefault(str(target.marker), []).append(target)
+        assert any(
+            all(any(find_needed(packages, p, roots, t) is None for t in twins) for p in try_everything(packages))
+            for twins in alike.values()
+        )
+        return
+    for target, resolution in zip(targets, resolutions, strict=True):
+        pins = read_pins(resolution)
+        assert find_needed(packages, pins, roots, target) == frozenset(pins)
+        for package in resolution.packages:
+            assert package.artifact.tags & set(target.tags)
+
+
+@settings(max_examples=200, deadline=None)
+@given(packages=universes, roots=roots, targets=several)
+def test_the_targets_agree_where_they_can(packages: Packages, roots: list[str], targets: Sequence[Target]) -> None:
+    resolutions = ask(packages, roots, targets)
+    if resolutions is None:
+        return
+    possible = any(
+        all(find_needed(packages, pins, roots, target) is not None for target in targets)
+        for pins in try_everything(packages)
+    )
+    chosen: dict[str, set[str]] = {}
+    for resolution in resolutions:
+        for name, version in read_pins(resolution).items():
+            chosen.setdefault(name, set()).add(version)
+    assert possible == all(len(each) == 1 for each in chosen.values())
+
+
+@settings(max_examples=100, deadline=None)
+@given(packages=universes, roots=roots, targets=several)
+def test_only_those_packages_differ_that_must(packages: Packages, roots: list[str], targets: Sequence[Target]) -> None:
+    """No package could have one version everywhere while every other keeps the versions that it has."""
+    resolutions = ask(packages, roots, targets)
+    if resolutions is None:
+        return
+    solutions = [read_pins(resolution) for resolution in resolutions]
+    for name in NAMES:
+        if len({pins[name] for pins in solutions if name in pins}) < 2:
+            continue
+        for version in packages[name]:
+            changed = [{**pins, name: version} if name in pins else pins for pins in solutions]
+            assert not all(
+                find_needed(packages, pins, roots, target) == frozenset(pins)
+                for pins, target in zip(changed, targets, strict=True)
+            )
+
+
+@settings(max_examples=100, deadline=None)
+@given(packages=universes, roots=roots, targets=several)
+def test_one_target_is_resolved_as_ever(packages: Packages, roots: list[str], targets: Sequence[Target]) -> None:
+    resolutions = ask(packages, roots, targets)
+    if resolutions is not None:
+        for target in targets:
+            assert ask(packages, roots, [target]) is not None
