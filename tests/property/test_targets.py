@@ -6,14 +6,20 @@ from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.pylock import PackageWheel
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from buildlock.artifacts import wheel_tags
 from buildlock.errors import NoSolutionError
+from buildlock.lockfile.markers import MarkerWriter
+from buildlock.lockfile.model import LockedEnvironment, LockedInputs
+from buildlock.lockfile.select import select
+from buildlock.lockfile.writer import write_variant
 from buildlock.resolver.request import Resolution, ResolutionRequest
 from buildlock.resolver.resolve import resolve_all
 from buildlock.targets import Target
+from buildlock.workflows.merging import merge_resolutions
 from support.small_universe import SmallUniverse, make_target, written
 
 INDEX = "https://index.example/simple"
@@ -174,3 +180,29 @@ def test_one_target_is_resolved_as_ever(packages: Packages, roots: list[str], ta
     if resolutions is not None:
         for target in targets:
             assert ask(packages, roots, [target]) is not None
+
+
+@settings(max_examples=150, deadline=None)
+@given(packages=universes, roots=roots, targets=several)
+def test_the_lock_selects_in_each_target_what_was_resolved_for_it(
+    packages: Packages, roots: list[str], targets: Sequence[Target]
+) -> None:
+    resolutions = ask(packages, roots, targets)
+    if resolutions is None:
+        return
+    artifacts = {package.artifact.url: package.artifact for each in resolutions for package in each.packages}
+    wheels = {
+        url: PackageWheel(url=f"{INDEX}/{artifact.filename.replace('+', '%2B')}", hashes={"sha256": "0" * 64})
+        for url, artifact in artifacts.items()
+    }
+    environment = LockedEnvironment(
+        environments=MarkerWriter(targets).environments(),
+        inputs=LockedInputs(),
+        packages=merge_resolutions(resolutions, targets, wheels, {INDEX}),
+    )
+    assert "marker = " not in write_variant(None, "default", environment) or len(targets) > 1
+    for target, resolution in zip(targets, resolutions, strict=True):
+        selected = [artifact.filename for artifact in select(environment, target)]
+        assert selected == [package.artifact.filename for package in resolution.packages]
+    used = {artifact.filename for artifact in artifacts.values()}
+    assert used == {wheel.filename for package in environment.packages for wheel in package.wheels or ()}

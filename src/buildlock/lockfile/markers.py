@@ -28,10 +28,10 @@ class _Term:
     targets: frozenset[int]
 
     @property
-    def cost(self) -> tuple[int, int, str]:
+    def cost(self) -> tuple[int, int, int, str]:
         text = str(self)
         # What is said positively is easier to read.
-        return len(self.clauses), text.count("!="), text
+        return len(self.clauses), text.count("!="), len(text), text
 
     def __str__(self) -> str:
         return " and ".join(self.clauses)
@@ -56,23 +56,22 @@ class MarkerWriter:
         wanted = frozenset(chosen)
         if len(wanted) == len(self.targets):
             return None
-        terms = self._cover(wanted)
+        terms = sorted(self._cover(wanted), key=lambda term: min(term.targets))
         alone = len(terms) == 1
         return Marker(" or ".join(str(term) if alone or len(term.clauses) == 1 else f"({term})" for term in terms))
 
-    def _cover(self, wanted: frozenset[int]) -> list[_Term]:
+    def _cover(self, wanted: frozenset[int]) -> Sequence[_Term]:
         """The cheapest terms that are true of all that is wanted, and of nothing else."""
         fitting = [term for term in self._terms if term.targets <= wanted]
-        for count in (1, 2):
-            covers = [
-                terms
-                for terms in combinations(fitting, count)
-                if frozenset[int]().union(*(term.targets for term in terms)) == wanted
-            ]
-            if covers:
-                return list(
-                    min(covers, key=lambda terms: (sum(len(t.clauses) for t in terms), [t.cost for t in terms]))
-                )
+        covers: list[tuple[_Term, ...]] = [
+            terms
+            for count in (1, 2)
+            for terms in combinations(fitting, count)
+            if frozenset[int]().union(*(term.targets for term in terms)) == wanted
+        ]
+        if covers:
+            cheapest: tuple[_Term, ...] = min(covers, key=_add_costs)
+            return cheapest
         cover: list[_Term] = []
         missing = wanted
         while missing:
@@ -132,6 +131,11 @@ def list_targets(environments: Iterable[Marker]) -> tuple[Marker, ...]:
         versions = [f"{_PYTHON} == '3.{minor}'" for minor in minors]
         markers += [Marker(text.replace(run[0], version)) for version in versions] if run else [environment]
     return tuple(markers)
+
+
+def _add_costs(terms: tuple[_Term, ...]) -> tuple[int, int, int, int, str]:
+    clauses, negations, lengths, _ = zip(*(term.cost for term in terms), strict=True)
+    return sum(clauses), sum(negations), len(terms), sum(lengths), " or ".join(map(str, terms))
 
 
 def _read(target: Target) -> tuple[str, ...]:

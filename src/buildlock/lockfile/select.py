@@ -40,7 +40,7 @@ def select(environment: LockedEnvironment, target: Target) -> tuple[LockedArtifa
         UncoveredTargetError: The lock was not made for this target.
         InvalidLockError: Two versions of one package are locked for it.
     """
-    if not any(_applies(marker, target) for marker in environment.environments):
+    if not any(is_for(marker, target) for marker in environment.environments):
         raise _describe_uncovered(environment, target)
     try:
         selected = list(environment.pylock().select(environment=target.environment, tags=target.tags))
@@ -61,7 +61,7 @@ def select_packages(environment: LockedEnvironment, target: Target) -> tuple[Pac
     return tuple(
         replace(package, wheels=[wheel for wheel in package.wheels or () if wheel.filename == filename])
         for package in environment.packages
-        if (package.marker is None or _applies(package.marker, target))
+        if (package.marker is None or is_for(package.marker, target))
         and package.version is not None
         and (filename := chosen.get((package.name, package.version))) is not None
     )
@@ -72,17 +72,18 @@ def find_versions(packages: Iterable[Package], target: Target) -> Mapping[Normal
     return {
         package.name: package.version
         for package in packages
-        if package.version is not None and (package.marker is None or _applies(package.marker, target))
+        if package.version is not None and (package.marker is None or is_for(package.marker, target))
     }
 
 
-def _applies(marker: Marker, target: Target) -> bool:
+def is_for(marker: Marker, target: Target) -> bool:
+    """Whether a marker of a lock is true of a target."""
     return marker.evaluate(cast("dict[str, str]", target.environment), context="requirement")
 
 
 def _has_wheel(package: Package, target: Target) -> bool:
     """Whether the target needs no file of this package, or has one that fits."""
-    if package.marker is not None and not _applies(package.marker, target):
+    if package.marker is not None and not is_for(package.marker, target):
         return True
     return any(not wheel_tags(wheel.filename)[1].isdisjoint(target.tags) for wheel in package.wheels or ())
 

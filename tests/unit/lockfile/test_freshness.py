@@ -235,15 +235,31 @@ def test_a_relative_date_is_the_same_tomorrow() -> None:
             LockedInputs(backend="hatchling.build"),
             ["the build backend is now `hatchling.build`: it was `flit_core.buildapi`"],
         ),
+        (
+            LockedInputs(targets=("3.11 linux", "3.12 linux")),
+            LockedInputs(targets=("3.12 linux", "3.13 linux")),
+            ["the target `3.11 linux` was removed", "the target `3.13 linux` was added"],
+        ),
+        (LockedInputs(targets=("3.11 linux",)), LockedInputs(), ["the project names no targets any more"]),
+        (
+            LockedInputs(dynamic={"wheel": ("ninja",), "sdist": ("numpy<2",)}),
+            LockedInputs(dynamic={"sdist": ("numpy<3",)}),
+            [
+                "the dynamic requirement of the sdist `numpy<2` is now `numpy<3`",
+                "the dynamic requirement of the wheel `ninja` was removed",
+            ],
+        ),
     ],
-    ids=["requires", "requires-with-markers", "constraints", "indexes", "settings", "match-runtime", "backend"],
+    ids=[
+        *("requires", "requires-with-markers", "constraints", "indexes", "settings", "match-runtime", "backend"),
+        *("targets", "no-targets", "dynamic"),
+    ],
 )
 def test_each_input_that_moved_is_said(locked: LockedInputs, current: LockedInputs, moved: list[str]) -> None:
     assert list(compare_inputs(locked, current)) == moved
     assert compare_inputs(locked, locked) == ()
 
 
-def test_dynamic_requirements_are_not_compared() -> None:
+def test_dynamic_requirements_are_normalised() -> None:
     locked = inputs_of(make_inputs(), backend=None, dynamic={"wheel": ["Ninja >=1"]}, packages=(), root=ROOT)
     assert locked.dynamic == {"wheel": ("ninja>=1",)}
-    assert compare_inputs(locked, LockedInputs()) == ()
