@@ -63,9 +63,23 @@ roots = st.lists(
 several = st.lists(st.sampled_from(TARGETS), min_size=1, max_size=4, unique_by=str)
 
 
-def ask(packages: Packages, roots: Sequence[str], targets: Sequence[Target]) -> tuple[Resolution, ...] | None:
+def ask(
+    packages: Packages,
+    roots: Sequence[str],
+    targets: Sequence[Target],
+    pinned: Sequence[Resolution] | None = None,
+) -> tuple[Resolution, ...] | None:
     universe = SmallUniverse({INDEX: packages})
-    requests = [(ResolutionRequest(requirements=written(*roots), target=target), universe) for target in targets]
+    preferences = [{package.name: package.version for package in each.packages} for each in pinned or ()]
+    requests = [
+        (
+            ResolutionRequest(
+                requirements=written(*roots), target=target, preferences=preferences[position] if pinned else {}
+            ),
+            universe,
+        )
+        for position, target in enumerate(targets)
+    ]
     try:
         return resolve_all(requests)
     except NoSolutionError:
@@ -206,3 +220,11 @@ def test_the_lock_selects_in_each_target_what_was_resolved_for_it(
         assert selected == [package.artifact.filename for package in resolution.packages]
     used = {artifact.filename for artifact in artifacts.values()}
     assert used == {wheel.filename for package in environment.packages for wheel in package.wheels or ()}
+
+
+@settings(max_examples=100, deadline=None)
+@given(packages=universes, roots=roots, targets=several)
+def test_keeps_every_pin_of_its_own_result(packages: Packages, roots: list[str], targets: Sequence[Target]) -> None:
+    resolutions = ask(packages, roots, targets)
+    if resolutions is not None:
+        assert ask(packages, roots, targets, pinned=resolutions) == resolutions

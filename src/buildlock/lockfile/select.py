@@ -46,7 +46,7 @@ def select(environment: LockedEnvironment, target: Target) -> tuple[LockedArtifa
         selected = list(environment.pylock().select(environment=target.environment, tags=target.tags))
     except PylockSelectError as error:
         if unfit := [package for package in environment.packages if not _has_wheel(package, target)]:
-            raise _describe_unfit(unfit, target) from error
+            raise _describe_unfit(environment, unfit, target) from error
         raise InvalidLockError(FILENAME, [str(error)], hint="run `buildlock lock` to write it anew") from error
     return tuple(_describe_artifact(package, wheel) for package, wheel in selected if isinstance(wheel, PackageWheel))
 
@@ -103,10 +103,14 @@ def _describe_artifact(package: Package, wheel: PackageWheel) -> LockedArtifact:
 
 def _describe_uncovered(environment: LockedEnvironment, target: Target) -> UncoveredTargetError:
     covered = "\n".join(f"  {format_marker(marker)}" for marker in environment.environments)
-    return UncoveredTargetError(f"the lock does not cover {target}; it covers\n{covered}", hint=_hint(target))
+    return UncoveredTargetError(
+        f"the lock does not cover {target}; it covers\n{covered}", hint=_hint(environment, target)
+    )
 
 
-def _describe_unfit(packages: Sequence[Package], target: Target) -> UncoveredTargetError:
+def _describe_unfit(
+    environment: LockedEnvironment, packages: Sequence[Package], target: Target
+) -> UncoveredTargetError:
     lines = []
     for package in packages:
         filenames = [wheel.filename for wheel in package.wheels or ()]
@@ -114,9 +118,13 @@ def _describe_unfit(packages: Sequence[Package], target: Target) -> UncoveredTar
         listed = ", ".join(f"`{filename}`" for filename in filenames[:SHOWN_WHEELS])
         lines.append(f"  `{package.name}` {package.version} has {listed}{more}")
     listing = "\n".join(lines)
-    return UncoveredTargetError(f"the lock holds no wheel that fits {target}:\n{listing}", hint=_hint(target))
+    return UncoveredTargetError(
+        f"the lock holds no wheel that fits {target}:\n{listing}", hint=_hint(environment, target)
+    )
 
 
-def _hint(target: Target) -> str:
+def _hint(environment: LockedEnvironment, target: Target) -> str:
+    if environment.inputs.targets:
+        return "name it among the targets, `python` and `platforms` under `[tool.buildlock]`, and lock again"
     release = target.python.release
     return f"lock for it: `buildlock lock --python {release[0]}.{release[1]}`"
