@@ -168,7 +168,7 @@ class Evaluator:
         return PassedOver(reason=Reason.SDIST, text="only an sdist, which buildlock does not build yet")
 
     def _check_platform(self, _release: Release, artifact: Artifact) -> PassedOver | None:
-        if not artifact.tags.isdisjoint(self._ranks):
+        if not self._ranks.keys().isdisjoint(artifact.tags):
             return None
         return PassedOver(
             reason=Reason.PLATFORM,
