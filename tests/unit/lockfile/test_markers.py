@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from buildlock.lockfile.markers import MarkerWriter
+from buildlock.lockfile.markers import MarkerWriter, list_targets
 from buildlock.lockfile.model import format_marker
 from buildlock.lockfile.select import is_for
 from buildlock.platforms import parse_platform
@@ -86,3 +86,10 @@ def test_what_tags_tell_apart_markers_need_not() -> None:
     names = ("linux", "x86_64-manylinux_2_17", "x86_64-unknown-linux-musl")
     writer = MarkerWriter(make_targets(("3.13", "3.13t"), names))
     assert len(writer.environments()) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(targets=st.lists(st.sampled_from(ALL), min_size=1, max_size=12, unique_by=id))
+def test_environments_are_taken_apart_into_the_targets(targets: list[Target]) -> None:
+    apart = list_targets(MarkerWriter(targets).environments())
+    assert sorted(map(str, apart)) == sorted(str(target.marker) for target in targets)
