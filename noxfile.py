@@ -76,7 +76,8 @@ def tests(session: nox.Session) -> None:
     """Everything that is not heavy, on the oldest and the newest Python there is."""
     install(session, "test")
     fill_wheelhouse(*REAL_BACKEND)
-    session.run("pytest", "-n", "2", *session.posargs)
+    # Two for each core: many tests wait for a process or a server.
+    session.run("pytest", "-n", str(2 * (os.cpu_count() or 1)), *session.posargs)
 
 
 @nox.session(python="{}.{}".format(*LOCKED) if LOCKED in PYTHONS else None, tags=["test"])

@@ -134,9 +134,9 @@ def read_lines(chunks: Iterable[bytes]) -> Iterator[str]:
             yield from map(clean_line, _cut(line))
         *pieces, rest = _cut(rest)
         yield from map(clean_line, pieces)
-    rest += decoder.decode(b"", final=True)
-    if rest:
-        yield clean_line(rest.rstrip("\n"))
+    # The decoder may hold a `\r` back, and a broken character behind it.
+    *lines, rest = (rest + decoder.decode(b"", final=True)).split("\n")
+    yield from map(clean_line, [*lines, rest] if rest else lines)
 
 
 def _cut(line: str) -> list[str]:

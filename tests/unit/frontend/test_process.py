@@ -1,6 +1,6 @@
 """Lines out of a process, whatever bytes it writes and however they are cut into chunks."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from buildlock.frontend.process import clean_line, read_lines
@@ -17,6 +17,7 @@ def test_lines_come_as_they_were_written(lines: list[str]) -> None:
 
 
 @given(st.binary(max_size=200))
+@example(b"\r\xc2")
 def test_no_line_drives_a_terminal(data: bytes) -> None:
     lines = list(read_lines([data]))
     assert not any(character < " " and character != "\t" for line in lines for character in line)
