@@ -76,8 +76,10 @@ def tests(session: nox.Session) -> None:
     """Everything that is not heavy, on the oldest and the newest Python there is."""
     install(session, "test")
     fill_wheelhouse(*REAL_BACKEND)
-    # Two for each core: many tests wait for a process or a server.
-    session.run("pytest", "-n", str(2 * (os.cpu_count() or 1)), *session.posargs)
+    # Two for each core: many tests wait for a process or a server. Each process that starts would compile every
+    # module again where the shell forbids to keep what it compiled.
+    workers = str(2 * (os.cpu_count() or 1))
+    session.run("pytest", "-n", workers, *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
 
 
 @nox.session(python="{}.{}".format(*LOCKED) if LOCKED in PYTHONS else None, tags=["test"])

@@ -93,9 +93,8 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
         self.culprits: Counter[NormalizedName] = Counter()
         """How often each package was in the way of one chosen after it, in searches that took too long."""
         self._agreed = agreed or {}
-        self.roots = self._make_demands(
-            (target, view.needs.roots) for target, view in enumerate(views) if only is None or target in only
-        )
+        self._considered = frozenset(range(len(views))) if only is None else only
+        self.roots = self._make_demands((target, views[target].needs.roots) for target in sorted(self._considered))
         self._root_names = frozenset(demand.name for demand in self.roots)
 
     def identify(self, requirement_or_candidate: Requirement | Choice) -> Identifier:
@@ -151,7 +150,7 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
         incompatibilities: Mapping[Identifier, Iterator[Choice]],
     ) -> Callable[[], Iterator[Choice]]:
         """Choices, best first, each made when it is asked for."""
-        name, _ = identifier
+        name, block = identifier
         wanted = list(requirements[identifier])
         demands = [requirement for requirement in wanted if isinstance(requirement, Demand)]
         refused = len(demands) < len(wanted)
@@ -159,6 +158,9 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
             target: [demand.need for demand in demands if target in demand.targets]
             for target in sorted(frozenset[int]().union(*(demand.targets for demand in demands)))
         }
+        if not wanted:
+            # What required it was dropped. resolvelib still wants a match, which it leaves out in the end.
+            needs = {min(self.partition.of(name)[block] & self._considered): []}
         # What fails with some extras, in some targets, fails with more of them.
         failed = list(incompatibilities[identifier])
 
