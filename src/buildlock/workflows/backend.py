@@ -9,7 +9,6 @@ from buildlock.frontend.backend import Backend
 from buildlock.frontend.objects import divert_objects
 from buildlock.lockfile.select import LockedArtifact
 from buildlock.project.model import Project
-from buildlock.reporting import Began
 from buildlock.variants import Variant
 from buildlock.workflows.identity import identify_environment
 from buildlock.workflows.preparation import prepare_wheels
@@ -28,13 +27,8 @@ def open_backend(
 
     The environment is never used twice: what a build writes into it goes with it.
     """
-    store = workspace.open_store()
-    workspace.report(Began(f"Preparing the environment of {variant.name}"))
-    with workspace.open_client(project.inputs[variant.name]) as client:
-        wheels = prepare_wheels(
-            artifacts, lock_dir=workspace.lock_path.parent, store=store, client=client, report=workspace.report
-        )
-    with store.scratch() as scratch:
+    wheels = prepare_wheels(workspace, project.inputs[variant.name], artifacts)
+    with workspace.open_store().scratch() as scratch:
         environment = create_environment(
             scratch / "environment",
             interpreter,

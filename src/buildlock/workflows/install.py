@@ -6,7 +6,6 @@ from pathlib import Path
 from buildlock.environment.interpreter import find_interpreter
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
 from buildlock.lockfile.select import select
-from buildlock.reporting import Began
 from buildlock.workflows.identity import identify_environment
 from buildlock.workflows.locks import read_environment
 from buildlock.workflows.preparation import prepare_wheels
@@ -55,14 +54,6 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
     destination = options.target or workspace.cache_dir / "environments-v1" / identity[:32]
     if environment := open_environment(destination, identity):
         return Installed(variant=variant, environment=environment, packages=len(artifacts), reused=True)
-    workspace.report(Began(f"Preparing the environment of {variant}"))
-    with workspace.open_client(project.inputs[variant]) as client:
-        wheels = prepare_wheels(
-            artifacts,
-            lock_dir=workspace.lock_path.parent,
-            store=workspace.open_store(),
-            client=client,
-            report=workspace.report,
-        )
+    wheels = prepare_wheels(workspace, project.inputs[variant], artifacts)
     environment = create_environment(destination, interpreter, wheels, identity=identity, report=workspace.report)
     return Installed(variant=variant, environment=environment, packages=len(artifacts), reused=False)

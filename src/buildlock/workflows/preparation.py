@@ -3,36 +3,32 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from buildlock.environment.store import Store, StoredWheel
+from buildlock.environment.store import StoredWheel
 from buildlock.index.download import download
-from buildlock.index.http import HttpClient
 from buildlock.lockfile.select import LockedArtifact
-from buildlock.reporting import Reporter
+from buildlock.project.model import BuildInputs
+from buildlock.reporting import Began
 from buildlock.workflows.parallel import map_parallel
+from buildlock.workflows.workspace import Workspace
 
 
 def prepare_wheels(
-    artifacts: Sequence[LockedArtifact],
-    *,
-    lock_dir: Path,
-    store: Store,
-    client: HttpClient,
-    report: Reporter,
+    workspace: Workspace, inputs: BuildInputs, artifacts: Sequence[LockedArtifact]
 ) -> tuple[StoredWheel, ...]:
     """Bring every artifact into the store; what is there already is not downloaded.
 
     Args:
+        workspace: Whose store they go to; a locked `path` is relative to the folder of its lock.
+        inputs: Of the variant, for the credentials of its indexes.
         artifacts: What the lock selects for a target.
-        lock_dir: The folder that a locked `path` is relative to.
-        store: Where they go.
-        client: Fetches them; closed where one fails.
-        report: Told how far each download is.
 
     Raises:
         UnavailableError: A file cannot be downloaded.
         IntegrityError: A file is not the locked one.
         InvalidArchiveError: A file is the locked one, and is refused.
     """
+    workspace.report(Began(f"Preparing the environment of {inputs.variant.name}"))
+    store = workspace.open_store()
 
     def prepare(artifact: LockedArtifact) -> StoredWheel:
         if stored := store.find(artifact.sha256):
@@ -44,18 +40,19 @@ def prepare_wheels(
             archive = scratch / artifact.filename
             download(
                 client,
-                artifact.url or file_url(lock_dir, artifact.path or ""),
+                artifact.url or file_url(workspace.lock_path.parent, artifact.path or ""),
                 archive,
                 filename=artifact.filename,
                 sha256=artifact.sha256,
                 size=artifact.size,
-                report=report,
+                report=workspace.report,
             )
             return store.add(archive, sha256=artifact.sha256, filename=artifact.filename)
 
     # The largest first, so that none is left alone at the end.
     order = sorted(artifacts, key=lambda artifact: -(artifact.size or 0))
-    wheels = dict(zip((a.sha256 for a in order), map_parallel(prepare, order, give_up=client.close), strict=True))
+    with workspace.open_client(inputs) as client:
+        wheels = dict(zip((a.sha256 for a in order), map_parallel(prepare, order, give_up=client.close), strict=True))
     return tuple(wheels[artifact.sha256] for artifact in artifacts)
 
 
