@@ -24,7 +24,33 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from buildlock.text import without_credentials
+
 ArtifactKind: TypeAlias = Literal["wheel", "sdist"]
+OriginKind: TypeAlias = Literal["archive", "vcs", "directory"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """A place that a package comes from without an index (PEP 508 direct reference; the words are PEP 751's)."""
+
+    kind: OriginKind
+    """A wheel or sdist file, a git repository, or a folder of this machine that holds a project."""
+    url: str
+    """Of the file, the repository or the folder (`file:`); may carry credentials, never a fragment."""
+    subdirectory: str | None = None
+    """Where the project is in it; relative, with forward slashes, never out of it."""
+    revision: str | None = None
+    """Of a repository: the branch, tag or commit that was asked for; `None` for its default branch."""
+    commit: str | None = None
+    """Of a repository: the full hash of the commit that `revision` is, once it is known."""
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    """Of a file: what the user says its hashes are, as in `Artifact.hashes`."""
+
+    @property
+    def location(self) -> str:
+        """The URL without credentials."""
+        return without_credentials(self.url)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +78,9 @@ class Artifact:
     """PEP 592: the reason, `""` where none is given; `None` where the file is not yanked."""
     core_metadata: Mapping[str, str] | None = None
     """PEP 658/714: hashes of the metadata file beside this one, `{}` where it has none given; `None`: not offered."""
+    origin: Origin | None = None
+    """Where it comes from if not from an index. What is no file (a commit, a folder) counts as an sdist, and has a
+    `filename` that only names it."""
 
     @property
     def tags(self) -> frozenset[Tag]:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageWheel, Pylock
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.errors import MissingLockError
@@ -59,13 +60,21 @@ class LockedEnvironment:
     """The targets that it serves."""
     inputs: LockedInputs
     packages: tuple[Package, ...]
-    """Wheels only. Of a package the name, version, marker, index and dependencies are recorded. Where several entries
-    have one name, exactly one of them is for each target."""
+    """Where several entries have one name, exactly one of them is for each target. Of the values of PEP 751 the name,
+    version, marker, index, dependencies, wheels, sdist, archive, vcs and directory are recorded. A target for which
+    an entry has no wheel builds the package, in `builds`."""
+    builds: Mapping[str, "LockedEnvironment"] = field(default_factory=dict)
+    """What the packages that have to be built are built in, by `NAME==VERSION` (`build_key`), to any depth: those that
+    the packages of these environments are built in are here too. They have no `builds` of their own."""
+    source: Package | None = None
+    """What is built here, where it is not the project itself but a package from elsewhere: an entry with an sdist,
+    archive or vcs."""
 
     def __post_init__(self) -> None:
         packages = sorted(map(_arrange_package, self.packages), key=lambda p: (p.name, str(p.version), str(p.marker)))
         object.__setattr__(self, "environments", tuple(sorted(self.environments, key=str)))
         object.__setattr__(self, "packages", tuple(packages))
+        object.__setattr__(self, "builds", dict(sorted(self.builds.items())))
 
     def pylock(self) -> Pylock:
         """The environment as a PEP 751 lock.
@@ -86,9 +95,14 @@ class Lockfile:
     """`build-lock.toml`: the locked build environments by variant, sorted."""
 
     variants: Mapping[str, LockedEnvironment]
+    """Those of the project itself."""
+    packages: Mapping[NormalizedName, Mapping[str, LockedEnvironment]] = field(default_factory=dict)
+    """Those of packages from elsewhere, by name and variant; each has its `source`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "variants", dict(sorted(self.variants.items())))
+        packages = {name: dict(sorted(variants.items())) for name, variants in sorted(self.packages.items())}
+        object.__setattr__(self, "packages", packages)
 
     def environment(self, variant: str) -> LockedEnvironment:
         """The build environment of a variant.
@@ -104,6 +118,15 @@ class Lockfile:
                 hint=f"run `buildlock lock --variant {variant}`",
             )
         return self.variants[variant]
+
+
+def build_key(name: NormalizedName, version: Version) -> str:
+    """What the environment that a package is built in is found by.
+
+    >>> build_key(NormalizedName("flash-attn"), Version("2.8.3"))
+    'flash-attn==2.8.3'
+    """
+    return f"{name}=={version}"
 
 
 def format_marker(marker: Marker) -> str:

@@ -1,8 +1,8 @@
 """Which locked files a target gets."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias, cast
 
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageWheel, PylockSelectError
@@ -11,10 +11,12 @@ from packaging.version import Version
 
 from buildlock.artifacts import wheel_tags
 from buildlock.errors import InvalidLockError, UncoveredTargetError
-from buildlock.lockfile.model import FILENAME, LockedEnvironment, format_marker
+from buildlock.lockfile.model import FILENAME, LockedEnvironment, build_key, format_marker
 from buildlock.targets import Target
 
 SHOWN_WHEELS = 10
+
+SourceKind: TypeAlias = Literal["sdist", "vcs", "directory"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +31,38 @@ class LockedArtifact:
     size: int | None
     """Bytes."""
     sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedSource:
+    """A package that has to be built before it is installed."""
+
+    name: NormalizedName
+    version: Version
+    origin: SourceKind
+    url: str | None
+    """Of the file or the repository; where it is local there is a `path` instead."""
+    path: str | None
+    """Relative to the lockfile's folder."""
+    filename: str | None
+    """Of an sdist."""
+    size: int | None
+    """Bytes of an sdist."""
+    sha256: str | None
+    """Of an sdist the file's; of a folder that of its content; `None` for a commit, which names its content."""
+    commit: str | None
+    subdirectory: str | None
+    """Where the project is in it; an sdist of an index has it at its top."""
+    requires: tuple["Locked", ...] = field(repr=False)
+    """The environment that it is built in: closed, sorted by name."""
+
+    @property
+    def key(self) -> str:
+        """What its environment is found by in the lock."""
+        return build_key(self.name, self.version)
+
+
+Locked: TypeAlias = LockedArtifact | LockedSource
 
 
 def select(environment: LockedEnvironment, target: Target) -> tuple[LockedArtifact, ...]:
