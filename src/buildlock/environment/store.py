@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.environment.entry_points import Command
+from buildlock.environment.own_files import check_own, hash_file, make_own
 from buildlock.environment.private_folder import private_folder
 from buildlock.environment.record import RecordLine
 from buildlock.environment.wheel import UnpackedFile, WheelFacts, open_wheel
@@ -26,7 +26,6 @@ from buildlock.reporting import Noted, Reporter, Warned
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TREE = "tree"
 _MANIFEST = "manifest.json"
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,8 +74,7 @@ class Store:
         try:
             root.parent.mkdir(parents=True, exist_ok=True)
             for folder in (root, self._wheels, self._locks, self._scratch):
-                folder.mkdir(mode=0o700, exist_ok=True)
-                _check_own(folder)
+                make_own(folder)
         except OSError as error:
             raise EnvironmentPreparationError(
                 f"the store `{root}` cannot be written: {error.strerror or error}",
@@ -93,7 +91,7 @@ class Store:
         if not os.path.lexists(entry):
             return None
         try:
-            _check_own(entry)
+            check_own(entry)
             return _read_manifest(entry, sha256)
         except _NOT_AS_WRITTEN as error:
             self._report(Noted(f"`{entry}` is damaged and will be fetched again: {error}"))
@@ -118,7 +116,7 @@ class Store:
         """
         entry = self._locate(sha256)
         try:
-            found = _hash_file(archive)
+            found = hash_file(archive)
             if found != sha256:
                 raise IntegrityError(f"`{filename}` has the sha256 {found}, not {sha256}")
             with self.scratch() as scratch, open_wheel(archive, filename=filename, limit=self._limit) as wheel:
@@ -206,28 +204,6 @@ _NOT_AS_WRITTEN = (
     KeyError,
     TypeError,
 )
-
-
-def _check_own(folder: Path) -> None:
-    """Refuse a link, and a folder that another user could change."""
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode):
-        raise EnvironmentPreparationError(f"`{folder}` is not a folder but a link or a file")
-    if os.name == "posix":
-        if status.st_uid != os.geteuid():
-            raise EnvironmentPreparationError(
-                f"`{folder}` belongs to another user", hint="set `BUILDLOCK_CACHE_DIR` to a folder of your own"
-            )
-        if status.st_mode & 0o077:
-            folder.chmod(0o700)
-
-
-def _hash_file(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _write_manifest(folder: Path, sha256: str, facts: WheelFacts, files: tuple[UnpackedFile, ...]) -> None:

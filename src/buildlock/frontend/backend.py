@@ -8,9 +8,10 @@ from typing import Final, Literal, TypeAlias
 
 from packaging.requirements import Requirement
 
-from buildlock.frontend.hooks import Hooks
+from buildlock.frontend.hooks import Hooks, MissingHookError
 from buildlock.frontend.isolation import IsolatedEnvironment, isolate
 from buildlock.frontend.pinned_wheel import pin_wheel
+from buildlock.frontend.prepared import read_built_metadata, read_prepared_metadata
 from buildlock.frontend.product import InvalidProductError, check_product, open_scratch, place_product
 from buildlock.metadata.core import parse_requirement
 from buildlock.project.model import BuildSystem
@@ -86,6 +87,27 @@ class Backend:
         if faults:
             raise self._hooks.blame(f"returned from `{hook}` what is no requirement: {faults}", answer.output)
         return tuple(requirement for _, requirement in parsed if requirement is not None)
+
+    def metadata(self, folder: Path, config_settings: ConfigSettings | None = None) -> bytes:
+        """The `METADATA` that a wheel would have: prepared, or taken from a wheel that is built for it.
+
+        Args:
+            folder: An existing folder of the caller's own, for what the backend writes.
+            config_settings: Handed to the hook.
+
+        Raises:
+            BackendError: The hook failed, or what it wrote is no metadata folder or no wheel.
+            EnvironmentPreparationError: The environment's interpreter cannot be run, or `folder` not be written.
+        """
+        hook = "prepare_metadata_for_build_wheel"
+        try:
+            answer = self._hooks.call(hook, str(folder), _as_json(config_settings), False)
+        except MissingHookError:
+            return read_built_metadata(self.build("wheel", folder, config_settings))
+        try:
+            return read_prepared_metadata(folder, answer.value)
+        except InvalidProductError as error:
+            raise self._hooks.blame(f"did not keep to the protocol in `{hook}`: {error}", answer.output) from error
 
     def build(
         self,

@@ -21,6 +21,10 @@ _MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _WARNINGS = threading.Lock()
 
 
+class MissingHookError(BackendError):
+    """The backend does not have the hook."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a hook returned, of any type, and the last lines that it printed."""
@@ -47,7 +51,8 @@ class Hooks:
         """Call `hook` with arguments that JSON can hold.
 
         Raises:
-            BackendError: There is no such backend or hook, or it failed, was too slow or gave no answer.
+            MissingHookError: The backend does not have the hook.
+            BackendError: There is no such backend, or it failed, was too slow or gave no answer.
             EnvironmentPreparationError: The environment's interpreter cannot be run.
         """
         ended: Ended | None = None
@@ -122,11 +127,11 @@ class Hooks:
             for line in f"{warning.filename}:{warning.lineno}: {warning.message}".splitlines():
                 self.report(Printed(clean_line(line)))
 
-    def _describe_missing(self, hook: str) -> BackendError:
+    def _describe_missing(self, hook: str) -> MissingHookError:
         hint = None
         if hook == "build_editable":
             hint = "build a wheel, or use a version of the backend that supports editable installs (PEP 660)"
-        return self.blame(f"has no hook `{hook}`", hint=hint)
+        return MissingHookError(f"the build backend `{self.build_system.backend}` has no hook `{hook}`", hint=hint)
 
     def _describe_unavailable(self, error: BackendUnavailable) -> BackendError:
         traceback = str(error.traceback or "").splitlines()
