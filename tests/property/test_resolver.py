@@ -14,7 +14,7 @@ from packaging.version import Version
 from buildlock.errors import NoSolutionError
 from buildlock.resolver.request import Resolution, ResolutionRequest
 from buildlock.resolver.resolve import resolve
-from support.small_universe import SmallUniverse, make_target, written
+from support.small_universe import SmallUniverse, describe_sdist, make_target, written
 
 INDEX = "https://index.example/simple"
 NAMES = ("a", "b", "c", "d")
@@ -41,6 +41,8 @@ entries = st.fixed_dictionaries(
         "extras": st.fixed_dictionaries({"x": st.lists(requirements, min_size=1, max_size=1)}),
         "yanked": st.just("broken"),
         "requires-python": st.sampled_from([">=3.8", ">=3.12"]),
+        "wheels": st.sampled_from([[], ["cp311-cp311-win_amd64"], ["cp311-abi3-win32", "py3-none-any"]]),
+        "sdist": st.sampled_from([True, {"requires-python": ">=3.12"}, {"formats": ["zip"], "requires-python": ""}]),
     },
 )
 universes = st.fixed_dictionaries({name: st.dictionaries(versions, entries, min_size=1, max_size=4) for name in NAMES})
@@ -87,12 +89,19 @@ def is_usable(
     packages: Packages, name: str, version: str, user: Sequence[Requirement], bounds: Sequence[Requirement]
 ) -> bool:
     entry = packages[name][version]
-    if entry.get("requires-python") == ">=3.12":
+    if find_kind(entry) is None:
         return False
     if not all(bound.specifier.contains(version, prereleases=True) for bound in bounds if bound.name == name):
         return False
     pinned = any(each.name == name and str(each.specifier) == "==1.0" and "1.0" in version for each in user)
     return "yanked" not in entry or pinned
+
+
+def find_kind(entry: Mapping[str, Any]) -> str | None:
+    """What is to be taken of a release on the target: a wheel if one fits, else its sdist, if it runs there."""
+    files = {"wheel": entry if "py3-none-any" in entry.get("wheels", ["py3-none-any"]) else None}
+    files["sdist"] = describe_sdist(entry) if entry.get("sdist") else None
+    return next((kind for kind, of in files.items() if of and of.get("requires-python") != ">=3.12"), None)
 
 
 def try_everything(packages: Packages, roots: Sequence[str], constraints: Sequence[str]) -> Iterator[dict[str, str]]:
@@ -111,6 +120,8 @@ def test_agrees_with_trying_everything(packages: Packages, roots: list[str], con
     else:
         pins = {str(package.name): str(package.version) for package in resolution.packages}
         assert satisfies(packages, pins, roots, constraints)
+        for package in resolution.packages:
+            assert package.artifact.kind == find_kind(packages[package.name][str(package.version)])
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from packaging.pylock import PackageWheel
+from packaging.pylock import PackageSdist, PackageWheel
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -14,13 +14,11 @@ from buildlock.artifacts import wheel_tags
 from buildlock.errors import NoSolutionError
 from buildlock.lockfile.markers import MarkerWriter
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs
-from buildlock.lockfile.select import select
-from buildlock.lockfile.writer import write_variant
 from buildlock.resolver.request import Resolution, ResolutionRequest
 from buildlock.resolver.resolve import resolve_all
 from buildlock.targets import Target
 from buildlock.workflows.merging import merge_resolutions
-from support.small_universe import SmallUniverse, make_target, written
+from support.small_universe import SmallUniverse, describe_sdist, make_target, written
 
 INDEX = "https://index.example/simple"
 NAMES = ("a", "b", "c")
@@ -54,6 +52,7 @@ entries = st.fixed_dictionaries(
     optional={
         "extras": st.fixed_dictionaries({"x": st.lists(requirements, min_size=1, max_size=1)}),
         "requires-python": st.sampled_from([">=3.8", ">=3.12", "<3.12"]),
+        "sdist": st.just(True) | st.fixed_dictionaries({"requires": st.lists(requirements, max_size=1)}),
     },
 )
 universes = st.fixed_dictionaries({name: st.dictionaries(versions, entries, min_size=1, max_size=4) for name in NAMES})
@@ -91,11 +90,17 @@ def holds(requirement: Requirement, target: Target) -> bool:
     return requirement.marker is None or requirement.marker.evaluate(environment)
 
 
-def is_usable(entry: Mapping[str, Any], name: str, version: str, target: Target) -> bool:
+def find_file(entry: Mapping[str, Any], name: str, version: str, target: Target) -> Mapping[str, Any] | None:
+    """What is said of the file that the target gets: a wheel if one fits, else the sdist."""
     if not SpecifierSet(entry.get("requires-python", "")).contains(target.python):
-        return False
-    tags = set(target.tags)
-    return any(wheel_tags(f"{name}-{version}-{tag}.whl")[1] & tags for tag in entry["wheels"])
+        return None
+    if any(fits_target(f"{name}-{version}", tag, target) for tag in entry["wheels"]):
+        return entry
+    return describe_sdist(entry) if entry.get("sdist") else None
+
+
+def fits_target(stem: str, tag: str, target: Target) -> bool:
+    return not wheel_tags(f"{stem}-{tag}.whl")[1].isdisjoint(target.tags)
 
 
 def find_needed(packages: Packages, pins: Pins, roots: Sequence[str], target: Target) -> frozenset[str] | None:
@@ -109,13 +114,13 @@ def find_needed(packages: Packages, pins: Pins, roots: Sequence[str], target: Ta
         name = requirement.name
         if name not in pins or not requirement.specifier.contains(pins[name], prereleases=True):
             return None
-        entry = packages[name][pins[name]]
-        if not is_usable(entry, name, pins[name], target):
+        file = find_file(packages[name][pins[name]], name, pins[name], target)
+        if file is None:
             return None
         for extra in ("", *requirement.extras):
             if (name, extra) not in seen:
                 seen.add((name, extra))
-                found = entry["requires"] if extra == "" else entry.get("extras", {}).get(extra, [])
+                found = file["requires"] if extra == "" else file.get("extras", {}).get(extra, [])
                 pending += map(Requirement, found)
     return frozenset(name for name, _ in seen)
 
@@ -148,7 +153,12 @@ def test_solves_each_target_as_if_it_were_alone(
         pins = read_pins(resolution)
         assert find_needed(packages, pins, roots, target) == frozenset(pins)
         for package in resolution.packages:
-            assert package.artifact.tags & set(target.tags)
+            stem = f"{package.name}-{package.version}"
+            fits = {
+                tag for tag in packages[package.name][str(package.version)]["wheels"] if fits_target(stem, tag, target)
+            }
+            assert package.artifact.kind == ("wheel" if fits else "sdist")
+            assert not package.artifact.tags or package.artifact.tags & set(target.tags)
 
 
 @settings(max_examples=200, deadline=None)
@@ -205,21 +215,28 @@ def test_the_lock_selects_in_each_target_what_was_resolved_for_it(
     if resolutions is None:
         return
     artifacts = {package.artifact.url: package.artifact for each in resolutions for package in each.packages}
-    wheels = {
-        url: PackageWheel(url=f"{INDEX}/{artifact.filename.replace('+', '%2B')}", hashes={"sha256": "0" * 64})
+    files = {
+        url: (PackageWheel if artifact.kind == "wheel" else PackageSdist)(
+            url=f"{INDEX}/{artifact.filename.replace('+', '%2B')}", hashes={"sha256": "0" * 64}
+        )
         for url, artifact in artifacts.items()
     }
     environment = LockedEnvironment(
         environments=MarkerWriter(targets).environments(),
         inputs=LockedInputs(),
-        packages=merge_resolutions(resolutions, targets, wheels, {INDEX}),
+        packages=merge_resolutions(resolutions, targets, files, {INDEX}),
     )
-    assert "marker = " not in write_variant(None, "default", environment) or len(targets) > 1
+    keys = [(package.name, package.version) for package in environment.packages]
+    assert len(set(keys)) == len(keys)
+    assert all(package.marker is None for package in environment.packages) or len(targets) > 1
     for target, resolution in zip(targets, resolutions, strict=True):
-        selected = [artifact.filename for artifact in select(environment, target)]
-        assert selected == [package.artifact.filename for package in resolution.packages]
+        selected = environment.pylock().select(environment=target.environment, tags=target.tags)
+        assert [getattr(file, "filename", None) for _, file in selected] == [
+            package.artifact.filename for package in resolution.packages
+        ]
     used = {artifact.filename for artifact in artifacts.values()}
-    assert used == {wheel.filename for package in environment.packages for wheel in package.wheels or ()}
+    wheels = {wheel.filename for package in environment.packages for wheel in package.wheels or ()}
+    assert used == wheels | {package.sdist.filename for package in environment.packages if package.sdist is not None}
 
 
 @settings(max_examples=100, deadline=None)

@@ -21,7 +21,9 @@ from buildlock.targets import Target
 
 Packages = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By package and version: `requires`, `extras`, `wheels` (tags, with a build number in front if any), `sdist`,
-`requires-python` (of the page), `metadata-requires-python`, `yanked`, `uploaded`, `broken`."""
+`requires-python` (of the page), `metadata-requires-python`, `yanked`, `uploaded`, `broken`.
+
+`sdist` is `true`, or a table of what is otherwise with the sdist; there `formats` are its file extensions."""
 
 
 class SmallUniverse:
@@ -54,6 +56,8 @@ class SmallUniverse:
         index, _, _ = artifact.url.partition("#")
         versions = self.indexes[index][artifact.name]
         entry = next(entry for version, entry in versions.items() if Version(version) == artifact.version)
+        if artifact.kind == "sdist":
+            entry = describe_sdist(entry)
         if "broken" in entry:
             raise InvalidMetadataError(f"`{artifact.filename}`: {entry['broken']}")
         requires_python = entry.get("metadata-requires-python")
@@ -77,10 +81,21 @@ class SmallUniverse:
 
 def make_release(index: str, name: str, version: str, entry: Mapping[str, Any]) -> Release:
     stem = f"{name.replace('-', '_')}-{version}"
-    filenames = [f"{stem}-{tags}.whl" for tags in entry.get("wheels", ["py3-none-any"])]
-    filenames += [f"{stem}.tar.gz"] if entry.get("sdist") else []
-    artifacts = tuple(make_artifact(index, name, version, filename, entry) for filename in filenames)
-    return Release(name=canonicalize_name(name), version=Version(version), index=index, artifacts=artifacts)
+    artifacts = [
+        make_artifact(index, name, version, f"{stem}-{tags}.whl", entry)
+        for tags in entry.get("wheels", ["py3-none-any"])
+    ]
+    if entry.get("sdist"):
+        sdist = describe_sdist(entry)
+        artifacts += [
+            make_artifact(index, name, version, f"{stem}.{extension}", sdist)
+            for extension in sdist.get("formats", ["tar.gz"])
+        ]
+    return Release(name=canonicalize_name(name), version=Version(version), index=index, artifacts=tuple(artifacts))
+
+
+def describe_sdist(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    return entry if entry["sdist"] is True else {**entry, **entry["sdist"]}
 
 
 def make_artifact(index: str, name: str, version: str, filename: str, entry: Mapping[str, Any]) -> Artifact:
@@ -92,7 +107,7 @@ def make_artifact(index: str, name: str, version: str, filename: str, entry: Map
         filename=filename,
         url=f"{index}#{filename}",
         requires_python=entry.get("requires-python"),
-        yanked=entry.get("yanked"),
+        yanked=None if entry.get("yanked") is False else entry.get("yanked"),
         upload_time=entry.get("uploaded"),
     )
 

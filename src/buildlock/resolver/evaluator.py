@@ -1,12 +1,13 @@
 """Why a release is passed over, or which of its files suits the target best."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
 
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
+from packaging.utils import BuildTag
 from packaging.version import Version
 
 from buildlock.artifacts import Artifact, Release
@@ -25,7 +26,6 @@ class Reason(Enum):
     UNDATED = auto()
     YANKED = auto()
     PYTHON = auto()
-    SDIST = auto()
     PLATFORM = auto()
     METADATA = auto()
     CONFLICT = auto()
@@ -73,7 +73,7 @@ class Evaluator:
         )
 
     def evaluate(self, release: Release) -> Artifact | PassedOver:
-        """The best file of a release: best tag, then highest build number."""
+        """The best file of a release: best tag, then highest build number; where no wheel fits its sdist."""
         if self._is_unwanted_prerelease(release):
             return PassedOver(reason=Reason.PRERELEASE, text="a pre-release, and pre-releases are not allowed for it")
         fitting: list[Artifact] = []
@@ -86,8 +86,9 @@ class Evaluator:
                 reasons.append((artifact, against))
         if fitting:
             # Sorted by name first, so that the order of the page never decides.
+            # Of several sdists that leaves `.tar.gz` before `.zip`, which uv prefers too.
             return max(sorted(fitting, key=lambda artifact: (artifact.filename, artifact.url)), key=self._suitability)
-        return self._summarise(reasons)
+        return _summarise(reasons)
 
     def is_pinned(self, release: Release) -> bool:
         """Whether the user asked for exactly this version, or the lock holds it (PEP 592)."""
@@ -118,17 +119,19 @@ class Evaluator:
             self._check_upload_time,
             self._check_yanked,
             self._check_python,
-            self._check_kind,
             self._check_platform,
         )
         return next((against for check in checks if (against := check(release, artifact)) is not None), None)
 
     def _check_build_options(self, release: Release, artifact: Artifact) -> PassedOver | None:
         settings = self._settings
-        if artifact.kind == "wheel" and (settings.no_binary or release.name in settings.no_binary_package):
-            return PassedOver(reason=Reason.NO_BINARY, text="its wheels are excluded by `no-binary`")
-        if artifact.kind == "sdist" and (settings.no_build or release.name in settings.no_build_package):
-            return PassedOver(reason=Reason.NO_BUILD, text="only an sdist, which `no-build` excludes")
+        if artifact.kind == "wheel":
+            if settings.no_binary or release.name in settings.no_binary_package:
+                setting = "no-binary" if settings.no_binary else "no-binary-package"
+                return PassedOver(reason=Reason.NO_BINARY, text=f"`{setting}` excludes its wheels")
+        elif settings.no_build or release.name in settings.no_build_package:
+            setting = "no-build" if settings.no_build else "no-build-package"
+            return PassedOver(reason=Reason.NO_BUILD, text=f"`{setting}` excludes its sdist")
         return None
 
     def _check_upload_time(self, release: Release, artifact: Artifact) -> PassedOver | None:
@@ -162,13 +165,8 @@ class Evaluator:
         text = f"does not run on {implementation} {target.python}"
         return PassedOver(reason=Reason.PYTHON, text=text, label="needs ", details=(str(specifier),))
 
-    def _check_kind(self, _release: Release, artifact: Artifact) -> PassedOver | None:
-        if artifact.kind == "wheel":
-            return None
-        return PassedOver(reason=Reason.SDIST, text="only an sdist, which buildlock does not build yet")
-
     def _check_platform(self, _release: Release, artifact: Artifact) -> PassedOver | None:
-        if not self._ranks.keys().isdisjoint(artifact.tags):
+        if artifact.kind == "sdist" or not self._ranks.keys().isdisjoint(artifact.tags):
             return None
         return PassedOver(
             reason=Reason.PLATFORM,
@@ -183,22 +181,32 @@ class Evaluator:
             self._tag_ranks.update({tag: rank for rank, tag in reversed(list(enumerate(self._request.target.tags)))})
         return self._tag_ranks
 
-    def _suitability(self, artifact: Artifact) -> tuple[bool, int, tuple[int, str] | tuple[()]]:
-        best = min(self._ranks[tag] for tag in artifact.tags if tag in self._ranks)
-        return artifact.yanked is None, -best, artifact.build
+    def _suitability(self, artifact: Artifact) -> tuple[bool, bool, int, BuildTag]:
+        best = min((self._ranks[tag] for tag in artifact.tags if tag in self._ranks), default=0)
+        return artifact.kind == "wheel", artifact.yanked is None, -best, artifact.build
 
-    def _summarise(self, reasons: list[tuple[Artifact, PassedOver]]) -> PassedOver:
-        """One reason for a release: of its wheels if it has any, of the one that came furthest."""
-        if not reasons:
-            return PassedOver(reason=Reason.PLATFORM, text="it has no files")
-        wheels = [against for artifact, against in reasons if artifact.kind == "wheel"]
-        candidates = wheels or [against for _, against in reasons]
-        furthest = max(candidates, key=lambda against: against.reason.value)
-        same = [against for against in candidates if against.reason is furthest.reason]
-        details = sorted({detail for against in same for detail in against.details})
-        if furthest.reason is Reason.PLATFORM and len(wheels) < len(reasons):
-            details.append("an sdist")
-        return replace(furthest, details=tuple(details))
+
+def _summarise(reasons: Sequence[tuple[Artifact, PassedOver]]) -> PassedOver:
+    """One reason for a release: of the file that came furthest, and of its sdist where that is what would help."""
+    if not reasons:
+        return PassedOver(reason=Reason.PLATFORM, text="it has no files")
+    furthest = _find_furthest([against for _, against in reasons])
+    same = [against for _, against in reasons if against.reason is furthest.reason]
+    furthest = replace(furthest, details=tuple(sorted({detail for against in same for detail in against.details})))
+    wheels = [against for artifact, against in reasons if artifact.kind == "wheel"]
+    sdists = [against for artifact, against in reasons if artifact.kind == "sdist"]
+    if furthest.reason is Reason.NO_BINARY:
+        return replace(furthest, text=f"{furthest.text}, and it has no sdist")
+    if not wheels or not sdists or furthest.reason not in {Reason.NO_BUILD, Reason.PLATFORM}:
+        return furthest
+    wheel, sdist = _find_furthest(wheels), _find_furthest(sdists)
+    if sdist.reason is Reason.NO_BUILD:
+        return replace(furthest, reason=Reason.NO_BUILD, text=f"{wheel.text}, and {sdist.text}", label=wheel.label)
+    return replace(furthest, text=f"{wheel.text}, and its sdist is out: {sdist.text}")
+
+
+def _find_furthest(reasons: Sequence[PassedOver]) -> PassedOver:
+    return max(reasons, key=lambda against: against.reason.value)
 
 
 @lru_cache(maxsize=1024)

@@ -26,13 +26,12 @@ _MAX_TRIED = 50
 
 _HINTS = {
     Reason.PRERELEASE: 'allow pre-releases with `prerelease = "allow"`, or require one by its version',
-    Reason.NO_BINARY: "buildlock does not build sdists yet: lift `no-binary` for `{name}`",
-    Reason.NO_BUILD: "require a version of `{name}` that has a wheel",
+    Reason.NO_BINARY: "lift `no-binary` for `{name}`, or require a version of it that has an sdist",
+    Reason.NO_BUILD: "lift `no-build` for `{name}`, or require a version of it that has a wheel",
     Reason.TOO_NEW: "choose a later `exclude-newer`, or give `{name}` its own with `exclude-newer-package`",
     Reason.UNDATED: "lift the date for `{name}` with `exclude-newer-package = {{ {name} = false }}`",
     Reason.YANKED: "a yanked version is taken only where you pin it: `{name}=={version}`",
     Reason.PYTHON: "lock for a Python that it runs on, or require another version of `{name}`",
-    Reason.SDIST: "require a version of `{name}` that has a wheel, or offer one that you built through `find-links`",
     Reason.PLATFORM: "lock for a Python and a platform that it has a wheel for, or require another version of `{name}`",
     Reason.METADATA: "require another version of `{name}`",
     Reason.CONFLICT: "an override settles what is required of `{name}`: `[tool.uv] override-dependencies`",

@@ -187,7 +187,8 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
 
     def get_dependencies(self, candidate: Choice) -> Sequence[Requirement]:
         found = []
-        for target, each in candidate.candidates:
+        # Wheels first: where one of them rules the choice out, no sdist need be built to know what it needs.
+        for target, each in sorted(candidate.candidates, key=lambda pair: pair[1].artifact.kind == "sdist"):
             needs = self.views[target].dependencies(each)
             if isinstance(needs, PassedOver):
                 return [Refusal(name=candidate.name, target=target)]

@@ -25,6 +25,8 @@ class Universe(Protocol):
     def metadata(self, artifact: Artifact) -> CoreMetadata:
         """What a file needs.
 
+        Of an sdist it may have to be built, so it is asked only of one that is tried, in the target that needs it.
+
         Raises:
             InvalidMetadataError: It cannot be used; the resolver passes the candidate over.
         """
@@ -33,7 +35,10 @@ class Universe(Protocol):
         """Be told that these will probably be listed next; return at once."""
 
     def anticipate_metadata(self, artifact: Artifact) -> None:
-        """Be told that the metadata of `artifact` will probably be asked for soon; return at once."""
+        """Be told that the metadata of `artifact` will probably be asked for soon; return at once.
+
+        An sdist may be downloaded for it, and is not to be built: it may never be tried.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from packaging.pylock import Package, PackageWheel
+from packaging.pylock import Package, PackageSdist, PackageWheel
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -20,7 +20,7 @@ _Entries: TypeAlias = Mapping[_Key, Mapping[int, ResolvedPackage]]
 def merge_resolutions(
     resolutions: Sequence[Resolution],
     targets: Sequence[Target],
-    wheels: Mapping[str, PackageWheel],
+    files: Mapping[str, PackageWheel | PackageSdist],
     indexes: Collection[str],
 ) -> tuple[Package, ...]:
     """One entry for each version of a package from one index, with a marker where not every target selects it.
@@ -28,7 +28,7 @@ def merge_resolutions(
     Args:
         resolutions: What was resolved for each of the targets.
         targets: As many.
-        wheels: The pinned file of each artifact, by its URL.
+        files: The pinned file of each artifact, by its URL.
         indexes: Those that may be recorded.
     """
     entries: dict[_Key, dict[int, ResolvedPackage]] = {}
@@ -39,16 +39,20 @@ def merge_resolutions(
     packages = []
     for key in sorted(entries):
         name, version, index = key
-        used = {package.artifact.url: wheels[package.artifact.url] for package in entries[key].values()}
+        used = list({package.artifact.url: files[package.artifact.url] for package in entries[key].values()}.values())
+        sdists = [file for file in used if isinstance(file, PackageSdist)]
         packages.append(
             Package(
                 name=name,
                 version=version,
                 marker=writer.distinguish(entries[key]),
                 # Of a local file the path says all that another machine can use.
-                index=index if index in indexes and all(wheel.path is None for wheel in used.values()) else None,
+                index=index if index in indexes and all(file.path is None for file in used) else None,
                 dependencies=_find_dependencies(entries[key], entries) or None,
-                wheels=list(used.values()),
+                # An entry has one. Where a page lets some targets have the `.tar.gz` and others only the `.zip`, these
+                # are one source in two formats.
+                sdist=min(sdists, key=lambda sdist: sdist.filename, default=None),
+                wheels=[file for file in used if isinstance(file, PackageWheel)] or None,
             )
         )
     return tuple(packages)

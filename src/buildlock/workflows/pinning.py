@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.pylock import Package, PackageWheel
+from packaging.pylock import Package, PackageSdist, PackageWheel
 
 from buildlock.artifacts import Artifact
 from buildlock.environment.store import Store
@@ -52,17 +52,19 @@ class Pinner:
             IntegrityError: A file is not what its index says.
             InvalidArchiveError: A file that had to be hashed is refused.
         """
-        known = {_place(wheel): wheel for package in locked for wheel in package.wheels or ()}
+        known = {file.url or file.path or "": file for package in locked for file in _list_files(package)}
         artifacts = {each.artifact.url: each.artifact for resolution in resolutions for each in resolution.packages}
 
-        def pin(artifact: Artifact) -> PackageWheel:
-            return self._pin_wheel(artifact, known)
+        def pin(artifact: Artifact) -> PackageWheel | PackageSdist:
+            return self._pin_file(artifact, known)
 
         pinned = map_parallel(pin, tuple(artifacts.values()), give_up=self.client.close)
-        wheels = dict(zip(artifacts, pinned, strict=True))
-        return merge_resolutions(resolutions, targets, wheels, self.indexes)
+        files = dict(zip(artifacts, pinned, strict=True))
+        return merge_resolutions(resolutions, targets, files, self.indexes)
 
-    def _pin_wheel(self, artifact: Artifact, known: Mapping[str, PackageWheel]) -> PackageWheel:
+    def _pin_file(
+        self, artifact: Artifact, known: Mapping[str, PackageWheel | PackageSdist]
+    ) -> PackageWheel | PackageSdist:
         local = artifact.url.startswith("file:")
         path = relative_path(artifact.url, self.lock_dir) if local else None
         before = known.get(path or artifact.url)
@@ -80,7 +82,8 @@ class Pinner:
             )
         if size is None:
             size = self._measure(artifact.url)
-        return PackageWheel(
+        kind = PackageWheel if artifact.kind == "wheel" else PackageSdist
+        return kind(
             name=artifact.filename,
             url=None if local else artifact.url,
             path=path,
@@ -89,7 +92,7 @@ class Pinner:
         )
 
     def _hash(self, artifact: Artifact) -> tuple[str, int]:
-        """Download a file to learn its sha256, and keep it: `install` will want it."""
+        """Download a file to learn its sha256, and keep a wheel: `install` will want it."""
         self.report(Noted(f"`{artifact.filename}` has no sha256 on its index: downloading it to compute one"))
         with self.store.scratch() as scratch:
             archive = scratch / artifact.filename
@@ -103,7 +106,8 @@ class Pinner:
                 hashes=artifact.hashes,
                 report=self.report,
             )
-            self.store.add(archive, sha256=got.sha256, filename=artifact.filename)
+            if artifact.kind == "wheel":
+                self.store.add(archive, sha256=got.sha256, filename=artifact.filename)
         return got.sha256, got.size
 
     def _measure(self, url: str) -> int | None:
@@ -123,5 +127,5 @@ def relative_path(url: str, folder: Path) -> str:
     return Path(os.path.relpath(to_path(url).resolve(), folder.resolve())).as_posix()
 
 
-def _place(wheel: PackageWheel) -> str:
-    return wheel.url or wheel.path or ""
+def _list_files(package: Package) -> tuple[PackageWheel | PackageSdist, ...]:
+    return (*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ()))

@@ -14,7 +14,7 @@ from buildlock.project.model import BuildRequirement, Settings
 from buildlock.reporting import Event, Noted
 from buildlock.resolver import search
 from buildlock.resolver.request import Resolution, ResolutionRequest
-from buildlock.resolver.resolve import resolve
+from buildlock.resolver.resolve import resolve, resolve_all
 from support.small_universe import Packages, SmallUniverse, make_target, written
 
 INDEX = "https://index.example/simple"
@@ -40,6 +40,49 @@ def test_reads_no_metadata_but_that_of_what_it_tries() -> None:
     ask(universe, "torch>=2.0", "torch==2.4")
     assert universe.read == ["torch-2.4-py3-none-any.whl", "filelock-3.1-py3-none-any.whl"]
     assert universe.listed == ["torch", "filelock"]
+
+
+def test_reads_no_metadata_of_an_sdist_before_it_is_tried() -> None:
+    """It may have to be built for it; what is only announced, suggested or explained is not tried."""
+    newer = {f"2.{minor}": {"wheels": [], "sdist": True} for minor in range(20)}
+    packages: Packages = {"a": {"1.0": {}, **newer}, "b": {"1.0": {"requires": ["a<2.5", "c"]}}, "c": newer}
+    universe = SmallUniverse({INDEX: packages})
+    ask(universe, "b==1.0", "a<2.7")
+    assert universe.read == ["b-1.0-py3-none-any.whl", "a-2.4.tar.gz", "c-2.19.tar.gz"]
+    universe = SmallUniverse({INDEX: packages})
+    with pytest.raises(NoSolutionError):
+        ask(universe, "b==1.0", "a>=2.5", "c")
+    assert universe.read == ["b-1.0-py3-none-any.whl"]
+
+
+def test_builds_no_sdist_for_one_target_where_the_wheel_of_another_is_refused() -> None:
+    entry = {"wheels": ["cp312-cp312-manylinux_2_17_x86_64"], "sdist": {"requires": ["b"]}, "broken": "no name"}
+    universe = SmallUniverse({INDEX: {"a": {"1.0": {"sdist": True}, "1.1": entry}, "b": {"1.0": {}}}})
+    resolutions = resolve_all(
+        [
+            (ResolutionRequest(requirements=written("a"), target=make_target(python)), universe)
+            for python in ("3.11.0", "3.12.0")
+        ]
+    )
+    assert {package.artifact.filename for each in resolutions for package in each.packages} == {
+        "a-1.0-py3-none-any.whl"
+    }
+    assert "a-1.1.tar.gz" not in universe.read
+
+
+def test_each_target_needs_what_its_own_file_needs() -> None:
+    entry = {"wheels": ["cp312-cp312-manylinux_2_17_x86_64"], "requires": ["b"], "sdist": {"requires": ["c"]}}
+    universe = SmallUniverse({INDEX: {"a": {"1.0": entry}, "b": {"1.0": {}}, "c": {"1.0": {}}}})
+    resolutions = resolve_all(
+        [
+            (ResolutionRequest(requirements=written("a"), target=make_target(python)), universe)
+            for python in ("3.11.0", "3.12.0")
+        ]
+    )
+    assert [[package.artifact.filename for package in each.packages] for each in resolutions] == [
+        ["a-1.0.tar.gz", "c-1.0-py3-none-any.whl"],
+        ["a-1.0-cp312-cp312-manylinux_2_17_x86_64.whl", "b-1.0-py3-none-any.whl"],
+    ]
 
 
 def test_announces_what_it_will_list() -> None:
