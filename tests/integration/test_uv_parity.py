@@ -1,15 +1,17 @@
 """The same configuration, the same indexes: uv and buildlock must take the same version from the same index."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uv
 
-from index.offer import OfferedFile, offer_wheel
+from index.offer import OfferedFile, offer_sdist, offer_wheel
 from index.server import IndexServer, serve
 from support.command import Checkout, hermetic, run_process
+from support.small_universe import describe_sdist
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -56,6 +58,14 @@ VARIABLES = {
 }
 
 
+SCENARIOS = sorted(
+    path
+    for pattern in ("newer-version-has-*", "no-b*", "only-sdists*", "sdist-*")
+    for path in Path(__file__, "../../../fixtures/scenarios").resolve().glob(f"{pattern}.toml")
+)
+"""Those of the resolver about sdists; the metadata of theirs is static, so uv builds none."""
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[IndexServer]:
     universe = {name: list(offer(number)) for number, name in enumerate(INDEXES, start=1)}
@@ -79,6 +89,51 @@ def test_of_the_project(server: IndexServer, tmp_path: Path, text: str) -> None:
 def test_of_the_environment(server: IndexServer, tmp_path: Path, variables: dict[str, str]) -> None:
     project = write_project(server, tmp_path, 'prerelease = "allow"\n' + CPU, variables)
     assert lock(project) == lock_with_uv(project)
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_of_the_sdists_in_a_scenario(path: Path, tmp_path: Path) -> None:
+    scenario = tomllib.loads(path.read_text(encoding="utf-8"))
+    (packages,) = scenario["universe"].values()
+    (tmp_path / "requirements.in").write_text("\n".join(scenario["requires"]), encoding="utf-8")
+    options = ["--python-version", "3.11.0", "--python-platform", "x86_64-manylinux_2_17", "--no-cache"]
+    for name, value in scenario.get("settings", {}).items():
+        if name == "exclude_newer":
+            options += ["--exclude-newer", value.isoformat()]
+        else:
+            option = "--no-binary" if name.startswith("no_binary") else "--only-binary"
+            options += [option, ":all:" if value is True else ",".join(value)]
+    with serve({"simple": list(offer_scenario(packages))}) as server:
+        environment = hermetic(tmp_path, {**server.environment, "NO_PROXY": "127.0.0.1"})
+        command = [uv.find_uv_bin(), "pip", "compile", "requirements.in", "--no-annotate", "--no-header", *options]
+        result = run_process(*command, cwd=tmp_path, environment=environment)
+    if "error" in scenario["expected"]:
+        assert "No solution found" in result.stderr
+        return
+    assert result.code == 0, result
+    pins = dict(line.split("==") for line in result.stdout.splitlines())
+    assert pins == scenario["expected"]["pins"]
+
+
+def offer_scenario(packages: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[OfferedFile]:
+    """The files of a scenario as real ones, whose pages say what their metadata says."""
+    for name, versions in packages.items():
+        for version, entry in versions.items():
+            sdist = describe_sdist(entry) if entry.get("sdist") else None
+            for tag in entry.get("wheels", ["py3-none-any"]):
+                yield offer_wheel(name=name, version=version, tag=tag, **describe(entry))
+            for extension in (sdist or {}).get("formats", ["tar.gz"] if sdist else []):
+                yield offer_sdist(name=name, version=version, extension=extension, files={}, **describe(sdist or {}))
+
+
+def describe(entry: Mapping[str, Any]) -> dict[str, Any]:
+    uploaded, yanked = entry.get("uploaded"), entry.get("yanked")
+    return {
+        "requires": entry.get("requires", []),
+        "requires_python": entry.get("requires-python", entry.get("metadata-requires-python")),
+        "upload_time": uploaded.isoformat() if uploaded else None,
+        "yanked": None if yanked is False else yanked,
+    }
 
 
 def write_project(server: IndexServer, folder: Path, text: str, variables: dict[str, str]) -> Checkout:
