@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal, TypeAlias
+from urllib.parse import quote
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -44,13 +45,31 @@ class Origin:
     """Of a repository: the branch, tag or commit that was asked for; `None` for its default branch."""
     commit: str | None = None
     """Of a repository: the full hash of the commit that `revision` is, once it is known."""
-    hashes: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Of a file: what the user says its hashes are, as in `Artifact.hashes`."""
 
     @property
     def location(self) -> str:
         """The URL without credentials."""
         return without_credentials(self.url)
+
+    def __str__(self) -> str:
+        """As a direct reference has it (PEP 508), without credentials and the commit: what is shown and recorded.
+
+        >>> str(Origin(kind="vcs", url="https://me:secret@git.example/foo", revision="main", subdirectory="py"))
+        'git+https://git.example/foo@main#subdirectory=py'
+        """
+        fragment = [f"{algorithm}={digest}" for algorithm, digest in sorted(self.hashes.items())]
+        if self.subdirectory is not None:
+            fragment.append(f"subdirectory={quote(self.subdirectory)}")
+        return "".join(
+            (
+                "git+" if self.kind == "vcs" else "",
+                self.location,
+                f"@{quote(self.revision)}" if self.revision is not None else "",
+                f"#{'&'.join(fragment)}" if fragment else "",
+            )
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,7 @@
 import re
 
 _USERINFO = re.compile(r"^([^/?#]*//)[^/?#]*@")
+_SSH_PASSWORD = re.compile(r"^((?:git\+)?ssh://[^/?#:@]+)(?::[^/?#]*)?@", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"//[^/\s`]*@")
 _LONGEST_SENTENCE = 600
 
@@ -48,5 +49,12 @@ def without_credentials(url: str) -> str:
 
     >>> without_credentials("https://user:secret@pkgs.example/simple/")
     'https://pkgs.example/simple/'
+
+    Whom a server knows by a key has a name that is no secret, and that it has to be asked with:
+
+    >>> without_credentials("ssh://git@git.example/foo")
+    'ssh://git@git.example/foo'
     """
+    if _SSH_PASSWORD.match(url):
+        return _SSH_PASSWORD.sub(r"\1@", url)
     return _USERINFO.sub(r"\1", url)

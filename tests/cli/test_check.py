@@ -169,7 +169,7 @@ class TestVariants:
                     "state": "fresh",
                     "moved": [],
                     "packages": len(project.packages(name)),
-                    "sources": [{"package": "torch", "index": server.url(name), "marker": None}],
+                    "sources": [{"package": "torch", "index": server.url(name), "direct": None, "marker": None}],
                 }
                 for name in ("cpu", "cu118")
             ],

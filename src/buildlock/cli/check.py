@@ -70,7 +70,8 @@ def status_to_json(status: LockStatus) -> object:
                 "sources": [
                     {
                         "package": package,
-                        "index": rule.index.location,
+                        "index": rule.index.location if rule.index else None,
+                        "direct": str(rule.direct) if rule.direct else None,
                         "marker": str(rule.marker) if rule.marker else None,
                     }
                     for package, rule in variant.sources

@@ -50,7 +50,7 @@ def _describe(variant: VariantStatus, width: int) -> str:
     default = " (default)" if variant.default else ""
     lines = [f"{variant.name:<{width}}  {variant.state}{packages}{default}"]
     for package, rule in variant.sources:
-        where = f"{rule.index.name} ({rule.index.location})" if rule.index.name else rule.index.location
+        where = f"{rule.index.name} ({rule.location})" if rule.index and rule.index.name else rule.location
         marker = f" where {rule.marker}" if rule.marker else ""
         lines.append(f"{'':<{width}}  {package} from {where}{marker}")
     return "\n".join(lines) + "\n"

@@ -5,6 +5,7 @@ Nothing is resolved to find out: what the project says now is compared with what
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -59,7 +60,7 @@ def inputs_of(
         # All of them: an override can be the reason why a package is not locked.
         overrides=tuple(text for _, text in _list_declared(inputs.overrides)),
         indexes={
-            name: tuple(_format_rule(rule, root) for rule in rules if is_of_project(rule.index.origin))
+            name: tuple(_format_rule(rule, root) for rule in rules if _is_recorded(rule, name, inputs))
             for name, rules in inputs.sources.items()
             if name in packages
         },
@@ -92,7 +93,7 @@ def compare_inputs(locked: LockedInputs, current: LockedInputs) -> tuple[str, ..
 
 
 def format_requirement(requirement: Requirement) -> str:
-    """A requirement with normalised names, sorted extras and specifiers, and even spacing.
+    """A requirement with normalised names, sorted extras and specifiers, even spacing, and no credentials.
 
     >>> format_requirement(Requirement('Foo_Bar [B,a]>=1,<2 ;os_name=="nt"'))
     "foo-bar[a,b]<2,>=1; os_name == 'nt'"
@@ -100,7 +101,9 @@ def format_requirement(requirement: Requirement) -> str:
     extras = ",".join(sorted(map(canonicalize_name, requirement.extras)))
     parts = [canonicalize_name(requirement.name), f"[{extras}]" if extras else "", str(requirement.specifier)]
     if requirement.url is not None:
-        parts.append(f" @ {requirement.url} " if requirement.marker is not None else f" @ {requirement.url}")
+        parts.append(f" @ {without_credentials(requirement.url)}")
+        # A URL may have a semicolon in it.
+        parts += [" "] if requirement.marker is not None else []
     if requirement.marker is not None:
         parts.append(f"; {format_marker(requirement.marker)}")
     return "".join(parts)
@@ -122,8 +125,20 @@ def is_of_project(origin: str) -> bool:
     return origin.startswith(_PROJECT_FILES)
 
 
+def _is_recorded(rule: SourceRule, name: str, inputs: BuildInputs) -> bool:
+    """Whether a rule is the project's, and not said by a requirement that is recorded with its URL."""
+    if rule.index is not None:
+        return is_of_project(rule.index.origin)
+    urls = (each for each in (*inputs.requires, *inputs.overrides) if each.requirement.url is not None)
+    said = {(canonicalize_name(each.requirement.name), each.origin) for each in urls}
+    return is_of_project(rule.origin) and (name, rule.origin) not in said
+
+
 def _format_rule(rule: SourceRule, root: Path) -> str:
-    location = _relocate(rule.index.location, root)
+    if rule.direct is not None:
+        location = str(replace(rule.direct, url=_relocate(rule.direct.location, root)))
+    else:
+        location = _relocate(rule.location, root)
     return location if rule.marker is None else f"{location} ; {format_marker(rule.marker)}"
 
 
@@ -164,7 +179,7 @@ def _format_cutoff(time: datetime | None) -> str:
 def _relocate(location: str, root: Path) -> str:
     """A location as every machine sees it: a local one relative to the project, a remote one without credentials."""
     parts = urlsplit(location)
-    if parts.scheme in {"http", "https"}:
+    if parts.scheme in {"http", "https", "ssh"}:
         return without_credentials(parts.geturl())
     path = url2pathname(parts.path) if parts.scheme == "file" else location
     try:

@@ -15,6 +15,7 @@ from packaging.version import Version
 from buildlock.lockfile.fields import show
 from buildlock.platforms import parse_platform
 from buildlock.targets import parse_python
+from buildlock.text import without_credentials
 
 # RFC 3986: unreserved, reserved and `%`; nothing else may stand in a URL.
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
@@ -63,8 +64,8 @@ def parse_requirement(text: str) -> str:
         requirement = Requirement(text)
     except (ValueError, RecursionError):
         raise ValueError("is not a requirement") from None
-    if requirement.url is not None:
-        raise ValueError("is a direct reference, which cannot be locked")
+    if requirement.url is not None and without_credentials(requirement.url) != requirement.url:
+        raise ValueError("carries credentials")
     return text
 
 
@@ -100,15 +101,28 @@ def parse_path(text: str) -> str:
 
 
 def parse_source(text: str) -> str:
-    """An index that a source assigns, `LOCATION` or `LOCATION ; marker`, as it stands."""
+    """What a source says, `LOCATION` or `LOCATION ; marker`, as it stands.
+
+    The location of an index, or the origin of a package that comes from none: `git+https://git.example/foo@main`.
+    """
     location, separator, marker = text.partition(" ; ")
-    if "://" in location:
-        parse_url(location)
-    elif location != ".":
-        parse_path(location)
+    _check_location(location)
     if separator:
         parse_marker(marker)
     return text
+
+
+def _check_location(text: str) -> None:
+    location, _, fragment = text.removeprefix("git+").partition("#")
+    if not fragment.isprintable():
+        raise ValueError("has control characters")
+    if location.startswith("ssh://") and text.startswith("git+"):
+        if without_credentials(location) != location:
+            raise ValueError("carries credentials")
+    elif "://" in location:
+        parse_url(location)
+    elif location != ".":
+        parse_path(location)
 
 
 def parse_target(text: str) -> str:

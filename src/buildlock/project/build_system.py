@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 from buildlock.project.document import Document, Table, read_document
 from buildlock.project.faults import Faults
 from buildlock.project.model import BuildRequirement, BuildSystem
-from buildlock.project.requirements import read_requirements, refuse_direct_urls
+from buildlock.project.requirements import keep_valid, read_requirements
 
 KEYS = ("requires", "build-backend", "backend-path")
 
@@ -61,8 +61,7 @@ def parse_build_system(project: Table | None, root: Path, faults: Faults) -> Bui
     table.refuse_unknown(KEYS)
     if "requires" not in table and isinstance(project.get("build-system"), dict):
         table.fault("requires", "is missing: write `requires = []` if the build needs nothing")
-    requires = read_requirements(table, "requires")
-    refuse_direct_urls(requires, faults)
+    requires = keep_valid(read_requirements(table, "requires"), faults)
     backend = table.string("build-backend")
     if backend is not None and not _is_object_reference(backend):
         table.fault("build-backend", f"is `{backend}`, which is not an object reference like `module.name:object`")

@@ -11,7 +11,7 @@ from buildlock.platforms import parse_platform
 from buildlock.project.choices import Choices
 from buildlock.project.document import Table
 from buildlock.project.model import BuildRequirement, PinPrecision
-from buildlock.project.requirements import read_requirements, refuse_direct_urls
+from buildlock.project.requirements import keep_valid, read_requirements
 from buildlock.project.settings import KEYS, package_names, read_settings
 from buildlock.project.sources import Source, read_condition, read_sources
 from buildlock.targets import parse_python
@@ -112,17 +112,11 @@ def _read_dynamic(table: Table) -> Mapping[str, tuple[BuildRequirement, ...]]:
     """What the backend would ask for: a list for whatever it builds, or a table of lists by product."""
     key = "dynamic-requires"
     if isinstance(table.get(key), list):
-        requirements = _read_indirect(table, key)
+        requirements = keep_valid(read_requirements(table, key), table.faults)
         return dict.fromkeys(_PRODUCTS, requirements)
     products = table.table(key)
     products.refuse_unknown(_PRODUCTS)
-    return {product: _read_indirect(products, product) for product in _PRODUCTS}
-
-
-def _read_indirect(table: Table, key: str) -> tuple[BuildRequirement, ...]:
-    requires = read_requirements(table, key)
-    refuse_direct_urls(requires, table.faults)
-    return requires
+    return {product: keep_valid(read_requirements(products, product), table.faults) for product in _PRODUCTS}
 
 
 def _read_variants(table: Table) -> tuple[DeclaredVariant, ...]:
@@ -144,7 +138,7 @@ def _read_variant(table: Table, name: str) -> DeclaredVariant:
         name=name,
         extra=read_condition(table, "extra"),
         group=read_condition(table, "group"),
-        requires=_read_indirect(table, "requires"),
+        requires=keep_valid(read_requirements(table, "requires"), table.faults),
         constraints=read_requirements(table, "constraints"),
         environment=_read_environment(table.table("environment")),
         host=_read_host(table.table("host")),

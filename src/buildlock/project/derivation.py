@@ -1,16 +1,17 @@
 """Which variants a project has, and what each one's build environment is resolved from."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from buildlock.errors import InvalidProjectError
 from buildlock.project.buildlock_settings import DeclaredVariant
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.indexes import find_index
 from buildlock.project.model import BuildInputs, BuildRequirement, BuildSystem, Index, Settings, SourceRule
-from buildlock.project.requirements import name_of, refuse_direct_urls
+from buildlock.project.requirements import direct_rule, keep_valid, name_of
 from buildlock.project.runtime import RuntimeDependencies
 from buildlock.project.sources import Source
 from buildlock.targets import TargetName, choose_names
@@ -50,7 +51,7 @@ def derive_variants(declarations: Declarations) -> Mapping[str, Variant]:
         _has_extra(runtime, variant.extra, variant.origin, faults)
         _has_group(runtime, variant.group, variant.origin, faults)
     # Only an index makes variants: what comes from elsewhere is the same for all.
-    sources = [source for each in declarations.sources.values() for source in each if source.kind == "index"]
+    sources = [source for each in declarations.sources.values() for source in each if source.index is not None]
     extras = {each.extra for each in sources if _has_extra(runtime, each.extra, each.origin, faults)}
     groups = {each.group for each in sources if _has_group(runtime, each.group, each.origin, faults)}
     spellings = {name: variant.name for name, variant in declared.items()}
@@ -112,14 +113,18 @@ def derive_inputs(variant: Variant, declarations: Declarations) -> BuildInputs:
     )
     requires = _replace_requirements(declarations.build_system.requires, declared.requires if declared else ())
     needed = {name_of(each) for each in requires}
-    constraints = (*declarations.constraints, *(declared.constraints if declared else ()))
+    constraints = keep_valid(
+        (*declarations.constraints, *(declared.constraints if declared else ())), declarations.faults
+    )
+    overrides = keep_valid(declarations.overrides, declarations.faults)
     inputs = BuildInputs(
         variant=variant,
         requires=(),
-        constraints=_without_urls(constraints, needed, declarations.faults),
+        # One with a URL says where its package comes from, and nothing of versions.
+        constraints=tuple(each for each in constraints if each.requirement.url is None),
         runtime=_read_runtime_pins(variant, needed, declarations),
-        overrides=_without_urls(declarations.overrides, needed, declarations.faults),
-        sources=_assign_sources(variant, needed, declarations),
+        overrides=overrides,
+        sources=_add_rules(_assign_sources(variant, needed, declarations), (*constraints, *overrides)),
         settings=declarations.settings,
         targets=choose_names(
             declarations.targets,
@@ -141,11 +146,35 @@ def add_requirements(inputs: BuildInputs, requires: Sequence[BuildRequirement]) 
     """
     known = {name_of(each) for each in inputs.requires}
     added = {name_of(each) for each in requires} - known
+    pins = [pin for pin in inputs.runtime if name_of(pin) in added]
     return replace(
         inputs,
         requires=(*inputs.requires, *requires),
-        constraints=(*inputs.constraints, *(pin for pin in inputs.runtime if name_of(pin) in added)),
+        constraints=(*inputs.constraints, *(pin for pin in pins if pin.requirement.url is None)),
+        sources=_add_rules(inputs.sources, (*requires, *pins)),
     )
+
+
+def _add_rules(
+    sources: Mapping[NormalizedName, tuple[SourceRule, ...]], requirements: Iterable[BuildRequirement]
+) -> Mapping[NormalizedName, tuple[SourceRule, ...]]:
+    """`sources` with a rule for every requirement that has a URL, but where a source says something else.
+
+    Raises:
+        InvalidProjectError: A URL leads to nothing that could be.
+    """
+    rules = dict(sources)
+    for each in requirements:
+        name = name_of(each)
+        # As in uv: a source goes before the URL that is written in a requirement.
+        if each.requirement.url is None or any(rule.marker is None for rule in sources.get(name, ())):
+            continue
+        try:
+            rule = direct_rule(each)
+        except ValueError as error:
+            raise InvalidProjectError([f"{each.origin} has `{name}` from a URL that {error}"]) from error
+        rules[name] = tuple(dict.fromkeys((*rules.get(name, ()), rule)))
+    return rules
 
 
 def _replace_requirements(
@@ -159,27 +188,21 @@ def _replace_requirements(
 def _read_runtime_pins(
     variant: Variant, needed: set[NormalizedName], declarations: Declarations
 ) -> tuple[BuildRequirement, ...]:
-    """What the variant's extra and group say of versions."""
+    """What the variant's extra and group say of versions and of places."""
     runtime = declarations.runtime
     required = (
         *(runtime.requirements_of_extra(canonicalize_name(variant.extra)) if variant.extra else ()),
         *(runtime.requirements_of_group(canonicalize_name(variant.group)) if variant.group else ()),
     )
+    # What the build does not need may come from where only others can get it.
+    valid = keep_valid((each for each in required if name_of(each) in needed), declarations.faults)
     pins = []
-    for each in _without_urls(required, needed, declarations.faults):
-        if each.requirement.specifier:
+    for each in (*valid, *(each for each in required if name_of(each) not in needed)):
+        if each.requirement.specifier or each.requirement.url is not None:
             requirement = Requirement(str(each.requirement))
             requirement.extras = set()  # a constraint binds the version alone
             pins.append(replace(each, requirement=requirement))
     return tuple(pins)
-
-
-def _without_urls(
-    requirements: Sequence[BuildRequirement], needed: set[NormalizedName], faults: Faults
-) -> tuple[BuildRequirement, ...]:
-    """A direct URL does not bind a build yet: a fault if it is for a build requirement, no concern of ours if not."""
-    refuse_direct_urls((each for each in requirements if name_of(each) in needed), faults)
-    return tuple(each for each in requirements if each.requirement.url is None)
 
 
 def _assign_sources(
@@ -209,11 +232,18 @@ def _assign(
     declarations: Declarations,
 ) -> SourceRule | None:
     faults = declarations.faults
+    rule = SourceRule(
+        direct=source.direct,
+        marker=source.marker,
+        extra=source.extra,
+        group=source.group,
+        variant=source.variant,
+        origin=source.origin,
+    )
     if source.index is None:
-        # uv's sources are for direct requirements: what the build does not require itself does not meet them.
-        if needed:
-            faults.add(source.origin, f"takes `{name}` from a `{source.kind}` source, which is not supported yet")
-        return None
+        if source.refused is not None and needed:
+            faults.add(source.origin, f"says where `{name}` comes from, but {source.refused}")
+        return None if source.refused is not None else rule
     index = find_index(source.index, declarations.indexes, origin=source.origin, faults=faults)
     if index is None:
         return None
@@ -222,11 +252,4 @@ def _assign(
         if needed:
             faults.add(source.origin, f"takes `{name}` from the index `{source.index}`, but `no-index` is set")
         return None
-    return SourceRule(
-        index=index,
-        marker=source.marker,
-        extra=source.extra,
-        group=source.group,
-        variant=source.variant,
-        origin=source.origin,
-    )
+    return replace(rule, index=index)

@@ -8,14 +8,18 @@ from typing import Literal, TypeAlias
 
 from packaging.markers import Marker
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
+from buildlock.artifacts import Origin
 from buildlock.targets import TargetName
 from buildlock.variants import Variant
 
 IndexFormat: TypeAlias = Literal["simple", "flat"]
 IndexStrategy: TypeAlias = Literal["first-index", "unsafe-first-match", "unsafe-best-match"]
 PinPrecision: TypeAlias = Literal["minor", "exact"]
+ConfigSetting: TypeAlias = str | list[str]
 PrereleaseMode: TypeAlias = Literal["disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit"]
 
 
@@ -63,13 +67,50 @@ class Index:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceRule:
-    """One entry of `sources`: which index serves a package, and when."""
+    """Where a package comes from, and when: one entry of `sources`, or a direct reference (PEP 508).
 
-    index: Index
+    It has either an `index` or a `direct` origin.
+    """
+
+    index: Index | None = None
+    direct: Origin | None = None
     marker: Marker | None = None
     extra: str | None = None
     group: str | None = None
     variant: str | None = None
+    origin: str
+    """Where the user wrote it, for messages."""
+
+    @property
+    def location(self) -> str:
+        """The place, without credentials."""
+        return self.index.location if self.index else str(self.direct)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeclaredMetadata:
+    """What the user says that a package's metadata is, so that it need not be built to find out."""
+
+    name: NormalizedName
+    version: Version | None = None
+    """`None`: of every version that no other entry is for."""
+    requires_dist: tuple[Requirement, ...] = ()
+    requires_python: SpecifierSet | None = None
+    provides_extra: frozenset[NormalizedName] = frozenset()
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutsidePackage:
+    """A package that is not the project's, to be locked and built for itself."""
+
+    name: NormalizedName
+    requirement: BuildRequirement
+    """Which version of it."""
+    variants: tuple[str, ...] | None = None
+    """Those of the project whose sources and settings it is built with; `None`: all of them."""
+    requires: tuple[BuildRequirement, ...] = ()
+    """What its build needs beyond what it says itself. They come from where the variant's sources say."""
     origin: str
 
 
@@ -118,11 +159,21 @@ class BuildInputs:
     """What the project's own files say of these, wherever it is run: what a lock records."""
     match_runtime: frozenset[NormalizedName] = frozenset()
     """Packages that are to be those which the project runs with."""
+    metadata: Mapping[NormalizedName, tuple[DeclaredMetadata, ...]] = field(default_factory=dict)
+    extra_requires: Mapping[NormalizedName, tuple[BuildRequirement, ...]] = field(default_factory=dict)
+    """By package that is built from source, what its build needs beyond what it says itself."""
+    extra_matches: Mapping[NormalizedName, frozenset[NormalizedName]] = field(default_factory=dict)
+    """Those of `extra_requires` that are to be of the version which the environment has that the package is for."""
+    extra_variables: Mapping[NormalizedName, Mapping[str, str]] = field(default_factory=dict)
+    """By package that is built from source, environment variables for its backend."""
+    config_settings: Mapping[str, ConfigSetting] = field(default_factory=dict)
+    """PEP 517: for the backend of every package that is built from source."""
+    config_settings_package: Mapping[NormalizedName, Mapping[str, ConfigSetting]] = field(default_factory=dict)
 
     @property
     def indexes(self) -> tuple[Index, ...]:
         """Every index that may be asked: those of the settings, and those that sources assign packages to."""
-        assigned = (rule.index for rules in self.sources.values() for rule in rules)
+        assigned = (rule.index for rules in self.sources.values() for rule in rules if rule.index)
         return tuple(dict.fromkeys((*self.settings.indexes, *assigned)))
 
 
@@ -133,6 +184,10 @@ class Overrides:
     default_index: str | None = None
     find_links: tuple[str, ...] = ()
     no_index: bool = False
+    no_build: bool = False
+    no_build_package: frozenset[NormalizedName] = frozenset()
+    no_binary: bool = False
+    no_binary_package: frozenset[NormalizedName] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,5 +206,7 @@ class Project:
     """The packages whose version a built wheel requires, and how much of it."""
     dynamic: Mapping[str, tuple[BuildRequirement, ...]] | None = None
     """What the backend requires beyond the static requirements, by product; `None` where it has to be asked."""
+    packages: Mapping[NormalizedName, OutsidePackage] = field(default_factory=dict)
+    """Packages from elsewhere that are built with the project's variants."""
     inputs: Mapping[str, BuildInputs] = field(repr=False)
     """By variant. Contradictions are found when `check_contradictions` is asked, not here."""

@@ -203,12 +203,8 @@ def _find_default(written: str | None, variants: Mapping[str, Variant], faults: 
 
 
 def _warn(settled: Choices, declarations: Declarations, variants: Mapping[str, Variant], report: Reporter) -> None:
-    urls = [
-        f"{each.origin} ({each.requirement.name} as a direct URL)"
-        for each in (*settled.constraints, *settled.overrides)
-        if each.requirement.url is not None
-    ]
-    if unsupported := [*settled.unsupported, *urls]:
+    ignored = (place for sources in declarations.sources.values() for each in sources for place in each.ignored)
+    if unsupported := [*settled.unsupported, *ignored]:
         settings = ", ".join(f"`{present(setting)}`" for setting in unsupported)
         report(Warned(f"these settings are not supported yet and do not apply to the build environment: {settings}"))
     unknown = [name for name, variant in variants.items() if variant.extra is not None]

@@ -9,7 +9,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from buildlock.project.document import Table, read_text
 from buildlock.project.faults import Faults
-from buildlock.project.model import BuildRequirement
+from buildlock.project.model import BuildRequirement, SourceRule
+from buildlock.project.origins import reference_origin
 
 _LONGEST = 4000
 """Characters: what is longer has no meaning, but can exhaust the parser or the conversion of integers."""
@@ -98,11 +99,28 @@ def _logical_lines(text: str) -> list[tuple[int, str]]:
     return lines
 
 
-def refuse_direct_urls(requirements: Iterable[BuildRequirement], faults: Faults) -> None:
-    """Note a fault for each requirement that is a direct URL."""
+def direct_rule(requirement: BuildRequirement) -> SourceRule:
+    """What the URL of a requirement says: its package comes from there and from no other place.
+
+    Raises:
+        ValueError: The URL leads to nothing that could be; the message is the end of a sentence.
+    """
+    origin = reference_origin(requirement.requirement.url or "")
+    return SourceRule(direct=origin, marker=requirement.requirement.marker, origin=requirement.origin)
+
+
+def keep_valid(requirements: Iterable[BuildRequirement], faults: Faults) -> tuple[BuildRequirement, ...]:
+    """The requirements without those whose URL leads to nothing that could be: a fault for each."""
+    kept = []
     for each in requirements:
-        if each.requirement.url is not None:
-            faults.add(each.origin, f"has `{each.requirement.name}` as a direct URL, which is not supported yet")
+        try:
+            if each.requirement.url is not None:
+                direct_rule(each)
+        except ValueError as error:  # noqa: PERF203 - each has its fault
+            faults.add(each.origin, f"has `{each.requirement.name}` from a URL that {error}")
+        else:
+            kept.append(each)
+    return tuple(kept)
 
 
 def name_of(requirement: BuildRequirement) -> NormalizedName:

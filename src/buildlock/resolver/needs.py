@@ -56,7 +56,7 @@ class Needs:
         """What the user requires, in an order that does not depend on the user's.
 
         Raises:
-            InvalidProjectError: A requirement that is not supported.
+            InvalidProjectError: A requirement cannot be read.
         """
         needs: dict[Need, None] = {}
         for name, requirements in _group_by_name(self._requirements).items():
@@ -67,7 +67,7 @@ class Needs:
         """What binds `name` wherever it is needed.
 
         Raises:
-            InvalidProjectError: A constraint on `name` has extras or a URL.
+            InvalidProjectError: A constraint on `name` has extras.
         """
         needs = self._read_all(self._constraints.get(name, ()))
         for need in needs:
@@ -128,8 +128,11 @@ def _read(requirement: Requirement, target: Target, extra: str = "", origin: str
         requirement.specifier.is_unsatisfiable()
     except ValueError as error:
         raise UnusableRequirementError(f"{name} cannot be read: {error}") from error
-    if requirement.url is not None:
-        raise UnusableRequirementError(f"{name} is a direct URL, which is not supported yet")
+    # What the user wrote has a rule for its URL: there is but one version, the one that is there.
+    if requirement.url is not None and origin is None:
+        raise UnusableRequirementError(
+            f"{name} is a direct URL, which a package may not require: only the project may say so"
+        )
     return Need(
         name=canonicalize_name(requirement.name),
         specifier=requirement.specifier,

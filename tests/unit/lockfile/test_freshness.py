@@ -1,5 +1,6 @@
 """What a lock records of the project, and what it says when the project moved."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -8,9 +9,12 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from buildlock.artifacts import Origin
 from buildlock.lockfile.freshness import compare_inputs, format_requirement, inputs_of
 from buildlock.lockfile.model import LockedInputs
+from buildlock.lockfile.values import parse_requirement, parse_source
 from buildlock.project.model import BuildInputs, BuildRequirement, Index, Settings, SourceRule
+from buildlock.project.requirements import direct_rule
 from buildlock.variants import Variant
 
 ROOT = Path("/home/someone/project")
@@ -263,3 +267,49 @@ def test_each_input_that_moved_is_said(locked: LockedInputs, current: LockedInpu
 def test_dynamic_requirements_are_normalised() -> None:
     locked = inputs_of(make_inputs(), backend=None, dynamic={"wheel": ["Ninja >=1"]}, packages=(), root=ROOT)
     assert locked.dynamic == {"wheel": ("ninja>=1",)}
+
+
+class TestOrigins:
+    def test_are_recorded_as_direct_references(self) -> None:
+        origins = {
+            "git+https://git.example/torch@main#subdirectory=py": Origin(
+                kind="vcs", url="https://me:secret@git.example/torch", revision="main", subdirectory="py"
+            ),
+            "git+ssh://git@git.example/torch": Origin(kind="vcs", url="ssh://git@git.example/torch"),
+            "git+../torch@a%40b": Origin(kind="vcs", url=(ROOT.parent / "torch").as_uri(), revision="a@b"),
+            "libs/torch": Origin(kind="directory", url=(ROOT / "libs/torch").as_uri()),
+            f"https://a.example/torch.zip#sha256={'ab' * 32}": Origin(
+                kind="archive", url="https://a.example/torch.zip", hashes={"sha256": "ab" * 32}
+            ),
+        }
+        for text, origin in origins.items():
+            rule = SourceRule(direct=origin, origin="pyproject.toml: [tool.uv.sources.torch]")
+            assert record(make_inputs("torch", sources={TORCH: (rule,)})).indexes == {"torch": (text,)}
+            assert parse_source(text) == text
+
+    def test_of_a_requirement_are_recorded_with_it_alone(self) -> None:
+        (requirement,) = require("torch @ https://me:secret@a.example/torch.zip ; os_name == 'nt'")
+        inputs = make_inputs(sources={TORCH: (direct_rule(requirement),)})
+        recorded = record(replace(inputs, requires=(requirement,)))
+        assert recorded.requires == ("torch @ https://a.example/torch.zip ; os_name == 'nt'",)
+        assert recorded.indexes == {}
+        assert parse_requirement(recorded.requires[0])
+
+    def test_that_moved(self) -> None:
+        before, after = ("git+https://git.example/torch@main",), ("git+https://git.example/torch@next",)
+        moved = compare_inputs(LockedInputs(indexes={"torch": before}), LockedInputs(indexes={"torch": after}))
+        assert moved == (f"the source of `torch` moved from `{before[0]}` to `{after[0]}`",)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "git+ssh://git:secret@git.example/torch",
+            "git+https://me@git.example/torch",
+            "ssh://git@git.example/torch",
+            "git+/srv/torch",
+            "https://a.example/torch.zip#\x1b",
+        ],
+    )
+    def test_that_a_lock_cannot_have(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r"credentials|not relative|neither|control"):
+            parse_source(text)

@@ -66,7 +66,7 @@ ILLEGAL = {
     "[build-system]\nrequires = ['a', 1, 2.5]": "[build-system].requires[2]` must be a string, not a float",
     "[build-system]\nrequires = ['torch==']": "has `torch==`, which is not a requirement",
     "[build-system]\nrequires = ['']": "has ``, which is not a requirement",
-    "[build-system]\nrequires = ['a @ https://a.example/a.whl']": "has `a` as a direct URL, which is not supported yet",
+    "[build-system]\nrequires = ['a @ hg+https://a.example/a']": "has `a` from a URL that is of a version control",
     "[build-system]\nrequires = []\nbuild-backend = 1": "build-backend` must be a string, not an integer",
     "[build-system]\nrequires = []\nbuild-backend = ''": "build-backend` is ``, which is not an object reference",
     "[build-system]\nrequires = []\nbuild-backend = 'a-b'": "which is not an object reference",

@@ -41,7 +41,7 @@ def test_a_uv_toml_stands_in_for_the_settings_of_pyproject(
         ("https://a.example", True),
         (conftest.DEFAULT_INDEX, False),
     ]
-    assert [rule.index.name for rule in inputs.sources[conftest.TORCH]] == ["a"]
+    assert [rule.index and rule.index.name for rule in inputs.sources[conftest.TORCH]] == ["a"]
     assert [str(each.requirement) for each in inputs.constraints] == ["numpy<2"]
     (warning,) = (event for event in events if isinstance(event, Warned))
     assert warning.message.endswith("`[tool.uv]` in pyproject.toml: `prerelease`, `index`")

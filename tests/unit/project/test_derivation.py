@@ -90,7 +90,10 @@ torch = [
 ]
 """)
     rules = {
-        name: [(rule.index.name, rule.extra, rule.variant, rule.marker and str(rule.marker)) for rule in rules]
+        name: [
+            (rule.index and rule.index.name, rule.extra, rule.variant, rule.marker and str(rule.marker))
+            for rule in rules
+        ]
         for name, inputs in project.inputs.items()
         for rules in inputs.sources.values()
     }
@@ -192,7 +195,7 @@ broken = [1]
             "gpu = [{include-group = 'a'}]\na = [{include-group = 'gpu'}]",
             "].a` includes `gpu`, which includes it in turn",
         ),
-        ("gpu = ['torch @ https://a.example/t.whl']", "has `torch` as a direct URL, which is not supported yet"),
+        ("gpu = ['torch @ https://a.example/t']", "has `torch` from a URL that leads to no wheel"),
     ],
 )
 def test_what_a_group_cannot_be(faults: Faults, gpu: str, message: str) -> None:

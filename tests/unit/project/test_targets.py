@@ -45,7 +45,7 @@ python = ["3.9"]
 def test_faults(faults: Faults) -> None:
     message = faults(
         BUILD + '[tool.buildlock]\npython = ["3.7", "python3"]\nplatforms = ["linus", 3]\n'
-        '[tool.buildlock.dynamic-requires]\nwheels = []\nwheel = ["a @ https://a.example/a.whl"]'
+        '[tool.buildlock.dynamic-requires]\nwheels = []\nwheel = ["a @ https://a.example/a"]'
     )
     for part in (
         "[tool.buildlock].python` has `3.7`, which is too old: 3.8 is the oldest",
@@ -53,7 +53,7 @@ def test_faults(faults: Faults) -> None:
         "[tool.buildlock].platforms` has `linus`, which names no platform",
         "[tool.buildlock].platforms[1]` must be a string, not an integer",
         "wheels` is not a known key; did you mean `wheel`?",
-        "has `a` as a direct URL, which is not supported yet",
+        "has `a` from a URL that leads to no wheel and no source archive",
     ):
         assert part in message
 

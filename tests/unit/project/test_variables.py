@@ -54,7 +54,9 @@ def test_a_named_index_of_the_environment_replaces_the_projects(read: Read) -> N
     text = "[[tool.uv.index]]\nname = 'a'\nurl = 'https://a.example'\nexplicit = true\n[tool.uv.sources]\ntorch = 'a'"
     inputs = read_inputs(read, {"UV_INDEX": "a=http://127.0.0.1:8000/a", "UV_INDEX_URL": "https://x.example"}, text)
     assert locations(inputs) == ["http://127.0.0.1:8000/a", "https://x.example"]
-    assert inputs.sources[TORCH][0].index.url == "http://127.0.0.1:8000/a"
+    index = inputs.sources[TORCH][0].index
+    assert index is not None
+    assert index.url == "http://127.0.0.1:8000/a"
 
 
 def test_credentials_are_in_the_url_and_never_in_the_location(read: Read) -> None:
