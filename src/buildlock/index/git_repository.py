@@ -1,0 +1,157 @@
+"""Repositories in the cache: bare, one per URL, with the commits that were asked for."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from buildlock.errors import EnvironmentPreparationError, IntegrityError, UnavailableError
+from buildlock.index.git_command import Git
+from buildlock.index.git_remote import Remote
+from buildlock.reporting import Noted, Reporter
+
+_FULL_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_LENGTH_OF_SHA256 = 64
+_EVERYTHING = ("+refs/heads/*:refs/origin/heads/*", "+refs/tags/*:refs/origin/tags/*")
+
+
+def is_full_hash(text: str) -> bool:
+    """Whether it is a whole SHA-1 or SHA-256."""
+    return _FULL_HASH.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repository:
+    """What the cache has of a repository elsewhere.
+
+    A commit that was fetched completely is named by a reference of ours; nothing else is trusted to be complete.
+    """
+
+    git: Git
+    remote: Remote
+    report: Reporter
+
+    def list_references(self, *patterns: str) -> Mapping[str, str]:
+        """Ask the remote for the hashes of references; an annotated tag's commit is under its name and `^{}`.
+
+        Raises:
+            UnavailableError: It does not answer.
+        """
+        self.report(Noted(f"asking `{self.remote.location}` for {', '.join(patterns)}"))
+        ended = self.git.run(["ls-remote", "--quiet", "--", self.remote.url, *patterns], remote=self.remote)
+        if not ended.succeeded or not ended.complete:
+            raise self._unavailable(ended.complaint if ended.complete else "it has too many references")
+        lines = (line.partition("\t") for line in ended.output.decode("utf-8", "replace").splitlines())
+        return {name: found for found, _, name in lines if is_full_hash(found)}
+
+    def obtain(self, commit: str) -> str | None:
+        """Have a commit in the cache: without the network where it is there already.
+
+        Args:
+            commit: The full hash of a commit or of an annotated tag.
+
+        Returns:
+            The hash of the commit; `None` where the remote has no such commit.
+
+        Raises:
+            UnavailableError: It is not there, and the remote does not answer.
+            IntegrityError: What the remote has is malformed.
+            EnvironmentPreparationError: The cache cannot be written.
+        """
+        with self.open(sha256=len(commit) == _LENGTH_OF_SHA256) as folder:
+            reference = f"refs/buildlock/{commit}"
+            if found := self._peel(folder, reference):
+                return found
+            self.report(Noted(f"fetching {commit} of `{self.remote.location}`"))
+            # Not every server has single commits to give, and those that only have files cannot tell what is shallow.
+            if self._fetch(folder, "--depth=1", references=[f"{commit}:{reference}"]) is not None:
+                if not self._fetch_all(folder) or self._peel(folder, commit) is None:
+                    return None
+                self._run(folder, "update-ref", reference, commit)
+            return self._peel(folder, reference)
+
+    def find_abbreviated(self, abbreviation: str, *, sha256: bool) -> str | None:
+        """The commit of the remote whose hash begins so; `None` unless there is exactly one.
+
+        Raises:
+            UnavailableError: The remote does not answer.
+            EnvironmentPreparationError: The cache cannot be written.
+        """
+        with self.open(sha256=sha256) as folder:
+            self.report(Noted(f"fetching all of `{self.remote.location}`"))
+            return self._peel(folder, abbreviation) if self._fetch_all(folder) else None
+
+    @contextmanager
+    def open(self, *, sha256: bool) -> Iterator[Path]:
+        """The bare repository, held against other processes.
+
+        Raises:
+            EnvironmentPreparationError: The cache cannot be written.
+        """
+        key = hashlib.sha256(self.remote.location.encode()).hexdigest()[:32]
+        folder = self.git.folder / (f"{key}-sha256" if sha256 else key)
+        lock = FileLock(folder.with_name(f"{folder.name}.lock"), mode=0o600)
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise EnvironmentPreparationError(f"`{folder}` cannot be written: {error.strerror or error}") from error
+        try:
+            self._prepare(folder, sha256=sha256)
+            yield folder
+        finally:
+            lock.release()
+
+    def _prepare(self, folder: Path, *, sha256: bool) -> None:
+        try:
+            # Nobody else holds these: they are of a process that was killed.
+            for stale in [*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock")]:
+                stale.unlink(missing_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise EnvironmentPreparationError(f"`{folder}` cannot be written: {error.strerror or error}") from error
+        if not (folder / "complete").exists():
+            algorithm = ("--object-format=sha256",) if sha256 else ()
+            self._run(folder, "init", "--quiet", "--bare", "--template=", *algorithm)
+            (folder / "complete").touch()
+
+    def _run(self, folder: Path, *arguments: str) -> None:
+        ended = self.git.run(arguments, repository=folder)
+        if not ended.succeeded:
+            raise EnvironmentPreparationError(f"`{folder}` cannot be written: {ended.complaint}")
+
+    def _peel(self, folder: Path, name: str) -> str | None:
+        """The commit that a name stands for, if it is there."""
+        command = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+        ended = self.git.run(command, repository=folder)
+        found = ended.output.decode("ascii", "replace").strip()
+        return found if ended.succeeded and is_full_hash(found) else None
+
+    def _fetch_all(self, folder: Path) -> bool:
+        """Fetch all branches and tags with their history; whether the remote has hashes of this kind."""
+        # What is shallow counts as known to its roots.
+        depth = ["--unshallow"] if (folder / "shallow").exists() else []
+        complaint = self._fetch(folder, "--prune", *depth, references=_EVERYTHING)
+        if complaint is None:
+            return True
+        if "mismatched algorithms" in complaint:
+            return False
+        if "fsck error" in complaint:
+            raise IntegrityError(f"the git repository `{self.remote.location}` is refused: {complaint}")
+        raise self._unavailable(complaint)
+
+    def _fetch(self, folder: Path, *options: str, references: Sequence[str]) -> str | None:
+        """Fetch; what git complains of if that failed."""
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", *options)
+        command = ["fetch", *options, "--", self.remote.url, *references]
+        ended = self.git.run(command, repository=folder, remote=self.remote)
+        return None if ended.succeeded else ended.complaint
+
+    def _unavailable(self, reason: str) -> UnavailableError:
+        return UnavailableError(
+            f"the git repository `{self.remote.location}` cannot be read: {reason}",
+            hint=f"see whether `git ls-remote {self.remote.location}` works",
+        )
