@@ -72,12 +72,16 @@ class InvalidProjectError(ProjectError):
 
     Args:
         faults: Each says where (`pyproject.toml`, key) and what; the first line of the message counts them.
+        hint: As of any error.
+        subject: What has them.
     """
 
     code = "invalid-project"
 
-    def __init__(self, faults: Sequence[str], *, hint: str | None = None) -> None:
-        super().__init__(describe_faults("the project's configuration", faults), hint=hint)
+    def __init__(
+        self, faults: Sequence[str], *, hint: str | None = None, subject: str = "the project's configuration"
+    ) -> None:
+        super().__init__(describe_faults(subject, faults), hint=hint)
         self.faults = tuple(faults)
 
 

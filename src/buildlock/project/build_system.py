@@ -1,13 +1,15 @@
 """`[build-system]`: what builds the project (PEP 517) and what that needs (PEP 518)."""
 
+import posixpath
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from packaging.requirements import Requirement
 
-from buildlock.project.document import Document, Table, read_document
+from buildlock.project.document import Document, Table, parse_document, read_document
 from buildlock.project.faults import Faults
 from buildlock.project.model import BuildRequirement, BuildSystem
 from buildlock.project.requirements import keep_valid, read_requirements
+from buildlock.text import present
 
 KEYS = ("requires", "build-backend", "backend-path")
 
@@ -31,6 +33,25 @@ def read_build_system(root: Path) -> BuildSystem:
     return build_system
 
 
+def read_build_system_of(pyproject: bytes | None, where: str) -> BuildSystem:
+    """Read how a package that is not unpacked is built.
+
+    That the folders of `backend-path` are there is not looked at.
+
+    Args:
+        pyproject: The content of its pyproject.toml; `None` where it has none.
+        where: What it is in, as messages name it: `foo-1.0.tar.gz`.
+
+    Raises:
+        InvalidProjectError: The file or its `[build-system]` is invalid.
+    """
+    faults = Faults()
+    document = None if pyproject is None else parse_document(pyproject, label="pyproject.toml", faults=faults)
+    build_system = parse_build_system(document.root_table(faults) if document else None, None, faults)
+    faults.raise_collected(subject=present(f"the build configuration of `{where}`"))
+    return build_system
+
+
 def read_project_document(root: Path, faults: Faults) -> Document | None:
     """Read `pyproject.toml`; `None` where the tree has none, but a setup.py, which PEP 517 allows.
 
@@ -51,8 +72,11 @@ def read_project_document(root: Path, faults: Faults) -> Document | None:
     return document
 
 
-def parse_build_system(project: Table | None, root: Path, faults: Faults) -> BuildSystem:
-    """Read `[build-system]` of `project`, the whole document; after faults what it returns is incomplete."""
+def parse_build_system(project: Table | None, root: Path | None, faults: Faults) -> BuildSystem:
+    """Read `[build-system]` of `project`, the whole document; after faults what it returns is incomplete.
+
+    Without `root`, where its files are, only the text is judged.
+    """
     if project is None or "build-system" not in project:
         default = BuildRequirement(requirement=Requirement(_LEGACY_REQUIREMENT), origin="PEP 517's default")
         return BuildSystem(requires=(default,), backend=_LEGACY_BACKEND, declared=False)
@@ -81,7 +105,7 @@ def _is_object_reference(text: str) -> bool:
     return all(name.isidentifier() for name in names)
 
 
-def _read_backend_path(table: Table, root: Path) -> tuple[str, ...]:
+def _read_backend_path(table: Table, root: Path | None) -> tuple[str, ...]:
     """PEP 517: the directories are relative to the project, and the backend is inside it."""
     entries = table.strings("backend-path")
     if isinstance(table.get("backend-path"), list) and not table.get("backend-path"):
@@ -92,11 +116,13 @@ def _read_backend_path(table: Table, root: Path) -> tuple[str, ...]:
     return entries
 
 
-def _refuse_directory(entry: str, root: Path) -> str | None:
+def _refuse_directory(entry: str, root: Path | None) -> str | None:
     if not entry or not entry.isprintable():
         return "is not a path"
     if PurePosixPath(entry).is_absolute() or PureWindowsPath(entry).drive or PureWindowsPath(entry).root:
         return "must be relative to the project"
+    if root is None:
+        return "leads out of the project" if posixpath.normpath(entry).split("/")[0] == ".." else None
     try:
         # Resolved, because a link can lead out as well as `..`.
         resolved = (root / entry).resolve()

@@ -161,16 +161,22 @@ class Table:
 def read_document(path: Path, *, label: str, faults: Faults) -> Document | None:
     """Read a TOML file; `None`, with the fault noted, where it is none."""
     text = read_text(path, label=label, faults=faults)
-    if text is None:
-        return None
+    return None if text is None else _parse_document(text, label=label, folder=path.parent, faults=faults)
+
+
+def parse_document(content: bytes, *, label: str, faults: Faults) -> Document | None:
+    """Read a TOML file that is no file of this machine; `None`, with the fault noted, where it is none."""
+    text = _decode(content, label=label, faults=faults, max_size=MAX_SIZE)
+    return None if text is None else _parse_document(text, label=label, folder=Path(), faults=faults)
+
+
+def _parse_document(text: str, *, label: str, folder: Path, faults: Faults) -> Document | None:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.count(".") > MAX_DOTS:
             faults.add(label, f"has more than {MAX_DOTS} dots in line {number}")
             return None
     data = parse_toml(text, label=label, faults=faults)
-    return (
-        None if data is None else Document(label=label, folder=path.parent, data=data, positions=locate_strings(text))
-    )
+    return None if data is None else Document(label=label, folder=folder, data=data, positions=locate_strings(text))
 
 
 def parse_toml(text: str, *, label: str, faults: Faults) -> Mapping[str, object] | None:
@@ -196,6 +202,10 @@ def read_text(path: Path, *, label: str, faults: Faults, max_size: int = MAX_SIZ
     except (OSError, ValueError) as error:
         faults.add(label, f"cannot be read: {getattr(error, 'strerror', None) or error}")
         return None
+    return _decode(content, label=label, faults=faults, max_size=max_size)
+
+
+def _decode(content: bytes, *, label: str, faults: Faults, max_size: int) -> str | None:
     if len(content) > max_size:
         faults.add(label, f"is larger than {max_size} bytes")
         return None

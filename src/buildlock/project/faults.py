@@ -26,8 +26,11 @@ class Faults:
         """Note that `place` (file and key, or a variable) `what` (`must be …`, `names …`)."""
         self._found[present(f"`{place}` {what}")] = None
 
-    def raise_collected(self) -> None:
+    def raise_collected(self, *, subject: str = "the project's configuration") -> None:
         """Do nothing if there is no fault.
+
+        Args:
+            subject: What has the faults.
 
         Raises:
             InvalidProjectError: There is at least one.
@@ -37,7 +40,7 @@ class Faults:
         faults = list(self._found)
         if len(faults) > _SHOWN:
             faults = [*faults[:_SHOWN], f"… and {len(faults) - _SHOWN} more"]
-        raise InvalidProjectError(faults)
+        raise InvalidProjectError(faults, subject=subject)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

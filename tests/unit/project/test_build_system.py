@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from buildlock.errors import InvalidProjectError
-from buildlock.project.build_system import read_build_system
+from buildlock.project.build_system import read_build_system, read_build_system_of
 from buildlock.project.model import BuildSystem
 
 LEGACY = "setuptools.build_meta:__legacy__"
@@ -166,3 +166,33 @@ requires = ["a @@ https://me:secret@a.example/\u001b[31m"]""",
         )
     assert "secret" not in caught.value.message
     assert "\x1b" not in caught.value.message
+
+
+def test_of_a_package_that_is_not_unpacked() -> None:
+    text = b"[build-system]\nrequires = ['own>=1']\nbuild-backend = 'own'\nbackend-path = ['not/there', 'a/..']"
+    build_system = read_build_system_of(text, "foo-1.0.tar.gz")
+    assert (build_system.backend, build_system.backend_path) == ("own", ("not/there", "a/.."))
+    assert requirements(build_system) == ["own>=1"]
+    for absent in (None, b"", b"[project]"):
+        assert read_build_system_of(absent, "foo-1.0.tar.gz").backend == LEGACY
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"[build-system]", "`pyproject.toml: [build-system].requires` is missing"),
+        (b"[build-system", "`pyproject.toml` is not valid TOML"),
+        (b"\xff", "`pyproject.toml` is not UTF-8: line 1 has the byte 0xff"),
+        (b"#" * (1 << 20) + b"#", "`pyproject.toml` is larger than"),
+        (b"a." * 600 + b"b = 1", "`pyproject.toml` has more than 500 dots in line 1"),
+        (b"build-system = 1", "`pyproject.toml: build-system` must be a table"),
+        (
+            b"[build-system]\nrequires = []\nbuild-backend = 'x'\nbackend-path = ['a/../..']",
+            "`pyproject.toml: [build-system].backend-path[0]` is `a/../..`, which leads out of the project",
+        ),
+    ],
+)
+def test_the_fault_of_a_package_says_whose_it_is(content: bytes, fault: str) -> None:
+    with pytest.raises(InvalidProjectError) as caught:
+        read_build_system_of(content, "foo-1.0.tar.gz")
+    assert caught.value.message.startswith(f"the build configuration of `foo-1.0.tar.gz` is invalid: {fault}")
