@@ -22,7 +22,8 @@ MAX_METADATA_SIZE = 8 * 1024 * 1024
 _MAX_HEADER_LENGTH = 1024 * 1024  # a megabyte of requirements takes seconds to parse
 # Python refuses to convert more than 4300 digits into a number, and packaging converts only when it compares: a
 # shorter field cannot raise there.
-_MAX_FIELD_LENGTH = 4096
+MAX_FIELD_LENGTH = 4096
+"""Characters."""
 _SUPPORTED_MAJOR = 2
 
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
@@ -39,22 +40,7 @@ def parse_core_metadata(content: bytes, *, artifact: Artifact) -> CoreMetadata:
         InvalidMetadataError: The bytes are no metadata, or one of those fields cannot be used.
         IntegrityError: They are the metadata of another name or version than the artifact's.
     """
-    # Not `packaging.metadata.parse_email`: it reads the body too, where a `Content-Type` field makes the email
-    # parser see a nest of messages.
-    fields = _parse_fields(content, artifact)
-    version = _read_single(fields, "Metadata-Version", Version, artifact)
-    # "Automated tools consuming metadata SHOULD warn if metadata_version is greater than the highest version they
-    # support, and MUST fail if metadata_version has a greater major version than the highest version they support."
-    if version is None or version.major > _SUPPORTED_MAJOR:
-        found = "no `Metadata-Version`" if version is None else f"`Metadata-Version: {version}`"
-        raise _invalid(artifact, f"it has {found}; buildlock reads versions 1 and 2")
-    metadata = CoreMetadata(
-        name=_require(_read_single(fields, "Name", _parse_name, artifact), "Name", artifact),
-        version=_require(_read_single(fields, "Version", Version, artifact), "Version", artifact),
-        requires_dist=tuple(_read_all(fields, "Requires-Dist", parse_requirement, artifact)),
-        requires_python=_read_single(fields, "Requires-Python", SpecifierSet, artifact),
-        provides_extra=frozenset(_read_all(fields, "Provides-Extra", _parse_name, artifact)),
-    )
+    metadata = MetadataFile(content, subject=artifact.filename, url=artifact.url).read()
     if (metadata.name, metadata.version) != (artifact.name, artifact.version):
         raise IntegrityError(
             f"the metadata of `{artifact.filename}` is that of `{metadata.name}` {metadata.version}, "
@@ -64,51 +50,99 @@ def parse_core_metadata(content: bytes, *, artifact: Artifact) -> CoreMetadata:
     return metadata
 
 
-def _parse_fields(content: bytes, artifact: Artifact) -> Message:
-    if len(content) > MAX_METADATA_SIZE:
-        raise _invalid(artifact, f"it is larger than {MAX_METADATA_SIZE} bytes")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _invalid(artifact, f"byte {error.start} is not UTF-8") from error
-    header = _BLANK_LINE.split(text, maxsplit=1)[0]
-    if len(header) > _MAX_HEADER_LENGTH:
-        raise _invalid(artifact, f"its header has more than {_MAX_HEADER_LENGTH} characters")
-    fields = HeaderParser().parsestr(header)
-    # A line that is no field ends the header, and every `Requires-Dist` below it would be lost without a word.
-    # (Older Pythons also miss the parts that a `Content-Type` of `multipart` promises.)
-    if any(not isinstance(defect, MultipartInvariantViolationDefect) for defect in fields.defects):
-        raise _invalid(artifact, "a line of its header is not a field")
-    return fields
+class MetadataFile:
+    """A file of core metadata, whose fields are judged as they are asked for.
 
+    Args:
+        content: The bytes of the file.
+        subject: What it is the metadata of, as messages name it: the name of a file.
+        url: Where that is.
 
-def _read_all(fields: Message, name: str, parse: Callable[[str], _T], artifact: Artifact) -> list[_T]:
-    values = []
-    for raw in fields.get_all(name, ()):
-        if len(raw) > _MAX_FIELD_LENGTH:
-            raise _invalid(artifact, f"`{name}: {excerpt(raw)}` has more than {_MAX_FIELD_LENGTH} characters")
-        value = _FOLD.sub(" ", raw).strip()
+    Raises:
+        InvalidMetadataError: Also from every method: it is no metadata, or not of a version that we read, or a field
+            that is asked for cannot be used.
+    """
+
+    def __init__(self, content: bytes, *, subject: str, url: str) -> None:
+        self._subject = subject
+        self._url = url
+        # Not `packaging.metadata.parse_email`: it reads the body too, where a `Content-Type` field makes the email
+        # parser see a nest of messages.
+        self._fields = self._parse(content)
+        version = self._read_single("Metadata-Version", Version)
+        # "Automated tools consuming metadata SHOULD warn if metadata_version is greater than the highest version they
+        # support, and MUST fail if metadata_version has a greater major version than the highest version they support."
+        if version is None or version.major > _SUPPORTED_MAJOR:
+            found = "no `Metadata-Version`" if version is None else f"`Metadata-Version: {version}`"
+            raise self._invalid(f"it has {found}; buildlock reads versions 1 and 2")
+        self.version = version
+        """That of the metadata."""
+
+    @property
+    def dynamic(self) -> frozenset[str]:
+        """The fields that a build may change (PEP 643), in lower case."""
+        return frozenset(self._read_all("Dynamic", str.lower))
+
+    def read(self) -> CoreMetadata:
+        """What resolution needs."""
+        return CoreMetadata(
+            name=self._require(self._read_single("Name", parse_name), "Name"),
+            version=self._require(self._read_single("Version", Version), "Version"),
+            requires_dist=tuple(self._read_all("Requires-Dist", parse_requirement)),
+            requires_python=self._read_single("Requires-Python", SpecifierSet),
+            provides_extra=frozenset(self._read_all("Provides-Extra", parse_name)),
+        )
+
+    def _parse(self, content: bytes) -> Message:
+        if len(content) > MAX_METADATA_SIZE:
+            raise self._invalid(f"it is larger than {MAX_METADATA_SIZE} bytes")
         try:
-            values.append(parse(value))
-        except ValueError as error:
-            raise _invalid(artifact, f"`{name}: {excerpt(value)}` cannot be read") from error
-    return values
+            text = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise self._invalid(f"byte {error.start} is not UTF-8") from error
+        header = _BLANK_LINE.split(text, maxsplit=1)[0]
+        if len(header) > _MAX_HEADER_LENGTH:
+            raise self._invalid(f"its header has more than {_MAX_HEADER_LENGTH} characters")
+        fields = HeaderParser().parsestr(header)
+        # A line that is no field ends the header, and every `Requires-Dist` below it would be lost without a word.
+        # (Older Pythons also miss the parts that a `Content-Type` of `multipart` promises.)
+        if any(not isinstance(defect, MultipartInvariantViolationDefect) for defect in fields.defects):
+            raise self._invalid("a line of its header is not a field")
+        return fields
+
+    def _read_all(self, name: str, parse: Callable[[str], _T]) -> list[_T]:
+        values = []
+        for raw in self._fields.get_all(name, ()):
+            if len(raw) > MAX_FIELD_LENGTH:
+                raise self._invalid(f"`{name}: {excerpt(raw)}` has more than {MAX_FIELD_LENGTH} characters")
+            value = _FOLD.sub(" ", raw).strip()
+            try:
+                values.append(parse(value))
+            except ValueError as error:
+                raise self._invalid(f"`{name}: {excerpt(value)}` cannot be read") from error
+        return values
+
+    def _read_single(self, name: str, parse: Callable[[str], _T]) -> _T | None:
+        values = self._read_all(name, parse)
+        if len(values) > 1:
+            raise self._invalid(f"it has {len(values)} fields `{name}`")
+        return values[0] if values else None
+
+    def _require(self, value: _T | None, name: str) -> _T:
+        if value is None:
+            raise self._invalid(f"it has no `{name}`")
+        return value
+
+    def _invalid(self, fault: str) -> InvalidMetadataError:
+        return InvalidMetadataError(f"the metadata of `{self._subject}` is refused: {fault} ({self._url})")
 
 
-def _read_single(fields: Message, name: str, parse: Callable[[str], _T], artifact: Artifact) -> _T | None:
-    values = _read_all(fields, name, parse, artifact)
-    if len(values) > 1:
-        raise _invalid(artifact, f"it has {len(values)} fields `{name}`")
-    return values[0] if values else None
+def parse_name(value: str) -> NormalizedName:
+    """Read the name of a package or an extra.
 
-
-def _require(value: _T | None, name: str, artifact: Artifact) -> _T:
-    if value is None:
-        raise _invalid(artifact, f"it has no `{name}`")
-    return value
-
-
-def _parse_name(value: str) -> NormalizedName:
+    Raises:
+        ValueError: It is none.
+    """
     return canonicalize_name(value, validate=True)
 
 
@@ -118,8 +152,8 @@ def parse_requirement(value: str) -> Requirement:
     Raises:
         ValueError: It is none.
     """
-    if len(value) > _MAX_FIELD_LENGTH:
-        raise ValueError(f"it has more than {_MAX_FIELD_LENGTH} characters")
+    if len(value) > MAX_FIELD_LENGTH:
+        raise ValueError(f"it has more than {MAX_FIELD_LENGTH} characters")
     try:
         requirement = Requirement(value)
         if requirement.marker is not None:
@@ -128,7 +162,3 @@ def parse_requirement(value: str) -> Requirement:
     except (RecursionError, UndefinedEnvironmentName) as error:
         raise ValueError("its marker cannot be evaluated") from error
     return requirement
-
-
-def _invalid(artifact: Artifact, fault: str) -> InvalidMetadataError:
-    return InvalidMetadataError(f"the metadata of `{artifact.filename}` is refused: {fault} ({artifact.url})")
