@@ -1,8 +1,9 @@
-"""Which names an archive may give its entries, so that they mean the same on every platform."""
+"""Which names an archive may give its entries, so that they mean the same wherever it is unpacked."""
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 MAX_PATH = 1000
 """Bytes of a whole name; leaves room for the folder that it is unpacked into below the 4096 of Linux."""
@@ -16,7 +17,30 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that are not seen, or that some file systems ignore when they compare names."""
 
 
-_NAME_FAULTS: tuple[tuple[Callable[[str], bool], str], ...] = (
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NameRules:
+    """What the names have to suit beyond what is asked of every name."""
+
+    windows: bool = True
+    """No devices, no streams, nothing that Windows would change."""
+    folding: bool = True
+    """A file system that knows neither case nor Unicode forms; on every other, Unicode forms still count as one."""
+
+    @classmethod
+    def of_platform(cls, platform: str) -> "NameRules":
+        """The rules of one platform, as `sys.platform` names it.
+
+        For what is unpacked here and now: projects do hold `aux.c`, and `Makefile` beside `makefile`.
+        """
+        return cls(windows=platform == "win32", folding=platform in ("win32", "darwin", "cygwin"))
+
+
+EVERYWHERE = NameRules()
+"""For what is meant for every platform."""
+
+_Faults = tuple[tuple[Callable[[str], bool], str], ...]
+
+_NAME_FAULTS: _Faults = (
     (lambda name: not name, "the name is empty"),
     (
         lambda name: (
@@ -26,22 +50,24 @@ _NAME_FAULTS: tuple[tuple[Callable[[str], bool], str], ...] = (
         "the name holds a control or invisible character",
     ),
     (lambda name: "\\" in name, "the name holds a backslash"),
-    (lambda name: ":" in name, "the name holds a colon, which Windows takes for a drive or a stream"),
     (lambda name: name.startswith("/"), "the name is absolute"),
     (lambda name: len(name.encode()) > MAX_PATH, f"the name is longer than {MAX_PATH} bytes"),
     (lambda name: name.rstrip("/").count("/") >= MAX_DEPTH, f"the name is nested deeper than {MAX_DEPTH} folders"),
 )
-_COMPONENT_FAULTS: tuple[tuple[Callable[[str], bool], str], ...] = (
+_COMPONENT_FAULTS: _Faults = (
     (lambda component: not component, "the name has an empty component"),
     (lambda component: component == "..", "the name leaves the folder it is unpacked into"),
     (lambda component: component == ".", "the name has a `.` component"),
     (
-        lambda component: component[-1] in ". ",
-        "a component of the name ends in a dot or a space, which Windows drops",
-    ),
-    (
         lambda component: len(component.encode()) > MAX_COMPONENT,
         f"a component of the name is longer than {MAX_COMPONENT} bytes",
+    ),
+)
+_WINDOWS_FAULTS: _Faults = (
+    (lambda component: ":" in component, "the name holds a colon, which Windows takes for a drive or a stream"),
+    (
+        lambda component: component[-1] in ". ",
+        "a component of the name ends in a dot or a space, which Windows drops",
     ),
     (
         lambda component: _DEVICE.fullmatch(component.partition(".")[0].rstrip()) is not None,
@@ -50,7 +76,7 @@ _COMPONENT_FAULTS: tuple[tuple[Callable[[str], bool], str], ...] = (
 )
 
 
-def find_name_fault(name: str) -> str | None:
+def find_name_fault(name: str, rules: NameRules = EVERYWHERE) -> str | None:
     """Why an entry may not have this name; `None` where it may. A folder's name ends in `/`.
 
     >>> find_name_fault("torch/_C.so"), find_name_fault("../evil.py")
@@ -59,8 +85,9 @@ def find_name_fault(name: str) -> str | None:
     for is_fault, reason in _NAME_FAULTS:
         if is_fault(name):
             return reason
+    faults = _COMPONENT_FAULTS + _WINDOWS_FAULTS if rules.windows else _COMPONENT_FAULTS
     for component in name.removesuffix("/").split("/"):
-        for is_fault, reason in _COMPONENT_FAULTS:
+        for is_fault, reason in faults:
             if is_fault(component):
                 return reason
     return None
@@ -69,6 +96,10 @@ def find_name_fault(name: str) -> str | None:
 def fold_name(name: str) -> str:
     """The name as a file system sees it that knows neither case nor Unicode forms."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def _compose(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def find_folders(names: Iterable[str]) -> set[str]:
@@ -86,14 +117,15 @@ def find_folders(names: Iterable[str]) -> set[str]:
     return folders
 
 
-def find_clash(names: Iterable[str]) -> tuple[str, str] | None:
-    """Two names that are one on some file system, or of which one is a file and the other needs it as a folder.
+def find_clash(names: Iterable[str], rules: NameRules = EVERYWHERE) -> tuple[str, str] | None:
+    """Two names that are one where the rules hold, or of which one is a file and the other needs it as a folder.
 
     >>> find_clash(["a/B.py", "a/b.py"])
     ('a/B.py', 'a/b.py')
     >>> find_clash(["a", "a/b"])
     ('a', 'a/')
     """
+    fold = fold_name if rules.folding else _compose
     seen: dict[str, str] = {}
     declared: set[str] = set()
     folders: set[str] = set()
@@ -108,8 +140,8 @@ def find_clash(names: Iterable[str]) -> tuple[str, str] | None:
             if folder in folders:
                 continue
             folders.add(folder)
-            if (other := seen.setdefault(fold_name(folder[:-1]), folder)) != folder:
+            if (other := seen.setdefault(fold(folder[:-1]), folder)) != folder:
                 return other, folder
-        if not name.endswith("/") and (other := seen.setdefault(fold_name(name), name)) != name:
+        if not name.endswith("/") and (other := seen.setdefault(fold(name), name)) != name:
             return other, name
     return None

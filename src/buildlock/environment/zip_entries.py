@@ -12,10 +12,11 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from itertools import chain
 from typing import BinaryIO, NoReturn
 
-from buildlock.environment.entry_names import find_clash, find_folders, find_name_fault
+from buildlock.environment.entry_names import EVERYWHERE, NameRules, find_clash, find_folders, find_name_fault
 from buildlock.errors import InvalidArchiveError
 from buildlock.text import present
 
@@ -69,6 +70,8 @@ class ZipEntry:
     crc: int
     deflated: bool
     executable: bool
+    modified: int
+    """Seconds since 1970, as if the wall clock that it was packed by had shown UTC; 0 where the time is none."""
     offset: int
     """Where its data begins."""
 
@@ -88,6 +91,7 @@ class _Header:
     packed_size: int
     size: int
     attributes: int
+    modified: int
     offset: int
 
     @property
@@ -103,14 +107,18 @@ class ZipArchive:
         file: Open for reading, seekable.
         filename: What messages call it.
         limit: Bytes that the entries may have in all, unpacked.
+        rules: What their names have to suit.
 
     Raises:
         InvalidArchiveError: It is no ZIP file, or is ambiguous, unsafe or beyond the limits. No entry's content
             has been looked at then; `read` and `chunks` raise it for content that is not the declared one.
     """
 
-    def __init__(self, file: BinaryIO, filename: str, *, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(
+        self, file: BinaryIO, filename: str, *, limit: int = DEFAULT_LIMIT, rules: NameRules = EVERYWHERE
+    ) -> None:
         self._file = file
+        self._rules = rules
         self.filename = filename
         self._size = file.seek(0, os.SEEK_END)
         start, headers = self._read_directory()
@@ -122,7 +130,7 @@ class ZipArchive:
         self.entries = tuple(map(self._read_entry, headers, starts[1:]))
         if len(find_folders(entry.name for entry in self.entries)) > MAX_ENTRIES:
             self._refuse(f"it has more than {MAX_ENTRIES} folders")
-        if clash := find_clash(entry.name for entry in self.entries):
+        if clash := find_clash((entry.name for entry in self.entries), rules):
             first, second = clash
             twice = "is there twice" if first == second else f"and `{second}` are one name on some platforms"
             self._refuse(f"`{first}` {twice}")
@@ -244,7 +252,7 @@ class ZipArchive:
         if len(data) - position < _CENTRAL.size:
             self._refuse("its central directory stops early")
         fields = _CENTRAL.unpack_from(data, position)
-        signature, _, version, flags, method, _, _, crc, packed_size, size = fields[:10]
+        signature, _, version, flags, method, time, date, crc, packed_size, size = fields[:10]
         name_length, extra_length, comment_length, disk, _, attributes, offset = fields[10:]
         if signature != b"PK\x01\x02":
             self._refuse("its central directory holds something that is no entry")
@@ -271,6 +279,7 @@ class ZipArchive:
             packed_size=packed_size,
             size=size,
             attributes=attributes,
+            modified=_read_time(date, time),
             offset=offset,
         )
         return header, end
@@ -363,6 +372,7 @@ class ZipArchive:
             crc=header.crc,
             deflated=method == _DEFLATED,
             executable=executable,
+            modified=header.modified,
             offset=start,
         )
 
@@ -422,7 +432,7 @@ class ZipArchive:
             name = header.raw_name.decode("utf-8" if header.flags & _UTF8 else "ascii")
         except UnicodeDecodeError:
             self._refuse(f"the name `{header.name}` is not UTF-8, or is not marked as UTF-8")
-        if fault := find_name_fault(name):
+        if fault := find_name_fault(name, self._rules):
             self._refuse(f"`{header.name}`: {fault}")
         return name
 
@@ -430,7 +440,7 @@ class ZipArchive:
         if header.flags & 0x0001:
             self._refuse(f"`{header.name}` is encrypted")
         if unknown := header.flags & ~_KNOWN_FLAGS:
-            self._refuse(f"`{header.name}` has the flags {unknown:#06x}, which no wheel needs")
+            self._refuse(f"`{header.name}` has the flags {unknown:#06x}, which nothing needs that is read here")
         if header.method not in (_STORED, _DEFLATED):
             self._refuse(f"`{header.name}` is packed with method {header.method}; only stored and deflated are read")
         if header.method == _STORED and header.size != header.packed_size:
@@ -447,7 +457,8 @@ class ZipArchive:
             self._refuse(f"`{name}` is not a {'folder' if is_folder else 'file'} by its mode {mode:#o}")
         if header.attributes & _DOS_DIRECTORY and not is_folder:
             self._refuse(f"`{name}` is a folder by its attributes and a file by its name")
-        if mode & (stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX):
+        # Of a folder they say who shares it, where it was packed.
+        if mode & (stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX) and not is_folder:
             self._refuse(f"`{name}` has the mode {mode:#o}")
         if is_folder and (header.size or header.crc):
             self._refuse(f"the folder `{name}` has content")
@@ -464,3 +475,41 @@ class ZipArchive:
 
     def _refuse(self, reason: str) -> NoReturn:
         raise InvalidArchiveError(f"`{self.filename}` is refused: {present(reason)}")
+
+
+def ends_as_zip(file: BinaryIO) -> bool:
+    """Whether readers that look for a ZIP file's end first would take this file for one, whatever else it is."""
+    size = file.seek(0, os.SEEK_END)
+    tail_size = min(size, _END.size + _WIDE16)
+    file.seek(size - tail_size)
+    tail = file.read(tail_size)
+    at = len(tail)
+    while (at := tail.rfind(b"PK\x05\x06", 0, at)) != -1:
+        if len(tail) - at < _END.size:
+            continue
+        if tail[at - _LOCATOR.size : at].startswith(b"PK\x06\x07"):
+            return True
+        length = _END.unpack_from(tail, at)[5]
+        start = size - tail_size + at - length
+        if start >= 0:
+            file.seek(start)
+            if file.read(4) in (b"PK\x01\x02", b"PK\x05\x06"):
+                return True
+    return False
+
+
+def _read_time(date: int, time: int) -> int:
+    """A time as DOS writes it (APPNOTE 4.4.6)."""
+    try:
+        moment = datetime(
+            1980 + (date >> 9),
+            date >> 5 & 15,
+            date & 31,
+            time >> 11,
+            time >> 5 & 63,
+            time * 2 & 62,
+            tzinfo=timezone.utc,
+        )
+    except ValueError:
+        return 0
+    return int(moment.timestamp())
