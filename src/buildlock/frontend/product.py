@@ -3,16 +3,15 @@
 import re
 import reprlib
 import stat
-import tarfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from buildlock.artifacts import Artifact, ArtifactKind, InvalidFilenameError, parse_filename
 from buildlock.environment.private_folder import private_folder
+from buildlock.environment.sdist import open_sdist
 from buildlock.environment.wheel import open_wheel
 from buildlock.errors import (
     EnvironmentPreparationError,
@@ -124,25 +123,14 @@ def _identify(filename: str, kind: ArtifactKind) -> Artifact:
 
 
 def _read_sdist_metadata(path: Path) -> bytes:
-    """Read `PKG-INFO`, and look at each name on the way (source distribution format)."""
+    """Read `PKG-INFO`, of an sdist read as strictly as those that are built from."""
     # The specification: "A .tar.gz source distribution (sdist) contains a single top-level directory called
     # {name}-{version} (e.g. foo-1.0), containing the source files of the package."
     root = path.name.removesuffix(_SDIST_SUFFIX)
-    content = None
-    try:
-        with tarfile.open(path, "r|gz") as archive:
-            for member in archive:
-                parts = PurePosixPath(member.name).parts
-                if not parts or parts[0] != root or ".." in parts:
-                    raise InvalidProductError(f"`{path.name}` has {member.name!r} outside of its folder `{root}`")
-                if parts != (root, "PKG-INFO"):
-                    continue
-                opened = archive.extractfile(member)
-                if content is not None or opened is None or member.size > MAX_METADATA_SIZE:
-                    raise InvalidProductError(f"`{path.name}` has no single, regular file `{root}/PKG-INFO`")
-                content = opened.read()
-    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, OverflowError, RecursionError) as error:
-        raise InvalidProductError(f"`{path.name}` is no readable archive: {error}") from error
+    with open_sdist(path, filename=path.name) as sdist:
+        if sdist.facts.root != root:
+            raise InvalidProductError(f"`{path.name}` has the folder `{sdist.facts.root}`, not `{root}`")
+        content = sdist.read("PKG-INFO", MAX_METADATA_SIZE)
     if content is None:
         raise InvalidProductError(f"`{path.name}` has no `{root}/PKG-INFO`")
     return content

@@ -191,17 +191,20 @@ class TestProduct:
             ("return write_sdist(sdist_directory, filename='demo-1.0.zip')", "is not the filename of an sdist"),
             ("return write_sdist(sdist_directory, filename='demo.tar.gz')", "is not the filename of an sdist"),
             ("return write_sdist(sdist_directory, name='impostor')", "for the project `demo`"),
-            ("return write_sdist(sdist_directory, filename='demo-2.0.tar.gz')", "outside of its folder `demo-2.0`"),
+            ("return write_sdist(sdist_directory, filename='demo-2.0.tar.gz')", "has the folder `demo-1.0`, not `dem"),
             ("return write_sdist(sdist_directory, contents={'demo-1.0/setup.py': ''})", "has no `demo-1.0/PKG-INFO`"),
             ("return write_sdist(sdist_directory, contents={'demo-1.0/PKG-INFO': ''})", "no `Metadata-Version`"),
-            ("return write_sdist(sdist_directory, contents={'demo-1.0/../PKG-INFO': ''})", "outside of its folder"),
-            ("return write_sdist(sdist_directory, contents={'/demo-1.0/PKG-INFO': ''})", "outside of its folder"),
+            ("return write_sdist(sdist_directory, contents={'demo-1.0/../PKG-INFO': ''})", "leaves the folder"),
+            ("return write_sdist(sdist_directory, contents={'/demo-1.0/PKG-INFO': ''})", "the name is absolute"),
             (
                 "return write_sdist(sdist_directory, contents={'demo-1.0/PKG-INFO': describe('demo', '2.0')})",
                 "`demo` 2.0, not of `demo` 1.0",
             ),
-            ("open(sdist_directory + '/demo-1.0.tar.gz', 'wb').write(b'x'); return 'demo-1.0.tar.gz'", "no readable"),
-            ("open(sdist_directory + '/demo-1.0.tar.gz', 'wb'); return 'demo-1.0.tar.gz'", "no readable archive"),
+            (
+                "open(sdist_directory + '/demo-1.0.tar.gz', 'wb').write(b'x' * 99); return 'demo-1.0.tar.gz'",
+                "no sound gzip",
+            ),
+            ("open(sdist_directory + '/demo-1.0.tar.gz', 'wb'); return 'demo-1.0.tar.gz'", "stops early"),
         ],
     )
     def test_is_refused_where_the_sdist_is_none(
