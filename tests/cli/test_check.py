@@ -175,5 +175,18 @@ class TestVariants:
             ],
         }
 
+    def test_shows_what_comes_from_no_index(self, checkout: CopyProject) -> None:
+        project = checkout("tiny")
+        project.append(
+            "[tool.uv.sources]\n"
+            'tinybackend = { git = "https://me:secret@git.example/tinybackend", tag = "v1", marker = "os_name!=\'x\'" }'
+        )
+        assert project.succeed("variants").stdout == (
+            'default  unlocked\n         tinybackend from git+https://git.example/tinybackend@v1 where os_name != "x"\n'
+        )
+        (variant,) = json.loads(project.succeed("variants", "--json").stdout)["variants"]
+        (source,) = variant["sources"]
+        assert (source["index"], source["direct"]) == (None, "git+https://git.example/tinybackend@v1")
+
     def test_a_project_without_any(self, checkout: CopyProject) -> None:
         assert checkout("tiny").succeed("variants").stdout == "default  unlocked\n"

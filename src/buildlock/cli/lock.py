@@ -58,6 +58,14 @@ def lock(
         list[str] | None, typer.Option("--find-links", "-f", metavar="PATH|URL", help="A folder or page of files.")
     ] = None,
     no_index: Annotated[bool, typer.Option("--no-index", help="Ask no index, only --find-links.")] = False,
+    no_build: Annotated[bool, typer.Option("--no-build", help="Build nothing from source: wheels only.")] = False,
+    no_build_package: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Do not build this package from source.")
+    ] = None,
+    no_binary: Annotated[bool, typer.Option("--no-binary", help="Take no wheel: build all from source.")] = False,
+    no_binary_package: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Build this package from source.")
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -79,7 +87,15 @@ def lock(
         check=check,
         dry_run=dry_run,
         runtime_environment=runtime_environment.absolute() if runtime_environment else None,
-        overrides=Overrides(default_index=default_index, find_links=tuple(find_links or ()), no_index=no_index),
+        overrides=Overrides(
+            default_index=default_index,
+            find_links=tuple(find_links or ()),
+            no_index=no_index,
+            no_build=no_build,
+            no_build_package=frozenset(canonicalize_name(name) for name in no_build_package or ()),
+            no_binary=no_binary,
+            no_binary_package=frozenset(canonicalize_name(name) for name in no_binary_package or ()),
+        ),
     )
     with console.watch():
         locked = workflow.lock(open_workspace(project, console), options)

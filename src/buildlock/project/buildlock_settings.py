@@ -10,9 +10,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 from buildlock.platforms import parse_platform
 from buildlock.project.choices import Choices
 from buildlock.project.document import Table
-from buildlock.project.model import BuildRequirement, PinPrecision
+from buildlock.project.model import BuildRequirement, OutsidePackage, PinPrecision
+from buildlock.project.names import package_names
+from buildlock.project.outside_packages import read_outside_packages
 from buildlock.project.requirements import keep_valid, read_requirements
-from buildlock.project.settings import KEYS, package_names, read_settings
+from buildlock.project.settings import KEYS, read_settings
+from buildlock.project.source_builds import read_environment
 from buildlock.project.sources import Source, read_condition, read_sources
 from buildlock.targets import parse_python
 from buildlock.variants import is_variant_name
@@ -20,11 +23,11 @@ from buildlock.variants import is_variant_name
 _TARGET_KEYS = ("python", "platforms")
 _OWN_KEYS = (
     *("default-variant", "variants", "sources", "constraints", "overrides", "match-runtime", "pin-runtime"),
-    *("dynamic-requires", *_TARGET_KEYS),
+    *("dynamic-requires", "packages", *_TARGET_KEYS),
 )
 _VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment", "host", "match-runtime", *_TARGET_KEYS)
 _PRODUCTS = ("wheel", "sdist", "editable")
-_NOT_YET = ("build-system", "mirrors", "packages", "policy", "unlocked")
+_NOT_YET = ("build-system", "mirrors", "policy", "unlocked")
 _PRECISIONS: tuple[PinPrecision, ...] = ("minor", "exact")
 _AUTO = "auto"
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
@@ -64,6 +67,8 @@ class BuildlockSettings:
     pythons: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     dynamic: Mapping[str, tuple[BuildRequirement, ...]] | None = None
+    packages: Mapping[NormalizedName, OutsidePackage] = field(default_factory=dict)
+    """Whether there are the variants that they name is known later."""
 
 
 def read_buildlock_settings(table: Table) -> BuildlockSettings:
@@ -92,6 +97,7 @@ def read_buildlock_settings(table: Table) -> BuildlockSettings:
         pythons=_read_names(table, "python", parse_python),
         platforms=_read_names(table, "platforms", parse_platform),
         dynamic=_read_dynamic(table) if "dynamic-requires" in table else None,
+        packages=read_outside_packages(table.table("packages")),
     )
 
 
@@ -140,7 +146,7 @@ def _read_variant(table: Table, name: str) -> DeclaredVariant:
         group=read_condition(table, "group"),
         requires=keep_valid(read_requirements(table, "requires"), table.faults),
         constraints=read_requirements(table, "constraints"),
-        environment=_read_environment(table.table("environment")),
+        environment=read_environment(table.table("environment")),
         host=_read_host(table.table("host")),
         match_runtime=_read_match_runtime(table),
         pythons=_read_names(table, "python", parse_python),
@@ -170,20 +176,6 @@ def _read_pin_runtime(table: Table) -> Mapping[NormalizedName, PinPrecision]:
                 precisions.fault(written, f"is the package `{name}` again")
             pins[name] = precision or "minor"
     return pins
-
-
-def _read_environment(table: Table) -> Mapping[str, str]:
-    environment = {}
-    for key in table:
-        value = table.string(key)
-        # What no operating system takes.
-        if not key or "=" in key or "\0" in key:
-            table.fault(key, "cannot name an environment variable")
-        elif value is not None and "\0" in value:
-            table.fault(key, "has a null character")
-        elif value is not None:
-            environment[key] = value
-    return environment
 
 
 def _read_host(table: Table) -> Mapping[str, SpecifierSet]:

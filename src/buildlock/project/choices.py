@@ -8,6 +8,7 @@ from packaging.utils import NormalizedName
 
 from buildlock.project.cutoffs import Cutoff
 from buildlock.project.model import BuildRequirement, Index, IndexStrategy, PrereleaseMode
+from buildlock.project.source_builds import SourceBuilds, merge_source_builds
 
 _Value = TypeVar("_Value")
 
@@ -32,6 +33,9 @@ class Choices:
     no_build_package: frozenset[NormalizedName] = frozenset()
     constraints: tuple[BuildRequirement, ...] = ()
     overrides: tuple[BuildRequirement, ...] = ()
+    source_builds: SourceBuilds = SourceBuilds()  # noqa: RUF009 - frozen
+    unisolated: tuple[str, ...] = ()
+    """Settings that would have something built without isolation."""
     unsupported: tuple[str, ...] = ()
     """Settings that change what is resolved or how it is downloaded, and that we cannot honour yet."""
 
@@ -68,5 +72,7 @@ def merge_choices(places: Sequence[Choices]) -> Choices:
         no_build_package=frozenset().union(*(place.no_build_package for place in places)),
         constraints=tuple(constraint for place in places for constraint in place.constraints),
         overrides=tuple(override for place in places for override in place.overrides),
+        source_builds=merge_source_builds([place.source_builds for place in places]),
+        unisolated=tuple(dict.fromkeys(setting for place in places for setting in place.unisolated)),
         unsupported=tuple(dict.fromkeys(setting for place in places for setting in place.unsupported)),
     )

@@ -13,6 +13,7 @@ from buildlock.project.indexes import find_index
 from buildlock.project.model import BuildInputs, BuildRequirement, BuildSystem, Index, Settings, SourceRule
 from buildlock.project.requirements import direct_rule, keep_valid, name_of
 from buildlock.project.runtime import RuntimeDependencies
+from buildlock.project.source_builds import SourceBuilds
 from buildlock.project.sources import Source
 from buildlock.targets import TargetName, choose_names
 from buildlock.variants import DEFAULT, Variant, is_variant_name
@@ -35,6 +36,7 @@ class Declarations:
     settings: Settings
     declared: Settings
     match_runtime: frozenset[NormalizedName] = frozenset()
+    source_builds: SourceBuilds = SourceBuilds()  # noqa: RUF009 - frozen
     faults: Faults = field(compare=False)
 
 
@@ -135,6 +137,12 @@ def derive_inputs(variant: Variant, declarations: Declarations) -> BuildInputs:
         match_runtime=(
             declarations.match_runtime if declared is None or declared.match_runtime is None else declared.match_runtime
         ),
+        metadata=declarations.source_builds.metadata_by_name,
+        extra_requires=declarations.source_builds.extra_requires,
+        extra_matches=declarations.source_builds.extra_matches,
+        extra_variables=declarations.source_builds.extra_variables,
+        config_settings=declarations.source_builds.config_settings,
+        config_settings_package=declarations.source_builds.config_settings_package,
     )
     return add_requirements(inputs, requires)
 

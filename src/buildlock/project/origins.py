@@ -61,12 +61,21 @@ def path_origin(path: str, folder: Path) -> Origin:
     Raises:
         ValueError: It is no path.
     """
-    _check_text(path)
-    # Not `resolve`: it would follow links that the user placed.
-    absolute = Path(os.path.abspath(folder / path))  # noqa: PTH100
+    absolute = absolute_path(path, folder)
     if absolute.is_dir() or not (absolute.is_file() or absolute.suffix):
         return folder_origin(absolute)
     return _archive(absolute.as_uri(), None, {})
+
+
+def absolute_path(path: str, folder: Path) -> Path:
+    """The absolute path of one relative to `folder`.
+
+    Raises:
+        ValueError: It is no path.
+    """
+    _check_text(path)
+    # Not `resolve`: it would follow links that the user placed.
+    return Path(os.path.abspath(folder / path))  # noqa: PTH100
 
 
 def folder_origin(folder: Path) -> Origin:
@@ -185,7 +194,7 @@ def _check_url(url: str, schemes: frozenset[str]) -> None:
     _check_text(url)
     scheme = _SCHEME.match(url)
     if scheme is None:
-        raise ValueError("is no URL: it has no scheme, such as `https://` (or `ssh://git@…` for git by SSH)")
+        raise ValueError("is no URL: it has no scheme, such as `https://`, or `ssh://` for git by SSH")
     if scheme[1].lower() not in schemes:
         raise ValueError(f"has the scheme `{scheme[1]}`: {_list(sorted(schemes))} are supported")
     try:

@@ -17,6 +17,7 @@ from buildlock.project.document import Document, Table, read_document
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.indexes import add_credentials, arrange_indexes, make_index
 from buildlock.project.model import Index, Overrides, Project, Settings
+from buildlock.project.outside_packages import spell_variants
 from buildlock.project.runtime import RuntimeDependencies
 from buildlock.project.settings import KEYS, find_links
 from buildlock.project.sources import read_sources
@@ -78,6 +79,7 @@ def read_project(
             places.project, arrange_indexes(places.project.all_indexes, places.project.default_index)
         ),
         match_runtime=buildlock.match_runtime,
+        source_builds=settled.source_builds,
         faults=faults,
     )
     variants = derive_variants(declarations)
@@ -90,6 +92,7 @@ def read_project(
         default_variant=_find_default(buildlock.default_variant, variants, faults),
         default_detected=buildlock.default_detected,
         pin_runtime=buildlock.pin_runtime,
+        packages={name: spell_variants(each, variants, faults) for name, each in buildlock.packages.items()},
         inputs={name: derive_inputs(variant, declarations) for name, variant in variants.items()},
     )
     faults.raise_collected()
@@ -141,6 +144,10 @@ def _read_places(project: Choices, environ: Mapping[str, str], overrides: Overri
             indexes=(default,) if default else (),
             find_links=find_links(overrides.find_links, folder=folder, origin="--find-links", faults=faults),
             no_index=overrides.no_index or None,
+            no_binary=overrides.no_binary or None,
+            no_binary_package=overrides.no_binary_package,
+            no_build=overrides.no_build or None,
+            no_build_package=overrides.no_build_package,
         ),
         project=project,
         uv_variables=read_uv_variables(environ, folder=folder, faults=faults),
@@ -207,6 +214,9 @@ def _warn(settled: Choices, declarations: Declarations, variants: Mapping[str, V
     if unsupported := [*settled.unsupported, *ignored]:
         settings = ", ".join(f"`{present(setting)}`" for setting in unsupported)
         report(Warned(f"these settings are not supported yet and do not apply to the build environment: {settings}"))
+    if settled.unisolated:
+        settings = ", ".join(f"`{present(setting)}`" for setting in settled.unisolated)
+        report(Warned(f"everything is built in isolation, in an environment that is locked: {settings} does not apply"))
     unknown = [name for name, variant in variants.items() if variant.extra is not None]
     if unknown and not declarations.runtime.extras_known:
         report(

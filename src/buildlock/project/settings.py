@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
+from buildlock.project import source_builds
 from buildlock.project.choices import Choices
 from buildlock.project.cutoffs import Cutoff, parse_cutoff
 from buildlock.project.document import Table, describe_type
@@ -13,8 +14,9 @@ from buildlock.project.faults import Faults
 from buildlock.project.indexes import make_index, read_indexes
 from buildlock.project.locations import links_location
 from buildlock.project.model import Index, IndexStrategy, PrereleaseMode
-from buildlock.project.sources import read_name
+from buildlock.project.names import package_names, read_name
 
+_ISOLATION_KEYS = ("no-build-isolation", "no-build-isolation-package")
 KEYS = (
     "index",
     "index-url",
@@ -29,6 +31,8 @@ KEYS = (
     "no-binary-package",
     "no-build",
     "no-build-package",
+    *source_builds.KEYS,
+    *_ISOLATION_KEYS,
 )
 STRATEGIES: tuple[IndexStrategy, ...] = get_args(IndexStrategy)
 PRERELEASE_MODES: tuple[PrereleaseMode, ...] = get_args(PrereleaseMode)
@@ -55,6 +59,8 @@ def read_settings(table: Table, *, strict: bool) -> Choices:
         no_binary_package=_read_packages(table, "no-binary-package"),
         no_build=table.boolean("no-build"),
         no_build_package=_read_packages(table, "no-build-package"),
+        source_builds=source_builds.read_source_builds(table),
+        unisolated=tuple(table.place(key) for key in _ISOLATION_KEYS if table.get(key) not in (None, False, [])),
         unsupported=unsupported,
     )
 
@@ -69,17 +75,6 @@ def find_links(given: tuple[str, ...], *, folder: Path, origin: str, faults: Fau
             # Of a malformed URL nobody can tell what in it is secret.
             faults.add(origin, f"has a place, number {number}, that {error}")
     return tuple(places)
-
-
-def package_names(given: tuple[str, ...], *, origin: str, faults: Faults) -> frozenset[NormalizedName]:
-    """The packages of a list such as `no-binary-package`; a fault for each that cannot be one."""
-    names = set()
-    for name in given:
-        try:
-            names.add(canonicalize_name(name, validate=True))
-        except InvalidName:  # noqa: PERF203 - each name has its fault
-            faults.add(origin, f"has `{name}`, which is not the name of a package")
-    return frozenset(names)
 
 
 def _read_index_url(table: Table, *, has_default: bool) -> tuple[Index, ...]:

@@ -9,8 +9,9 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from buildlock.artifacts import Origin
 from buildlock.project.document import Table, describe_type
 from buildlock.project.faults import Faults
-from buildlock.project.origins import folder_origin, git_origin, path_origin, url_origin
-from buildlock.project.uv_workspace import find_member
+from buildlock.project.names import read_name
+from buildlock.project.origins import absolute_path, folder_origin, git_origin, path_origin, url_origin
+from buildlock.project.uv_workspace import find_member, find_member_at
 
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "index": (),
@@ -62,15 +63,6 @@ def read_sources(table: Table, *, with_variants: bool) -> Mapping[NormalizedName
         _refuse_overlap(table, key, found)
         sources[name] = found
     return sources
-
-
-def read_name(table: Table, key: str) -> NormalizedName | None:
-    """The package that a key names."""
-    try:
-        return canonicalize_name(key, validate=True)
-    except InvalidName:
-        table.fault(key, "is not the name of a package")
-        return None
 
 
 def _entries(table: Table, key: str) -> tuple[Table, ...]:
@@ -155,15 +147,15 @@ def _read_git(entry: Table) -> Origin | str | None:
 
 
 def _find_member(name: NormalizedName, entry: Table) -> Origin | str | None:
-    value = entry.get("workspace")
-    if isinstance(value, str):
-        return "is of another workspace, which is not supported yet"
-    if value is not True:
-        entry.fault("workspace", "must be `true`")
+    value, document = entry.get("workspace"), entry.document
+    if value is not True and not isinstance(value, str):
+        entry.fault("workspace", "must be `true`, or the path of another workspace")
         return None
+    root = absolute_path(value, document.folder) if isinstance(value, str) else None
     try:
         # What is wrong with the rest of the file is told by its reader.
-        return folder_origin(find_member(name, entry.document.root_table(Faults())))
+        project = document.root_table(Faults())
+        return folder_origin(find_member_at(name, root) if root else find_member(name, project))
     except ValueError as error:
         return str(error)
 

@@ -28,6 +28,22 @@ def find_member(name: NormalizedName, project: Table) -> Path:
     workspace = project if _declares(project) else _find_above(project.document.folder)
     if workspace is None:
         raise ValueError("is a source of a workspace, and the project is in none: `[tool.uv.workspace]` was not found")
+    return _find(name, workspace)
+
+
+def find_member_at(name: NormalizedName, root: Path) -> Path:
+    """The folder of the member `name` of the workspace whose root is `root`, as a source with a path there has it.
+
+    Raises:
+        ValueError: There is no such workspace, or no such member; the message is the end of a sentence.
+    """
+    workspace = _read(root)
+    if workspace is None:
+        raise ValueError(f"is of a workspace that is not there: `{root}` has no pyproject.toml")
+    return _find(name, workspace)
+
+
+def _find(name: NormalizedName, workspace: Table) -> Path:
     for folder in (workspace.document.folder, *_list_members(workspace)):
         member = workspace if folder == workspace.document.folder else _read(folder)
         if member is not None and _name(member) == name:

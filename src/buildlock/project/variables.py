@@ -13,17 +13,18 @@ from buildlock.project.cutoffs import Cutoff, parse_cutoff
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.indexes import make_index
 from buildlock.project.model import BuildRequirement, Index
+from buildlock.project.names import package_names
 from buildlock.project.requirements import read_requirements_file
-from buildlock.project.settings import PRERELEASE_MODES, STRATEGIES, find_links, package_names
+from buildlock.project.settings import PRERELEASE_MODES, STRATEGIES, find_links
 
 # What changes the files that are chosen, or whom we trust to serve them. Timeouts and retries do neither.
 _UNSUPPORTED_OF_UV = (
     *("UV_EXCLUDE", "UV_FORK_STRATEGY", "UV_INSECURE_HOST", "UV_KEYRING_PROVIDER", "UV_NATIVE_TLS"),
-    *("UV_NO_BUILD_ISOLATION", "UV_NO_SOURCES", "UV_NO_SOURCES_PACKAGE", "UV_OFFLINE", "UV_REQUIRE_HASHES"),
+    *("UV_NO_SOURCES", "UV_NO_SOURCES_PACKAGE", "UV_OFFLINE", "UV_REQUIRE_HASHES"),
     *("UV_RESOLUTION", "UV_SYSTEM_CERTS", "UV_TORCH_BACKEND"),
 )
 _UNSUPPORTED_OF_PIP = (
-    *("PIP_CLIENT_CERT", "PIP_KEYRING_PROVIDER", "PIP_NO_BUILD_ISOLATION", "PIP_PREFER_BINARY", "PIP_PROXY"),
+    *("PIP_CLIENT_CERT", "PIP_CONFIG_SETTINGS", "PIP_KEYRING_PROVIDER", "PIP_PREFER_BINARY", "PIP_PROXY"),
     *("PIP_REQUIRE_HASHES", "PIP_TRUSTED_HOST", "PIP_UPLOADED_PRIOR_TO"),
 )
 _WITHOUT_EFFECT = frozenset(
@@ -59,6 +60,7 @@ def read_uv_variables(environ: Mapping[str, str], *, folder: Path, faults: Fault
         no_build_package=variables.packages("UV_NO_BUILD_PACKAGE"),
         constraints=constraints,
         overrides=overrides,
+        unisolated=variables.unsupported(("UV_NO_BUILD_ISOLATION",)),
         unsupported=(*variables.unsupported(_UNSUPPORTED_OF_UV), *ignored, *also_ignored),
     )
 
@@ -80,6 +82,7 @@ def read_pip_variables(environ: Mapping[str, str], *, folder: Path, faults: Faul
         no_build=no_build,
         no_build_package=no_build_package,
         constraints=constraints,
+        unisolated=variables.unsupported(("PIP_NO_BUILD_ISOLATION",)),
         unsupported=(*variables.unsupported(_UNSUPPORTED_OF_PIP), *ignored),
     )
 

@@ -61,7 +61,9 @@ def test_every_kind(read: Read, tmp_path: Path, table: str, source: str, place: 
         ("{path = '.', package = false}", "but has `package = false`, so there is nothing in it"),
         ("{path = '.', editable = 1}", "editable` must be `true` or `false`"),
         ("{workspace = false}", "workspace` must be `true`"),
-        ("{workspace = '../other'}", "but is of another workspace, which is not supported yet"),
+        ("{workspace = '../other'}", "but is of a workspace that is not there: `"),
+        ("{workspace = '.'}", "but is no member of the workspace of `"),
+        ("{workspace = ''}", "workspace` must not be empty"),
         ("{workspace = true}", "but is a source of a workspace, and the project is in none"),
     ],
 )
@@ -108,6 +110,14 @@ class TestWorkspace:
         text += "sources = {foo = {workspace = true}, old = {workspace = true}, demo = {workspace = true}}\n"
         project = read(f"[project]\nname = 'demo'\n{BUILD}{text}")
         assert places(project) == {"foo": [member.as_uri()], "demo": [member.parent.parent.as_uri()]}
+
+    def test_of_another_folder(self, read: Read, tmp_path: Path) -> None:
+        other = tmp_path / "other"
+        (other / "foo").mkdir(parents=True)
+        (other / "pyproject.toml").write_text("[tool.uv.workspace]\nmembers = ['*']")
+        (other / "foo/pyproject.toml").write_text("[project]\nname = 'foo'")
+        project = read(f"{BUILD}[tool.uv.sources]\nfoo = {{workspace = 'other'}}")
+        assert places(project) == {"foo": [(other / "foo").as_uri()]}
 
     def test_of_a_folder_above(self, tmp_path: Path, member: Path) -> None:
         (tmp_path / "pyproject.toml").write_text("[tool.uv.workspace]\nmembers = ['packages/*', '../x/*']")

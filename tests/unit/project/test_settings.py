@@ -303,7 +303,6 @@ a-key-of-tomorrow = 1
     assert named == [
         "UV_OFFLINE",
         "pyproject.toml: [tool.uv].resolution",
-        "pyproject.toml: [tool.uv].extra-build-dependencies",
         "pyproject.toml: [tool.uv].a-setting-of-tomorrow",
         "pyproject.toml: [tool.uv.index][0].a-key-of-tomorrow",
         "pyproject.toml: [tool.uv.index][0].authenticate",

@@ -5,6 +5,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from packaging.utils import NormalizedName, canonicalize_name
 
 from buildlock.project.model import BuildInputs, Overrides
 from unit.project.conftest import HERMETIC, TORCH, Faults, Read
@@ -170,3 +171,16 @@ def test_overrides_of_the_command_line_weigh_most(read: Read) -> None:
     assert [index.location for index in settings.indexes] == ["https://cli.example"]
     assert settings.find_links == ("https://links.example", "https://b.example")
     assert read("", {}, Overrides(no_index=True)).inputs["default"].settings.indexes == ()
+
+
+def test_format_control_of_the_command_line_is_joined_with_the_rest(read: Read) -> None:
+    overrides = Overrides(no_build=True, no_build_package=package_set("a"), no_binary_package=package_set("b"))
+    text = "[tool.uv]\nno-build = false\nno-binary = true\nno-build-package = ['c']"
+    settings = read(text, {"UV_NO_BINARY_PACKAGE": "d"}, overrides).inputs["default"].settings
+    assert (settings.no_build, settings.no_binary) == (True, True)
+    assert settings.no_build_package == {"a", "c"}
+    assert settings.no_binary_package == {"b", "d"}
+
+
+def package_set(*names: str) -> frozenset[NormalizedName]:
+    return frozenset(map(canonicalize_name, names))
