@@ -32,11 +32,26 @@ WORDS = sorted(
             "torch==2.4",
             "torch[a]<2; os_name == 'nt'",
             "a @ https://a.example",
+            "a @ git+https://a.example/a@b#subdirectory=c",
             "https://a.example",
             ".",
             "..",
             "7 days",
         ),
+        *(
+            "git",
+            "rev",
+            "tag",
+            "branch",
+            "subdirectory",
+            "lfs",
+            "editable",
+            "package",
+            "workspace",
+            "members",
+            "exclude",
+        ),
+        *("requirement", "match-runtime", "version", "requires-dist", "provides-extra", "variants", "==1", "a/*", "*"),
         *("override-dependencies", "constraint-dependencies", "allow", "os_name == 'nt'", "demo[cu118]", "demo"),
     }
 )
@@ -101,6 +116,26 @@ def test_no_table_is_too_strange(root: Path, document: dict[str, object]) -> Non
 )
 def test_no_value_of_a_known_key_is_too_strange(root: Path, place: str, key: str, value: object) -> None:
     read(root, tomli_w.dumps({"tool": {place: {key: value}}}).encode(), {})
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    place=st.sampled_from(["uv", "buildlock"]),
+    source=st.dictionaries(
+        st.sampled_from(["git", "rev", "tag", "branch", "subdirectory", "url", "path", "workspace", "lfs", "package"]),
+        texts | st.booleans() | st.text(st.characters(codec="ascii"), max_size=30).map("https://".__add__),
+        min_size=1,
+        max_size=3,
+    ),
+    workspace=st.fixed_dictionaries({"members": st.lists(texts, max_size=3), "exclude": st.lists(texts, max_size=2)}),
+)
+def test_no_source_is_too_strange(
+    root: Path, place: str, source: dict[str, object], workspace: dict[str, object]
+) -> None:
+    tool = {"uv": {"workspace": workspace}}
+    tool[place] = {**tool.get(place, {}), "sources": {"torch": source}}
+    document = {"build-system": {"requires": ["torch"]}, "tool": tool}
+    read(root, tomli_w.dumps(document).encode(), {})
 
 
 @settings(max_examples=100, deadline=None)

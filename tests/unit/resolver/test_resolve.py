@@ -201,6 +201,14 @@ def test_a_requirement_of_the_user_that_cannot_be_used_is_an_error(text: str, pl
     assert "secret" not in caught.value.message
 
 
+@pytest.mark.parametrize("place", ["requirements", "overrides"])
+def test_a_url_of_the_user_is_any_version_that_is_there(place: str) -> None:
+    packages: Packages = {"a": {"1.0": {"requires": ["b[x]<3"]}}, "b": {"2.0.dev1": {}}}
+    requests: dict[str, Any] = {"requirements": written("a"), place: written("a", "b @ https://me:secret@a.example/b")}
+    found = resolve(ResolutionRequest(target=make_target(), **requests), SmallUniverse({INDEX: packages})).packages
+    assert [str(package.version) for package in found] == ["1.0", "2.0.dev1"]
+
+
 @pytest.mark.parametrize("text", ["", "any text", f">={'9' * 5000}", ">=3.8,<3.12"])
 def test_a_page_that_names_no_python_admits_every_one(text: str) -> None:
     assert ask(SmallUniverse({INDEX: {"a": {"1.0": {"requires-python": text}}}}), "a").packages
