@@ -214,7 +214,7 @@ def _take_link(entry: _Entry, folder: Path, copy: Path | None) -> tuple[bytes, b
         raise ProjectError(present(f"`{entry.path}` is a link to a name that is no text"))
     if copy is not None:
         with _writing(copy):
-            copy.symlink_to(target)
+            copy.symlink_to(target, target_is_directory=entry.path.is_dir())  # Windows has two kinds
     return b"l", hashlib.sha256(text.encode()).digest()
 
 
