@@ -6,7 +6,6 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from buildlock.artifacts import Origin
 from buildlock.errors import EnvironmentPreparationError, IntegrityError, ProjectError
@@ -225,13 +224,16 @@ def _read_submodules(
 
 
 def _write_files(git: Git, folder: Path, commit: str, destination: Path, where: str) -> None:
-    # An index of its own: the repository of the cache has no state but its objects.
-    with TemporaryDirectory(dir=git.folder, prefix="index-") as scratch:
-        variables = {"GIT_INDEX_FILE": str(Path(scratch, "index")), "GIT_WORK_TREE": str(destination.absolute())}
-        for arguments in (["read-tree", commit], ["checkout-index", "--all", "--quiet"]):
-            ended = git.run(arguments, repository=folder, variables=variables)
-            if not ended.succeeded:
-                raise IntegrityError(f"{where} cannot be checked out: {ended.complaint}")
+    index = folder / "index"
+    index.unlink(missing_ok=True)
+    variables = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(destination.absolute())}
+    for arguments in (["read-tree", commit], ["checkout-index", "--all", "--quiet"]):
+        ended = git.run(arguments, repository=folder, variables=variables)
+        if not ended.succeeded:
+            raise IntegrityError(
+                f"{where} cannot be checked out: {ended.complaint}",
+                hint=f"if the repository is in order, remove `{folder}`, which is our copy of it",
+            )
 
 
 def _check_links(destination: Path, where: str) -> None:

@@ -20,6 +20,8 @@ MAX_OUTPUT = 64 * 1024 * 1024
 """Bytes that git may print: the names in half a million files, or refs."""
 _TIMEOUT = 3600.0
 """Seconds; the end of a server that only just keeps the connection alive."""
+_PATIENCE = 2.0
+"""Seconds that output may still come after git has ended."""
 _KEPT_COMPLAINTS = 4096
 _CHUNK = 65536
 
@@ -103,16 +105,14 @@ class Git:
         repository: Path | None = None,
         remote: Remote | None = None,
         variables: Mapping[str, str] | None = None,
-        given: bytes = b"",
     ) -> Ended:
-        """Run git to its end. Where it is left otherwise, nothing that it started is running.
+        """Run git to its end; stop it where its time is over or we are interrupted.
 
         Args:
             arguments: A command of git and its arguments. What comes from outside stands behind `--`.
             repository: The bare repository that it works on.
             remote: The repository that it may ask, if any.
             variables: What else belongs into its environment.
-            given: What it reads.
 
         Raises:
             EnvironmentPreparationError: It cannot be started, or says that the disk is full.
@@ -128,7 +128,7 @@ class Git:
             **(variables or {}),
         }
         try:
-            ended = _run([*command, *arguments], folder=self.folder, environ=environ, given=given)
+            ended = _run([*command, *arguments], folder=self.folder, environ=environ)
         except (OSError, ValueError) as error:
             raise EnvironmentPreparationError(f"`{self.program}` cannot be run: {error}") from error
         complaint = present(remote.hide(ended.complaint) if remote else ended.complaint)
@@ -168,38 +168,38 @@ def find_git(environ: Mapping[str, str], folder: Path, *, purpose: str) -> Git:
     )
 
 
-def _run(command: Sequence[str], *, folder: Path, environ: Mapping[str, str], given: bytes) -> Ended:
+def _run(command: Sequence[str], *, folder: Path, environ: Mapping[str, str]) -> Ended:
     process = subprocess.Popen(
         command,
         cwd=folder,
         env=environ,
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,  # what came is read, not waited for until it fills a buffer
         start_new_session=True,  # no terminal that ssh could ask questions on
     )
-    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
     output, complaints = _Reader(process.stdout, first=MAX_OUTPUT), _Reader(process.stderr, last=_KEPT_COMPLAINTS)
+    late = ""
     try:
         output.start()
         complaints.start()
-        with suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(given)
-        try:
-            process.wait(_TIMEOUT)
-            late = ""
-        except subprocess.TimeoutExpired:
-            late = f"\ngit has not ended after {_TIMEOUT:.0f} seconds"
+        process.wait(_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        late = f"\ngit has not ended after {_TIMEOUT:.0f} seconds"
     finally:
-        _end_group(process)
-    output.join()
-    complaints.join()
-    complaint = complaints.content[-_KEPT_COMPLAINTS:].decode("utf-8", "replace") + late
+        # After its own end, what it started may stay: the cache of credentials, the shared connection of ssh. These may
+        # also keep the pipes open.
+        if process.poll() is None:
+            _end_group(process)
+    output.join(_PATIENCE)
+    complaints.join(_PATIENCE)
+    complaint = complaints.content.decode("utf-8", "replace") + late
     return Ended(
         succeeded=process.returncode == 0,
-        output=output.content[:MAX_OUTPUT],
+        output=bytes(output.content[:MAX_OUTPUT]),
         complete=len(output.content) <= MAX_OUTPUT,
         complaint="; ".join(line.strip() for line in complaint.splitlines()[-6:] if line.strip()) or "no reason given",
     )
@@ -210,20 +210,18 @@ class _Reader(Thread):
 
     def __init__(self, stream: IO[bytes], *, first: int = 0, last: int = 0) -> None:
         super().__init__(name="buildlock-git", daemon=True)
-        self.content = b""
+        self.content = bytearray()
         self._stream = stream
         self._first = first
         self._last = last
 
     def run(self) -> None:
-        kept = bytearray()
         with self._stream:
             while chunk := self._stream.read(_CHUNK):
                 if self._last:
-                    kept = (kept + chunk)[-self._last :]
-                elif len(kept) <= self._first:
-                    kept += chunk
-        self.content = bytes(kept)
+                    self.content = (self.content + chunk)[-self._last :]
+                elif len(self.content) <= self._first:
+                    self.content += chunk
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

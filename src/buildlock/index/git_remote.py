@@ -13,6 +13,10 @@ from buildlock.text import present, without_credentials
 # Which protocols git may use for a URL of each scheme, after a redirect or the user's `url.<base>.insteadOf` too.
 _PROTOCOLS = {"https": "https:ssh", "http": "http:https:ssh", "ssh": "ssh:https", "file": "file:https:ssh"}
 _HOST = re.compile(r"(?!-)[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?")
+_SHORT_FORM = re.compile(
+    r"(?:[A-Za-z0-9._~][A-Za-z0-9._~-]*@)?[A-Za-z0-9._~][A-Za-z0-9._~-]*:(?![:/]?-)(?!:|//)[^\s\\]+"
+)
+_START = re.compile(r"[a-z]+://[^/]*/|[^/:]*:/?")
 
 # Read by a shell of git's. The values are not in the arguments, which every user of the machine can list.
 _USERNAME, _PASSWORD = "BUILDLOCK_GIT_USERNAME", "BUILDLOCK_GIT_PASSWORD"
@@ -58,10 +62,8 @@ class Remote:
 
     def hide(self, text: str) -> str:
         """`text` without the secrets, should a server repeat them."""
-        for secret in (self.password, self.username):
-            if secret:
-                text = text.replace(secret, "***")
-        return text
+        secret = self.password or self.username
+        return text.replace(secret, "***") if secret else text
 
 
 def parse_remote(url: str) -> Remote:
@@ -86,20 +88,34 @@ def join_remote(remote: Remote, url: str) -> Remote:
         ProjectError: As `parse_remote`; or it is of this machine, and the repository that has it is not.
     """
     if url.startswith(("./", "../")):
-        base = remote.url.rstrip("/")
-        for part in url.rstrip("/").split("/"):
-            if part == ".." and base.count("/") > 2:  # noqa: PLR2004 - those of `https://host`
-                base = base.rpartition("/")[0]
-            elif part == "..":
-                raise ProjectError(present(f"the submodule `{url}` of `{remote.location}` leads out of its host"))
-            elif part not in {"", "."}:
-                base = f"{base}/{part}"
-        joined = parse_remote(base)
+        joined = _parse_submodule(_join(remote, url))
         return Remote(url=joined.url, scheme=joined.scheme, username=remote.username, password=remote.password)
-    submodule = parse_remote(url)
+    submodule = _parse_submodule(url)
     if submodule.is_local and not remote.is_local:
         raise ProjectError(f"`{remote.location}` has a submodule on this machine, `{submodule.location}`: refused")
     return submodule
+
+
+def _join(remote: Remote, url: str) -> str:
+    base = f"{remote.url}/"
+    start = _START.match(base)
+    assert start, "every remote has passed a parser"
+    path = [part for part in base[start.end() :].split("/") if part]
+    for part in url.split("/"):
+        if part == "..":
+            if not path:
+                raise ProjectError(present(f"the submodule `{url}` of `{remote.location}` leads out of its host"))
+            path.pop()
+        elif part not in {"", "."}:
+            path.append(part)
+    return start[0] + "/".join(path)
+
+
+def _parse_submodule(url: str) -> Remote:
+    """As `parse_remote`, and the short form for ssh, which many repositories have for their submodules."""
+    if _SHORT_FORM.fullmatch(url) and url.isprintable():
+        return Remote(url=url, scheme="ssh")
+    return parse_remote(url)
 
 
 def _parse(url: str) -> Remote:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,13 +111,16 @@ class Repository:
             # Nobody else holds these: they are of a process that was killed.
             for stale in [*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock")]:
                 stale.unlink(missing_ok=True)
-            folder.mkdir(mode=0o700, exist_ok=True)
+            if self.git.run(["rev-parse", "--git-dir"], repository=folder).succeeded:
+                return
+            # New, incomplete or damaged.
+            if folder.exists():
+                shutil.rmtree(folder)
+            folder.mkdir(mode=0o700)
         except OSError as error:
             raise EnvironmentPreparationError(f"`{folder}` cannot be written: {error.strerror or error}") from error
-        if not (folder / "complete").exists():
-            algorithm = ("--object-format=sha256",) if sha256 else ()
-            self._run(folder, "init", "--quiet", "--bare", "--template=", *algorithm)
-            (folder / "complete").touch()
+        algorithm = ("--object-format=sha256",) if sha256 else ()
+        self._run(folder, "init", "--quiet", "--bare", "--template=", *algorithm)
 
     def _run(self, folder: Path, *arguments: str) -> None:
         ended = self.git.run(arguments, repository=folder)

@@ -1,8 +1,10 @@
 """Git repositories: revisions, trees, credentials, and what a hostile repository may try."""
 
 import shutil
+import socket
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +20,7 @@ from buildlock.errors import (
     ProjectError,
     UnavailableError,
 )
+from buildlock.index import git_command
 from buildlock.index.git import checkout, resolve_revision
 from buildlock.reporting import Event, Noted
 from support.git import ENVIRON, GitRepository, GitServer
@@ -488,6 +491,48 @@ def test_a_destination_or_cache_that_cannot_be_used(repository: GitRepository, t
         checkout(origin, tmp_path / "out", environ=ENVIRON, report=lambda _: None, cache=tmp_path / "file")
     with pytest.raises(EnvironmentPreparationError, match="cannot be written"):
         checkout(origin, tmp_path / "file" / "out", environ=ENVIRON, report=lambda _: None, cache=tmp_path / "cache")
+
+
+def test_a_server_that_never_answers(resolve: Resolve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git_command, "_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/demo"
+        with pytest.raises(UnavailableError, match="git has not ended after"):
+            resolve(url)
+
+
+def test_an_answer_without_end_is_refused(
+    repository: GitRepository, resolve: Resolve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit()
+    monkeypatch.setattr(git_command, "MAX_OUTPUT", 10)
+    with pytest.raises(UnavailableError, match="has too many references"):
+        resolve(repository.url)
+
+
+def test_several_at_once(repository: GitRepository, tmp_path: Path) -> None:
+    commits = [repository.commit({"a": f"{number}"}) for number in range(4)]
+
+    def write_one(number: int) -> str:
+        destination = tmp_path / f"out-{number}"
+        origin = Origin(kind="vcs", url=repository.url, commit=commits[number % 4])
+        checkout(origin, destination, environ=ENVIRON, report=lambda _: None, cache=tmp_path / "cache")
+        return (destination / "a").read_text()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(write_one, range(8))) == ["0", "1", "2", "3"] * 2
+
+
+@pytest.mark.parametrize("damage", ["HEAD", "objects", "config"])
+def test_a_damaged_copy_is_made_anew(repository: GitRepository, write: Checkout, tmp_path: Path, damage: str) -> None:
+    commit = repository.commit({"a": "1"})
+    write(repository.url, commit)
+    (kept,) = (path for path in (tmp_path / "cache" / "git-v1").iterdir() if path.is_dir())
+    if (kept / damage).is_dir():
+        shutil.rmtree(kept / damage)
+    else:
+        (kept / damage).write_bytes(b"\0[")
+    assert read(write(repository.url, commit)) == {"a": "1"}
 
 
 def test_the_cache_may_be_relative(repository: GitRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
