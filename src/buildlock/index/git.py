@@ -138,7 +138,7 @@ def _find_commit(repository: Repository, revision: str | None) -> str | None:
     if revision is not None and revision.startswith("refs/"):
         names = [revision]
     # One more than is needed: it tells the kind of the hashes where nothing else is found.
-    found = repository.list_references("HEAD", *names, *(f"{name}^{{}}" for name in names))
+    found = repository.list_references(*{"HEAD", *names}, *(f"{name}^{{}}" for name in names))
     for name in names:
         if commit := found.get(f"{name}^{{}}", found.get(name)):
             return repository.obtain(commit)

@@ -42,7 +42,7 @@ class Repository:
         Raises:
             UnavailableError: It does not answer.
         """
-        self.report(Noted(f"asking `{self.remote.location}` for {', '.join(patterns)}"))
+        self.report(Noted(f"asking `{self.remote.location}` for its references"))
         ended = self.git.run(["ls-remote", "--quiet", "--", self.remote.url, *patterns], remote=self.remote)
         if not ended.succeeded or not ended.complete:
             raise self._unavailable(ended.complaint if ended.complete else "it has too many references")
