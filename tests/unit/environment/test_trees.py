@@ -144,15 +144,12 @@ def test_a_destination_that_cannot_be_used(tmp_path: Path) -> None:
 
 @posix
 @pytest.mark.parametrize(
-    "target", ["/etc/passwd", "..", "../other", "sub/../../x", "sub/up/../..", "self", "sub/up/self", "x" * 5000]
+    "target", ["/etc/passwd", "..", "../other", "sub/../../x", "sub/up/../..", "self", "sub/up/self"]
 )
 def test_links_out_of_the_folder_and_loops_are_refused(tmp_path: Path, target: str) -> None:
     folder = make(tmp_path / "demo", {"sub/a": ""})
     (folder / "sub" / "up").symlink_to("..")
-    try:
-        (folder / "self").symlink_to(target)
-    except OSError:
-        pytest.skip("no such link can be made")
+    (folder / "self").symlink_to(target)
     with pytest.raises(ProjectError, match=r"demo/self` is a link"):
         hash_tree(folder)
 
