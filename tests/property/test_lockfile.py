@@ -1,24 +1,27 @@
 """The laws of the lockfile: what is written is read back, and nothing else is touched."""
 
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
+from typing import TypeVar
 
 import pytest
 import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.markers import Marker
-from packaging.pylock import Package, PackageWheel, Pylock
+from packaging.pylock import Package, PackageArchive, PackageDirectory, PackageSdist, PackageVcs, PackageWheel, Pylock
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.errors import InvalidLockError
 from buildlock.export.pylock import export_pylock
-from buildlock.lockfile.model import LockedEnvironment, LockedInputs
+from buildlock.lockfile.model import LockedEnvironment, LockedInputs, Lockfile, find_key, is_source
 from buildlock.lockfile.reader import parse_lockfile
 from buildlock.lockfile.toml_text import format_key, format_string
-from buildlock.lockfile.writer import drop_variant, write_variant
+from buildlock.lockfile.writer import drop_package, drop_variant, write_package, write_variant
 from support.locks import LOCKS
 
 if sys.version_info >= (3, 11):
@@ -30,7 +33,11 @@ GOLDEN = (LOCKS / "valid" / "cuda-variants.toml").read_bytes()
 
 law = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
-names = st.sampled_from(["a", "numpy", "nvidia-cublas-cu12", "setuptools-scm", "torch", "x2", "zope-interface"])
+NAMES = ("a", "numpy", "nvidia-cublas-cu12", "setuptools-scm", "torch", "x2", "zope-interface")
+KINDS = ("wheels", "sdist", "both", "archive", "wheel", "vcs", "directory")
+T = TypeVar("T")
+
+names = st.sampled_from(NAMES)
 versions = st.sampled_from(["1.0", "2.4.0+cu124", "1!3.0.post1", "0.1.dev5", "2024.11.25", "1.0rc1"])
 markers = st.sampled_from(["python_version == '3.11'", "sys_platform != 'win32'", 'os_name == "it\'s"'])
 tags = st.sampled_from(
@@ -42,43 +49,128 @@ urls = st.sampled_from(["https://index.example/simple", "http://localhost:8080/a
 folders = st.lists(
     st.text(st.characters(categories=["L", "N", "P", "Zs"], exclude_characters="/\\"), min_size=1), max_size=3
 )
+subdirectories = st.none() | st.sampled_from(["python", "src/core", "ü b"])
 lines = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
 variants = st.sampled_from(["cpu", "cu121", "cu126", "rocm6.1", "xpu-2_0", "Z"])
 
 
+commits = st.binary(min_size=20, max_size=20).map(bytes.hex) | st.binary(min_size=32, max_size=32).map(bytes.hex)
+repositories = st.sampled_from(
+    ["https://git.example/a/b.git", "ssh://git@git.example:2222/a", "http://localhost/~me/a"]
+)
+revisions = st.none() | st.sampled_from(["main", "v1.0", "feature/ü", "HEAD", "0123abc"])
+
+
 @st.composite
-def wheels(draw: st.DrawFn, name: str, version: str) -> PackageWheel:
-    filename = f"{name.replace('-', '_')}-{version}-{draw(tags)}.whl"
+def paths_to(draw: st.DrawFn, filename: str) -> str:
+    return "/".join([*(f"_{folder}" for folder in draw(folders) if folder.isprintable()), filename])
+
+
+@st.composite
+def files(draw: st.DrawFn, kind: Callable[..., T], filename: str) -> T:
     size, hashes = draw(sizes), {"sha256": draw(sha256s)}
     match draw(st.sampled_from(["url", "path", "name"])):
         case "url":
             url = f"https://files.example/{filename.replace('+', '%2B')}"
-            return PackageWheel(name=draw(st.sampled_from([None, filename])), url=url, size=size, hashes=hashes)
+            return kind(name=draw(st.sampled_from([None, filename])), url=url, size=size, hashes=hashes)
         case "path":
-            path = "/".join([*(f"_{folder}" for folder in draw(folders) if folder.isprintable()), filename])
-            return PackageWheel(path=path, size=size, hashes=hashes)
+            return kind(path=draw(paths_to(filename)), size=size, hashes=hashes)
         case _:
-            return PackageWheel(name=filename, url=draw(urls), size=size, hashes=hashes)
+            return kind(name=filename, url=draw(urls), size=size, hashes=hashes)
+
+
+@st.composite
+def wheels(draw: st.DrawFn, name: str, version: str) -> PackageWheel:
+    return draw(files(PackageWheel, f"{name.replace('-', '_')}-{version}-{draw(tags)}.whl"))
+
+
+@st.composite
+def sdists(draw: st.DrawFn, name: str, version: str) -> PackageSdist:
+    return draw(files(PackageSdist, f"{name.replace('-', '_')}-{version}{draw(st.sampled_from(['.tar.gz', '.zip']))}"))
+
+
+@st.composite
+def archives(draw: st.DrawFn, name: str, version: str, *, wheel: bool) -> PackageArchive:
+    filename = draw(wheels(name, version)).filename if wheel else draw(st.sampled_from(["main.zip", "v1.0.tar.gz"]))
+    url, path = f"https://files.example/{filename.replace('+', '%2B')}", draw(paths_to(filename))
+    local = draw(st.booleans())
+    return PackageArchive(
+        url=None if local else url,
+        path=path if local else None,
+        size=draw(sizes),
+        hashes={"sha256": draw(sha256s)},
+        subdirectory=None if wheel else draw(subdirectories),
+    )
+
+
+@st.composite
+def repositories_of(draw: st.DrawFn) -> PackageVcs:
+    local = draw(st.booleans())
+    return PackageVcs(
+        type="git",
+        url=None if local else draw(repositories),
+        path=draw(paths_to("repository")) if local else None,
+        requested_revision=draw(revisions),
+        commit_id=draw(commits),
+        subdirectory=draw(subdirectories),
+    )
+
+
+@st.composite
+def origins(draw: st.DrawFn, name: str, version: str, kind: str) -> Package:
+    """A package with nothing but its identity and where it comes from."""
+    package = Package(name=NormalizedName(name), version=Version(version))
+    if kind in {"wheels", "both"}:
+        several = st.lists(wheels(name, version), min_size=1, max_size=3, unique_by=lambda wheel: wheel.filename)
+        package = replace(package, index=draw(st.none() | urls), wheels=draw(several))
+    if kind in {"sdist", "both"}:
+        package = replace(package, sdist=draw(sdists(name, version)))
+    if kind in {"archive", "wheel"}:
+        package = replace(package, archive=draw(archives(name, version, wheel=kind == "wheel")))
+    if kind == "vcs":
+        package = replace(package, vcs=draw(repositories_of()))
+    if kind == "directory":
+        directory = PackageDirectory(path=draw(paths_to("folder")), subdirectory=draw(subdirectories))
+        package = replace(package, directory=directory, tool={"buildlock": {"sha256": draw(sha256s)}})
+    return package
+
+
+@st.composite
+def packages_of(draw: st.DrawFn, available: Sequence[str], kinds: Sequence[str]) -> tuple[Package, ...]:
+    chosen = draw(st.lists(st.sampled_from(available), unique=True, max_size=3))
+    return tuple(
+        replace(
+            draw(origins(name, draw(versions), draw(st.sampled_from(kinds)))),
+            marker=draw(st.none() | markers.map(Marker)),
+            dependencies=[{"name": other} for other in draw(st.lists(st.sampled_from(chosen), unique=True))],
+        )
+        for name in chosen
+    )
+
+
+@st.composite
+def builds_of(draw: st.DrawFn, packages: Sequence[Package], depth: int) -> dict[str, LockedEnvironment]:
+    """What the packages are built in, of other packages at each depth: nothing is needed for itself."""
+    builds: dict[str, LockedEnvironment] = {}
+    for package in filter(is_source, packages):
+        inside = draw(packages_of([f"{name}-{depth}" for name in NAMES[:3]], KINDS if depth else ("wheels", "wheel")))
+        inputs = LockedInputs(
+            requires=tuple(package.name for package in inside),
+            dynamic={"wheel": tuple(package.name for package in inside[:1])},
+            backend=draw(st.none() | lines),
+        )
+        targets = tuple(map(Marker, draw(st.lists(markers, min_size=1, max_size=2))))
+        builds[find_key(package)] = LockedEnvironment(environments=targets, inputs=inputs, packages=inside)
+        if depth:
+            builds.update(draw(builds_of(inside, depth - 1)))
+    return builds
 
 
 @st.composite
 def environments(draw: st.DrawFn) -> LockedEnvironment:
-    chosen = draw(st.lists(names, unique=True, max_size=3))
-    packages = []
-    for name in chosen:
-        version = draw(versions)
-        packages.append(
-            Package(
-                name=NormalizedName(name),
-                version=Version(version),
-                marker=draw(st.none() | markers.map(Marker)),
-                index=draw(st.none() | urls),
-                dependencies=[{"name": other} for other in draw(st.lists(st.sampled_from(chosen), unique=True))],
-                wheels=draw(st.lists(wheels(name, version), min_size=1, max_size=3, unique_by=lambda w: w.filename)),
-            )
-        )
+    packages = draw(packages_of(NAMES, KINDS))
     inputs = LockedInputs(
-        requires=tuple(chosen),
+        requires=tuple(package.name for package in packages),
         constraints=draw(st.lists(names, max_size=12).map(tuple)),
         overrides=draw(st.lists(names, max_size=2).map(tuple)),
         indexes=draw(st.dictionaries(names, st.tuples(urls), max_size=3)),
@@ -92,7 +184,21 @@ def environments(draw: st.DrawFn) -> LockedEnvironment:
         ),
     )
     targets = tuple(map(Marker, draw(st.lists(markers, min_size=1, max_size=3))))
-    return LockedEnvironment(environments=targets, inputs=inputs, packages=tuple(packages))
+    return LockedEnvironment(
+        environments=targets, inputs=inputs, packages=packages, builds=draw(builds_of(packages, depth=1))
+    )
+
+
+@st.composite
+def outside_of(draw: st.DrawFn, name: str) -> LockedEnvironment:
+    """What a package from elsewhere is built in."""
+    source = draw(origins(name, draw(versions), draw(st.sampled_from(["sdist", "archive", "vcs"]))))
+    return replace(draw(environments()), source=source)
+
+
+elsewhere = names.map(lambda name: f"{name}-x").flatmap(
+    lambda name: st.tuples(st.just(NormalizedName(name)), variants, outside_of(name))
+)
 
 
 def read(text: str) -> dict[str, LockedEnvironment]:
@@ -125,6 +231,29 @@ def test_the_order_of_writing_leaves_no_trace(environments: dict[str, LockedEnvi
 
 
 @law
+@given(st.lists(elsewhere, max_size=3), st.dictionaries(variants, environments(), max_size=1))
+def test_packages_from_elsewhere_are_read_back(
+    sections: list[tuple[NormalizedName, str, LockedEnvironment]], environments: dict[str, LockedEnvironment]
+) -> None:
+    text, packages = None, dict[NormalizedName, dict[str, LockedEnvironment]]()
+    for name, variant, environment in sections:
+        text = write_package(text, name, variant, environment)
+        packages.setdefault(name, {})[variant] = environment
+    for variant, environment in environments.items():
+        text = write_variant(text, variant, environment)
+    if text is not None:
+        assert parse_lockfile(text.encode(), "build-lock.toml") == Lockfile(variants=environments, packages=packages)
+        without = text
+        for package, variant, _ in sections:
+            without = drop_package(without, package, variant)
+        assert read(without) == environments
+        for package, variants in packages.items():
+            for variant, environment in variants.items():
+                without = write_package(without, package, variant, environment)
+        assert without == text
+
+
+@law
 @given(variants, environments(), environments())
 def test_the_others_keep_their_bytes(name: str, one: LockedEnvironment, other: LockedEnvironment) -> None:
     golden = GOLDEN.decode()
@@ -143,7 +272,7 @@ def test_every_lock_is_a_pep_751_lock(environment: LockedEnvironment) -> None:
     read_back = LockedEnvironment(
         environments=tuple(lock.environments or ()), inputs=environment.inputs, packages=tuple(lock.packages)
     )
-    assert read_back == environment
+    assert read_back == replace(environment, builds={})
 
 
 @law
@@ -182,7 +311,9 @@ def paths(value: object, prefix: tuple[str | int, ...] = ()) -> list[tuple[str |
     return [prefix, *(path for key, inner in items for path in paths(inner, (*prefix, key)))]
 
 
-EVERYTHING = tomllib.loads((LOCKS / "valid" / "everything.toml").read_text(encoding="utf-8"))
+EVERYTHING = [
+    tomllib.loads((LOCKS / "valid" / f"{name}.toml").read_text(encoding="utf-8")) for name in ("everything", "sources")
+]
 
 
 def put(document: object, path: tuple[str | int, ...], value: object) -> object:
@@ -196,9 +327,9 @@ def put(document: object, path: tuple[str | int, ...], value: object) -> object:
 
 
 @law
-@given(st.sampled_from(paths(EVERYTHING)[1:]), values)
-def test_any_value_anywhere_is_read_or_refused(path: tuple[str | int, ...], value: object) -> None:
-    document = put(EVERYTHING, path, value)
+@given(st.sampled_from([(lock, path) for lock in EVERYTHING for path in paths(lock)[1:]]), values)
+def test_any_value_anywhere_is_read_or_refused(place: tuple[object, tuple[str | int, ...]], value: object) -> None:
+    document = put(*place, value)
     assert isinstance(document, dict)
     with suppress(InvalidLockError):
         parse_lockfile(tomli_w.dumps(document).encode(), "build-lock.toml")

@@ -5,30 +5,49 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from packaging.markers import Environment, Marker
-from packaging.pylock import Package, PackageWheel
+from packaging.pylock import Package, PackageArchive, PackageDirectory, PackageSdist, PackageVcs, PackageWheel
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs
 from buildlock.targets import Target
 
+FILES = "https://index.example/files"
 LOCKS = Path(__file__).parents[2] / "fixtures" / "locks"
 LINUX_311 = "python_version == '3.11' and sys_platform == 'linux' and platform_machine == 'x86_64'"
 
 
-def make_wheel(filename: str, *, base: str = "https://index.example/files", size: int | None = 1000) -> PackageWheel:
+def make_wheel(filename: str, *, base: str = FILES, size: int | None = 1000) -> PackageWheel:
     """A wheel at a URL, or at a path where `base` is a folder."""
-    place = f"{base}/{filename.replace('+', '%2B')}" if "://" in base else f"{base}/{filename}".lstrip("/")
-    return PackageWheel(
-        url=place if "://" in base else None,
-        path=None if "://" in base else place,
-        size=size,
-        hashes={"sha256": hashlib.sha256(filename.encode()).hexdigest()},
-    )
+    url, path = _place(filename, base)
+    return PackageWheel(url=url, path=path, size=size, hashes={"sha256": _digest(filename)})
+
+
+def make_sdist(filename: str, *, base: str = FILES, size: int | None = 1000) -> PackageSdist:
+    """An sdist, as `make_wheel` makes a wheel."""
+    url, path = _place(filename, base)
+    return PackageSdist(url=url, path=path, size=size, hashes={"sha256": _digest(filename)})
+
+
+def make_archive(filename: str, *, base: str = FILES, subdirectory: str | None = None) -> PackageArchive:
+    """A file of no index, as `make_wheel` makes a wheel."""
+    url, path = _place(filename, base)
+    return PackageArchive(url=url, path=path, hashes={"sha256": _digest(filename)}, subdirectory=subdirectory)
+
+
+def _place(filename: str, base: str) -> tuple[str | None, str | None]:
+    if "://" in base:
+        return f"{base}/{filename.replace('+', '%2B')}", None
+    return None, f"{base}/{filename}".lstrip("/")
+
+
+def _digest(filename: str) -> str:
+    return hashlib.sha256(filename.encode()).hexdigest()
 
 
 def make_package(
@@ -37,26 +56,57 @@ def make_package(
     *,
     requires: Sequence[str] = (),
     tags: Sequence[str] = ("py3-none-any",),
-    base: str = "https://index.example/files",
+    base: str = FILES,
     index: str | None = "https://index.example/simple",
     size: int | None = 1000,
     marker: str | None = None,
+    sdist: bool = False,
 ) -> Package:
+    """A package with a wheel for each of the tags, and an sdist if wanted."""
     return Package(
         name=canonicalize_name(name),
         version=Version(version),
         marker=Marker(marker) if marker else None,
         index=index if "://" in base else None,
         dependencies=[{"name": required} for required in requires],
+        sdist=make_sdist(f"{name.replace('-', '_')}-{version}.tar.gz", base=base, size=size) if sdist else None,
         wheels=[make_wheel(f"{name.replace('-', '_')}-{version}-{tag}.whl", base=base, size=size) for tag in tags],
     )
 
 
+def make_source(name: str, version: str = "1.0") -> Package:
+    """A package of an index that has nothing but an sdist."""
+    return replace(make_package(name, version, sdist=True), wheels=None)
+
+
+def make_direct(
+    name: str,
+    version: str = "1.0",
+    *,
+    archive: PackageArchive | None = None,
+    vcs: PackageVcs | None = None,
+    directory: PackageDirectory | None = None,
+) -> Package:
+    """A package that comes from no index; of a folder the hash is made up."""
+    tool = {"buildlock": {"sha256": hashlib.sha256(directory.path.encode()).hexdigest()}} if directory else None
+    return Package(
+        name=canonicalize_name(name), version=Version(version), archive=archive, vcs=vcs, directory=directory, tool=tool
+    )
+
+
 def make_environment(
-    *packages: Package, inputs: LockedInputs | None = None, environments: Sequence[str] = (LINUX_311,)
+    *packages: Package,
+    inputs: LockedInputs | None = None,
+    environments: Sequence[str] = (LINUX_311,),
+    builds: Mapping[str, LockedEnvironment] | None = None,
+    source: Package | None = None,
 ) -> LockedEnvironment:
     return LockedEnvironment(
-        environments=tuple(map(Marker, environments)), inputs=inputs or LockedInputs(), packages=packages
+        environments=tuple(map(Marker, environments)),
+        inputs=inputs or LockedInputs(),
+        packages=packages,
+        builds=builds or {},
+        source=source,
     )
 
 

@@ -1,11 +1,14 @@
 """What a lock changed, package by package: the short form that `lock` says when it is done."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 from packaging.version import Version
+
+from buildlock.lockfile.model import LockedEnvironment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,17 +20,45 @@ class Change:
     after: Version | None
     index: str | None
     """Where it comes from now; where it came from, if it was removed."""
+    build: str | None = None
+    """What it is for, where that is the build of a locked package: `NAME==VERSION`."""
     files_only: bool = False
     """The version is the same, and its files, their hashes, their index or their targets are not."""
 
 
-def compare_packages(before: Sequence[Package], after: Sequence[Package]) -> tuple[Change, ...]:
-    """The packages that differ, sorted by name."""
+def compare_environments(before: LockedEnvironment | None, after: LockedEnvironment) -> tuple[Change, ...]:
+    """The packages that differ, sorted by name, then those of the builds of what was built before too."""
+    changes = _compare_packages(before.packages if before else (), after.packages)
+    if before is not None:
+        for old, new in _pair_builds(before.builds, after.builds):
+            changes += [
+                replace(change, build=new)
+                for change in _compare_packages(before.builds[old].packages, after.builds[new].packages)
+            ]
+    return tuple(changes)
+
+
+def _pair_builds(before: Collection[str], after: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The builds of one package before and after, of another version where just that moved."""
+    gone: dict[str, list[str]] = {}
+    for key in before:
+        if key not in after:
+            gone.setdefault(key.partition("==")[0], []).append(key)
+    come = Counter(key.partition("==")[0] for key in after if key not in before)
+    for key in after:
+        name = key.partition("==")[0]
+        if key in before:
+            yield key, key
+        elif come[name] == len(gone.get(name, ())) == 1:
+            yield gone[name][0], key
+
+
+def _compare_packages(before: Sequence[Package], after: Sequence[Package]) -> list[Change]:
     old, new = _group_by_name(before), _group_by_name(after)
     changes: list[Change] = []
     for name in sorted(old.keys() | new.keys()):
         changes += _compare(name, old.get(name, []), new.get(name, []))
-    return tuple(changes)
+    return changes
 
 
 def _group_by_name(packages: Sequence[Package]) -> Mapping[NormalizedName, list[Package]]:
@@ -58,5 +89,8 @@ def _compare(name: NormalizedName, before: Sequence[Package], after: Sequence[Pa
 
 
 def _files(package: Package) -> object:
-    wheels = [(wheel.url, wheel.path, dict(wheel.hashes)) for wheel in package.wheels or ()]
-    return package.version, str(package.marker), package.index, wheels
+    files = [package.sdist, package.archive, *(package.wheels or ())]
+    places = [(file.url, file.path, dict(file.hashes)) for file in files if file is not None]
+    subdirectory = package.archive.subdirectory if package.archive is not None else None
+    direct = subdirectory, package.vcs, package.directory, package.tool
+    return package.version, str(package.marker), package.index, places, direct

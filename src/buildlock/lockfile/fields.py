@@ -61,6 +61,15 @@ class Table:
                 parsed.append(element)
         return tuple(parsed)
 
+    def check_key(self, key: str, parse: Callable[[str], object]) -> bool:
+        """Whether `parse` takes a key that the user chooses; a fault where it does not."""
+        try:
+            parse(key)
+        except ValueError as error:
+            self.faults.append(f"{show(self.path)}: {show(key)} {error}")
+            return False
+        return True
+
     def integer(self, key: str) -> int | None:
         value: int | None = self._get(key, int)
         return value

@@ -18,6 +18,13 @@ _KEYS = ("implementation_name", "python_version", "sys_platform", "platform_mach
 _PYTHON = "python_version"
 _RUN = re.compile(rf"{_PYTHON} >= '3\.(?P<first>\d{{1,2}})' and {_PYTHON} <= '3\.(?P<last>\d{{1,2}})'", re.ASCII)
 """As `environments` says that Pythons follow each other."""
+_TARGETS = re.compile(
+    rf"(?P<implementation>(?:implementation_name == '[^']*' and )?)"
+    rf"(?:{_PYTHON} == '3\.(?P<only>\d{{1,2}})'|{_RUN.pattern})"
+    rf"(?P<platform> and sys_platform == '[^']*' and platform_machine == '[^']*')",
+    re.ASCII,
+)
+"""One of `environments`, as it is written."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +138,44 @@ def list_targets(environments: Iterable[Marker]) -> tuple[Marker, ...]:
         versions = [f"{_PYTHON} == '3.{minor}'" for minor in minors]
         markers += [Marker(text.replace(run[0], version)) for version in versions] if run else [environment]
     return tuple(markers)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the markers of a lock's `environments` are true of, seen from their text alone.
+
+    >>> coverage = Coverage.of([Marker("python_version >= '3.9' and python_version <= '3.11' and "
+    ...                                "sys_platform == 'linux' and platform_machine == 'x86_64'")])
+    >>> both = "sys_platform == 'linux' and platform_machine == 'x86_64'"
+    >>> [coverage.lacks(Marker(f"python_version == '{python}' and {both}")) for python in ("3.10", "3.12")]
+    [False, True]
+    """
+
+    pythons: Mapping[tuple[str, str], int] | None
+    """By implementation and platform, the minor versions as bits; `None` where not all are written as usual."""
+
+    @classmethod
+    def of(cls, environments: Iterable[Marker]) -> "Coverage":
+        pythons: dict[tuple[str, str], int] = {}
+        for marker in environments:
+            read = _read_targets(marker)
+            if read is None:
+                return cls(None)
+            pythons[read[0]] = pythons.get(read[0], 0) | read[1]
+        return cls(pythons)
+
+    def lacks(self, marker: Marker) -> bool:
+        """Whether a marker is true of a target that is not covered, as far as this can be seen."""
+        read = _read_targets(marker)
+        return read is not None and self.pythons is not None and bool(read[1] & ~self.pythons.get(read[0], 0))
+
+
+def _read_targets(environment: Marker) -> tuple[tuple[str, str], int] | None:
+    match = _TARGETS.fullmatch(format_marker(environment))
+    if match is None:
+        return None
+    first, last = match["only"] or match["first"], match["only"] or match["last"]
+    return (match["implementation"], match["platform"]), sum(1 << minor for minor in range(int(first), int(last) + 1))
 
 
 def _add_costs(terms: tuple[_Term, ...]) -> tuple[int, int, int, int, str]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from packaging.markers import Marker
-from packaging.pylock import Package, PackageWheel, Pylock
+from packaging.pylock import Package, PackageArchive, PackageSdist, PackageWheel, Pylock
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -14,6 +14,7 @@ from buildlock.errors import MissingLockError
 FILENAME = "build-lock.toml"
 
 Setting: TypeAlias = str | bool | tuple[str, ...]
+_File = TypeVar("_File", PackageWheel, PackageSdist)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +76,14 @@ class LockedEnvironment:
         object.__setattr__(self, "environments", tuple(sorted(self.environments, key=str)))
         object.__setattr__(self, "packages", tuple(packages))
         object.__setattr__(self, "builds", dict(sorted(self.builds.items())))
+        if self.source is not None:
+            object.__setattr__(self, "source", _arrange_package(self.source))
+
+    @property
+    def names(self) -> frozenset[NormalizedName]:
+        """The names of all that is locked here, what only a build needs included."""
+        environments = (self, *self.builds.values())
+        return frozenset(package.name for environment in environments for package in environment.packages)
 
     def pylock(self) -> Pylock:
         """The environment as a PEP 751 lock.
@@ -101,7 +110,7 @@ class Lockfile:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "variants", dict(sorted(self.variants.items())))
-        packages = {name: dict(sorted(variants.items())) for name, variants in sorted(self.packages.items())}
+        packages = {name: dict(sorted(self.packages[name].items())) for name in sorted(self.packages)}
         object.__setattr__(self, "packages", packages)
 
     def environment(self, variant: str) -> LockedEnvironment:
@@ -129,6 +138,28 @@ def build_key(name: NormalizedName, version: Version) -> str:
     return f"{name}=={version}"
 
 
+def find_key(package: Package) -> str:
+    """The `build_key` of a locked package."""
+    assert package.version is not None
+    return build_key(package.name, package.version)
+
+
+def is_source(package: Package) -> bool:
+    """Whether a locked package is built: by each target for which none of its wheels is, if it has any."""
+    if package.archive is not None:
+        return not name_archive(package.archive).endswith(".whl")
+    return not (package.sdist is None and package.vcs is None and package.directory is None)
+
+
+def name_archive(archive: PackageArchive) -> str:
+    """The name of an archive's file; PEP 751 gives it none but that of its URL or path.
+
+    >>> name_archive(PackageArchive(url="https://files.example/bar-2.0%2Bcpu.tar.gz", hashes={}))
+    'bar-2.0+cpu.tar.gz'
+    """
+    return PackageSdist(url=archive.url, path=archive.path, hashes={}).filename
+
+
 def format_marker(marker: Marker) -> str:
     """A marker with single quotes where they serve, so that TOML need not escape it.
 
@@ -147,12 +178,17 @@ def _arrange_package(package: Package) -> Package:
     dependencies = sorted(
         (dict(d) for d in package.dependencies or ()), key=lambda d: (str(d.get("name")), str(d.get("version")))
     )
-    wheels = sorted(map(_arrange_wheel, package.wheels or ()), key=lambda wheel: wheel.filename)
-    return replace(package, dependencies=tuple(dependencies) or None, wheels=tuple(wheels) or None)
+    wheels = sorted(map(_arrange_file, package.wheels or ()), key=lambda wheel: wheel.filename)
+    return replace(
+        package,
+        dependencies=tuple(dependencies) or None,
+        sdist=_arrange_file(package.sdist) if package.sdist is not None else None,
+        wheels=tuple(wheels) or None,
+    )
 
 
-def _arrange_wheel(wheel: PackageWheel) -> PackageWheel:
+def _arrange_file(file: _File) -> _File:
     # PEP 751: "If the last component of packages.wheels.path or packages.wheels.url would be the same value as this
     # key, then the key MAY be omitted."
-    unnamed = replace(wheel, name=None, hashes=dict(wheel.hashes))
-    return unnamed if unnamed.filename == wheel.filename else replace(unnamed, name=wheel.name)
+    unnamed = replace(file, name=None, hashes=dict(file.hashes))
+    return unnamed if unnamed.filename == file.filename else replace(unnamed, name=file.name)

@@ -3,13 +3,18 @@
 import re
 import stat
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import NormalizedName
+
 from buildlock.errors import InvalidLockError, LockfileError, MissingLockError
-from buildlock.lockfile.entries import read_environment
+from buildlock.lockfile.environments import read_outside, read_variant
 from buildlock.lockfile.fields import Table, show
-from buildlock.lockfile.model import Lockfile
+from buildlock.lockfile.model import LockedEnvironment, Lockfile
+from buildlock.lockfile.values import parse_name
 from buildlock.variants import is_variant_name
 
 if sys.version_info >= (3, 11):
@@ -19,7 +24,7 @@ else:
 
 LOCK_VERSION = "1.0"
 MAX_SIZE = 16 * 1024 * 1024
-"""Bytes. A variant of a hundred packages takes about 50,000."""
+"""Bytes. An environment of a hundred packages takes about 50,000."""
 MAX_DOTS = 64
 """In a line. `tomllib` takes time that is quadratic in the parts of a dotted key."""
 MAX_FAULTS = 50
@@ -69,14 +74,8 @@ def parse_lockfile(content: bytes, where: str) -> Lockfile:
     faults: list[str] = []
     root = Table(values=document, path="", faults=faults)
     _check_version(root, where)
-    variants = {}
-    table = root.table("variants")
-    for name in table.values if table else ():
-        body = table.table(name) if table else None
-        if not is_variant_name(name):
-            faults.append(f"`variants`: {show(name)} is not a variant's name")
-        elif body is not None and (environment := read_environment(body)) is not None:
-            variants[name] = environment
+    variants = _read_variants(root.table("variants"), read_variant)
+    packages = _read_packages(root.table("packages"))
     root.close()
     if faults:
         more = [f"… and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
@@ -85,7 +84,29 @@ def parse_lockfile(content: bytes, where: str) -> Lockfile:
             [*faults[:MAX_FAULTS], *more],
             hint="restore the file from version control, or delete it and run `buildlock lock`",
         )
-    return Lockfile(variants=variants)
+    return Lockfile(variants=variants, packages=packages)
+
+
+def _read_packages(table: Table | None) -> Mapping[NormalizedName, Mapping[str, LockedEnvironment]]:
+    packages = {}
+    for key in table.values if table else ():
+        variants = table.table(key) if table else None
+        if table is not None and variants is not None and table.check_key(key, parse_name):
+            packages[NormalizedName(key)] = _read_variants(variants, partial(read_outside, name=NormalizedName(key)))
+    return packages
+
+
+def _read_variants(
+    table: Table | None, read: Callable[[Table], LockedEnvironment | None]
+) -> Mapping[str, LockedEnvironment]:
+    variants = {}
+    for name in table.values if table else ():
+        body = table.table(name) if table else None
+        if table is not None and not is_variant_name(name):
+            table.faults.append(f"{show(table.path)}: {show(name)} is not a variant's name")
+        elif body is not None and (environment := read(body)) is not None:
+            variants[name] = environment
+    return variants
 
 
 def _parse_toml(content: bytes, where: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Each is given one bounded line of visible text, and raises `ValueError` with the
 """
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import Requirement
@@ -21,6 +21,9 @@ from buildlock.text import without_credentials
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _DRIVE = re.compile(r"[A-Za-z]:")
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
+# git-check-ref-format: what no branch, tag or expression without operators has in it.
+_NO_REVISION = re.compile(r"[\s~^:?*\[\\]|\.\.|@\{|//")
 
 
 def parse_name(text: str) -> NormalizedName:
@@ -71,6 +74,25 @@ def parse_requirement(text: str) -> str:
 
 def parse_url(text: str) -> str:
     """An absolute http(s) URL without credentials and without a fragment."""
+    parts = _split_url(text)
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError("is neither an `https:` nor an `http:` URL")
+    return _check_url(text, parts)
+
+
+def parse_git_url(text: str) -> str:
+    """The URL of a git repository: as `parse_url` takes it, or `ssh:`, where the name of a user is no secret."""
+    parts = _split_url(text)
+    if parts.scheme not in {"http", "https", "ssh"}:
+        raise ValueError("is none of `https:`, `http:` and `ssh:`, by which a repository is read")
+    if parts.netloc.startswith("-") or (parts.hostname or "").startswith("-"):
+        raise ValueError("names no host: `ssh` would take it for an option")
+    if parts.scheme == "ssh" and parts.password is None:
+        parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    return _check_url(text, parts)
+
+
+def _split_url(text: str) -> SplitResult:
     if not _URL_CHARACTERS.fullmatch(text):
         raise ValueError("is not a URL: it has characters that have to be percent-encoded")
     try:
@@ -78,8 +100,10 @@ def parse_url(text: str) -> str:
         _ = parts.port  # raises where it is none
     except ValueError:
         raise ValueError("is not a URL") from None
-    if parts.scheme not in {"http", "https"}:
-        raise ValueError("is neither an `https:` nor an `http:` URL")
+    return parts
+
+
+def _check_url(text: str, parts: SplitResult) -> str:
     if "@" in parts.netloc:
         raise ValueError("carries credentials")
     if not parts.hostname:
@@ -97,6 +121,27 @@ def parse_path(text: str) -> str:
         raise ValueError("is not relative")
     if any(part in {"", "."} for part in text.split("/")):
         raise ValueError("has an empty part")
+    return text
+
+
+def parse_subdirectory(text: str) -> str:
+    """A folder within an archive, a repository or another folder, never out of it."""
+    if ".." in parse_path(text).split("/"):
+        raise ValueError("leads out of what it is in")
+    return text
+
+
+def parse_commit(text: str) -> str:
+    """The full hash of a commit: sha1, or sha256 in the repositories that use it."""
+    if not _COMMIT.fullmatch(text):
+        raise ValueError("is not the full hash of a commit: 40 or 64 lower-case hexadecimal digits")
+    return text
+
+
+def parse_revision(text: str) -> str:
+    """What names a commit of a git repository: a branch, a tag, a hash."""
+    if not text or text.startswith(("-", "/")) or text.endswith("/") or _NO_REVISION.search(text):
+        raise ValueError("is not a branch, tag or commit")
     return text
 
 
@@ -153,4 +198,14 @@ def parse_plain(text: str) -> str:
     """Any text."""
     if not text:
         raise ValueError("is empty")
+    return text
+
+
+def parse_build_key(text: str) -> str:
+    """`NAME==VERSION`, both in their normalised form."""
+    name, separator, version = text.partition("==")
+    if not separator:
+        raise ValueError("is not `NAME==VERSION`")
+    parse_name(name)
+    parse_version(version)
     return text

@@ -1,13 +1,13 @@
 """Writing `build-lock.toml`. The writer owns every byte.
 
-The file is a comment, `lock-version`, and a section per variant in sorted order, a blank line between them. A section
-begins at the first `[variants.NAME]` header and ends before the next variant's; comment lines right above its first
-header belong to it.
+The file is a comment, `lock-version`, a section per variant in sorted order, then one per package from elsewhere and
+variant, a blank line between them. A section begins at its first `[variants.NAME]` or `[packages.NAME.VARIANT]` header
+and ends before the next one's; comment lines right above its first header belong to it.
 
 - Unchanged means untouched: writing the environment that a section holds already returns the very same text, hand-made
   comments and layout included.
 - Otherwise the whole section is laid out anew: the comment above it is kept, comments inside are not.
-- Every other variant keeps its bytes. Only blank lines between sections are evened out.
+- Every other section keeps its bytes. Only blank lines between sections are evened out.
 - A file with Windows line ends keeps them.
 - What is written is read back before it is returned: a lock that could not be read is never written.
 """
@@ -19,10 +19,13 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
+
+from packaging.utils import NormalizedName
 
 from buildlock.errors import InvalidLockError, LockfileError
-from buildlock.lockfile.layout import format_variant
-from buildlock.lockfile.model import FILENAME, LockedEnvironment, Lockfile
+from buildlock.lockfile.layout import format_section
+from buildlock.lockfile.model import FILENAME, LockedEnvironment
 from buildlock.lockfile.reader import LOCK_VERSION, parse_lockfile
 
 PREAMBLE = f"""\
@@ -31,17 +34,18 @@ PREAMBLE = f"""\
 lock-version = "{LOCK_VERSION}"
 """
 
-_HEADER = re.compile(
-    r"""^\[\[?[ \t]*variants[ \t]*\.[ \t]*(?:"(?P<basic>[^"\n]*)"|'(?P<literal>[^'\n]*)'|(?P<bare>[A-Za-z0-9_-]+))""",
-    re.MULTILINE,
-)
+_NAME = r"""[ \t]*\.[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([A-Za-z0-9_-]+))"""
+_HEADER = re.compile(rf"^\[\[?[ \t]*(?:(variants){_NAME}|(packages)[ \t]*{_NAME}[ \t]*{_NAME})", re.MULTILINE)
+
+_Key: TypeAlias = tuple[str, ...]
+"""Of a section: `("variants", NAME)` or `("packages", NAME, VARIANT)`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Section:
-    """A variant's part of the text, without the blank lines around it."""
+    """An environment's part of the text, without the blank lines around it."""
 
-    variant: str
+    key: _Key
     comment: str
     """The lines right above the first header."""
     body: str
@@ -59,16 +63,22 @@ def write_variant(old: str | None, name: str, environment: LockedEnvironment) ->
         InvalidLockError: `old` is invalid, or is laid out so that a variant cannot be replaced in it; or the new
             lock would be invalid.
     """
-    known = _parse(old) if old is not None else {}
-    if old is not None and known.get(name) == environment:
-        return old
-    preamble, sections = _split(old) if old is not None else (PREAMBLE.strip("\n"), ())
-    comment = next((section.comment for section in sections if section.variant == name), "")
-    section = _Section(variant=name, comment=comment, body=format_variant(name, environment))
-    _check_readable(section)
-    kept = [section for section in sections if section.variant != name]
-    position = next((i for i, section in enumerate(kept) if section.variant > name), len(kept))
-    return _join(old, preamble, [*kept[:position], section, *kept[position:]], {**known, name: environment})
+    return _write(old, ("variants", name), environment)
+
+
+def write_package(old: str | None, name: NormalizedName, variant: str, environment: LockedEnvironment) -> str:
+    """The text of the lockfile with this environment for a package from elsewhere, in place of the one it had.
+
+    Args:
+        old: The text so far; `None` where there is no lockfile.
+        name: The package.
+        variant: The variant of the project that it is built for.
+        environment: What to lock for it; its `source` is the package.
+
+    Raises:
+        InvalidLockError: As of `write_variant`.
+    """
+    return _write(old, ("packages", name, variant), environment)
 
 
 def drop_variant(old: str, name: str) -> str:
@@ -77,11 +87,16 @@ def drop_variant(old: str, name: str) -> str:
     Raises:
         InvalidLockError: `old` is invalid, or is laid out so that a variant cannot be taken out of it.
     """
-    known = dict(_parse(old))
-    if known.pop(name, None) is None:
-        return old
-    preamble, sections = _split(old)
-    return _join(old, preamble, [section for section in sections if section.variant != name], known)
+    return _drop(old, ("variants", name))
+
+
+def drop_package(old: str, name: NormalizedName, variant: str) -> str:
+    """The text of the lockfile without a variant of a package from elsewhere.
+
+    Raises:
+        InvalidLockError: As of `drop_variant`.
+    """
+    return _drop(old, ("packages", name, variant))
 
 
 def save(path: Path, text: str) -> bool:
@@ -111,32 +126,63 @@ def save(path: Path, text: str) -> bool:
     return True
 
 
+def _write(old: str | None, key: _Key, environment: LockedEnvironment) -> str:
+    known = _parse(old) if old is not None else {}
+    if old is not None and known.get(key) == environment:
+        return old
+    preamble, sections = _split(old) if old is not None else (PREAMBLE.strip("\n"), ())
+    comment = next((section.comment for section in sections if section.key == key), "")
+    section = _Section(key=key, comment=comment, body=format_section(key, environment))
+    _check_readable(section)
+    kept = [section for section in sections if section.key != key]
+    position = next((i for i, section in enumerate(kept) if _order(section.key) > _order(key)), len(kept))
+    return _join(old, preamble, [*kept[:position], section, *kept[position:]], {**known, key: environment})
+
+
+def _drop(old: str, key: _Key) -> str:
+    known = dict(_parse(old))
+    if known.pop(key, None) is None:
+        return old
+    preamble, sections = _split(old)
+    return _join(old, preamble, [section for section in sections if section.key != key], known)
+
+
+def _order(key: _Key) -> tuple[int, _Key]:
+    """Packages from elsewhere come after the project's variants."""
+    return len(key), key
+
+
 def _check_readable(section: _Section) -> None:
-    subject = f"the new lock of {section.variant}"
+    subject = f"the new lock of {' for '.join(section.key[1:])}"
     try:
         parse_lockfile(f"{PREAMBLE}\n{section.body}\n".encode(), subject)
     except InvalidLockError as error:
         raise InvalidLockError(subject, error.faults) from error
 
 
-def _parse(text: str) -> Mapping[str, LockedEnvironment]:
-    return parse_lockfile(text.encode(), FILENAME).variants
+def _parse(text: str) -> Mapping[_Key, LockedEnvironment]:
+    """What each section of a lockfile says."""
+    lockfile = parse_lockfile(text.encode(), FILENAME)
+    sections: dict[_Key, LockedEnvironment] = {("variants", name): each for name, each in lockfile.variants.items()}
+    for name, variants in lockfile.packages.items():
+        sections.update({("packages", name, variant): each for variant, each in variants.items()})
+    return sections
 
 
 def _split(text: str) -> tuple[str, Sequence[_Section]]:
     """What stands before the first section, and the sections in the order of the file."""
     text = text.replace("\r\n", "\n")
-    starts: list[tuple[int, int, str]] = []
+    starts: list[tuple[int, int, _Key]] = []
     for header in _HEADER.finditer(text):
-        variant = header["basic"] or header["literal"] or header["bare"] or ""
-        if not starts or starts[-1][2] != variant:
-            starts.append((_find_comment(text, header.start()), header.start(), variant))
+        key = tuple(part for part in header.groups() if part is not None)
+        if not starts or starts[-1][2] != key:
+            starts.append((_find_comment(text, header.start()), header.start(), key))
     if not starts:
         return text.strip("\n"), ()
     ends = [*(start for start, _, _ in starts[1:]), len(text)]
     sections = [
-        _Section(variant=variant, comment=text[start:header], body=text[header:end].strip("\n"))
-        for (start, header, variant), end in zip(starts, ends, strict=True)
+        _Section(key=key, comment=text[start:header], body=text[header:end].strip("\n"))
+        for (start, header, key), end in zip(starts, ends, strict=True)
     ]
     return text[: starts[0][0]].strip("\n"), sections
 
@@ -150,7 +196,7 @@ def _find_comment(text: str, header: int) -> int:
 
 
 def _join(
-    old: str | None, preamble: str, sections: Sequence[_Section], expected: Mapping[str, LockedEnvironment]
+    old: str | None, preamble: str, sections: Sequence[_Section], expected: Mapping[_Key, LockedEnvironment]
 ) -> str:
     text = "\n\n".join([preamble, *(section.comment + section.body for section in sections)]) + "\n"
     text = text.replace("\n", "\r\n") if old is not None and "\r\n" in old else text
@@ -163,8 +209,8 @@ def _join(
     return text
 
 
-def _holds(text: str, expected: Mapping[str, LockedEnvironment]) -> bool:
+def _holds(text: str, expected: Mapping[_Key, LockedEnvironment]) -> bool:
     try:
-        return parse_lockfile(text.encode(), FILENAME) == Lockfile(variants=expected)
+        return _parse(text) == expected
     except InvalidLockError:
         return False

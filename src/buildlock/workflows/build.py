@@ -18,6 +18,7 @@ from buildlock.project.model import PinPrecision
 from buildlock.reporting import Began
 from buildlock.workflows.backend import open_backend
 from buildlock.workflows.locks import read_environment
+from buildlock.workflows.preparation import require_wheels
 from buildlock.workflows.tools import check_tools
 from buildlock.workflows.workspace import Workspace, choose_variant
 
@@ -62,7 +63,7 @@ def build(workspace: Workspace, options: BuildOptions) -> tuple[Built, ...]:
     variant = choose_variant(project, options.variant, workspace.environ, workspace.report)
     locked = read_environment(workspace, project, variant, frozen=options.frozen)
     interpreter = find_interpreter(options.python, workspace.environ)
-    artifacts = select(locked, interpreter.target)
+    artifacts = require_wheels(select(locked, interpreter.target))
     pins = _list_pins(project.pin_runtime, artifacts, variant)
     out_dir = options.out_dir or workspace.root / "dist"
     built = []

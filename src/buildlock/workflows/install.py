@@ -8,7 +8,7 @@ from buildlock.environment.isolated import BuildEnvironment, create_environment,
 from buildlock.lockfile.select import select
 from buildlock.workflows.identity import identify_environment
 from buildlock.workflows.locks import read_environment
-from buildlock.workflows.preparation import prepare_wheels
+from buildlock.workflows.preparation import prepare_wheels, require_wheels
 from buildlock.workflows.workspace import Workspace, choose_variant
 
 
@@ -49,7 +49,7 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
     variant = choose_variant(project, options.variant, workspace.environ, workspace.report)
     locked = read_environment(workspace, project, variant, frozen=options.frozen)
     interpreter = find_interpreter(options.python, workspace.environ)
-    artifacts = select(locked, interpreter.target)
+    artifacts = require_wheels(select(locked, interpreter.target))
     identity = identify_environment(artifacts, interpreter)
     destination = options.target or workspace.cache_dir / "environments-v1" / identity[:32]
     if environment := open_environment(destination, identity):

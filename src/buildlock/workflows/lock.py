@@ -13,7 +13,7 @@ from buildlock.environment.interpreter import Interpreter, find_interpreter
 from buildlock.errors import BackendError, MissingLockError, StaleLockError, UncoveredTargetError, UsageError
 from buildlock.frontend.backend import PRODUCTS
 from buildlock.index.catalogue import Catalogue
-from buildlock.lockfile.changes import Change, compare_packages
+from buildlock.lockfile.changes import Change, compare_environments
 from buildlock.lockfile.freshness import inputs_of, is_of_project
 from buildlock.lockfile.markers import MarkerWriter
 from buildlock.lockfile.model import LockedEnvironment, Lockfile
@@ -34,6 +34,7 @@ from buildlock.targets import Target, TargetName, choose_names
 from buildlock.workflows.backend import open_backend
 from buildlock.workflows.interpreters import find_targets, list_interpreters
 from buildlock.workflows.pinning import Pinner
+from buildlock.workflows.preparation import require_wheels
 from buildlock.workflows.runtime import RuntimeMatches, find_matches
 from buildlock.workflows.universe import IndexUniverse
 from buildlock.workflows.workspace import Workspace, choose_variant
@@ -121,7 +122,7 @@ def lock(workspace: Workspace, options: LockOptions) -> Locked:
                 LockedVariant(
                     name=name,
                     environment=environment,
-                    changes=compare_packages(known.packages if known else (), environment.packages),
+                    changes=compare_environments(known, environment),
                     touched=text != previous,
                 )
             )
@@ -352,7 +353,7 @@ class _VariantLocker:
         environment = self._environment(packages, {}, self.targets)
         for interpreter in list_interpreters(self.names, self.workspace.environ):
             with suppress(UncoveredTargetError):
-                return interpreter, select(environment, interpreter.target)
+                return interpreter, require_wheels(select(environment, interpreter.target))
         if any(name.platform is None for name in self.names):
             described = " and no ".join(map(str, self.targets))
             raise UsageError(
@@ -363,4 +364,4 @@ class _VariantLocker:
         interpreter = find_interpreter(None, self.workspace.environ)
         here = (interpreter.target,)
         alone = pinner.pin(self._resolve(enter, self.inputs, here, [{}]), here, packages)
-        return interpreter, select(self._environment(alone, {}, here), interpreter.target)
+        return interpreter, require_wheels(select(self._environment(alone, {}, here), interpreter.target))

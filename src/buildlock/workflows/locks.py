@@ -58,7 +58,7 @@ def stale_inputs(
         backend=project.build_system.backend,
         # What the backend answers only running it would tell.
         dynamic=environment.inputs.dynamic if project.dynamic is None else _list_texts(project.dynamic),
-        packages={package.name for package in environment.packages},
+        packages=environment.names,
         root=project.root,
         matched=_list_matched(matches, environment),
     )

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from buildlock.environment.store import StoredWheel
+from buildlock.errors import BuildlockError
 from buildlock.index.download import download
-from buildlock.lockfile.select import LockedArtifact
+from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource
 from buildlock.project.model import BuildInputs
 from buildlock.reporting import Began
 from buildlock.workflows.parallel import map_parallel
@@ -54,6 +55,18 @@ def prepare_wheels(
     with workspace.open_client(inputs) as client:
         wheels = dict(zip((a.sha256 for a in order), map_parallel(prepare, order, give_up=client.close), strict=True))
     return tuple(wheels[artifact.sha256] for artifact in artifacts)
+
+
+def require_wheels(selected: Sequence[Locked]) -> tuple[LockedArtifact, ...]:
+    """What was selected, where none of it has to be built.
+
+    Raises:
+        BuildlockError: Something has to be.
+    """
+    if sources := [source for source in selected if isinstance(source, LockedSource)]:
+        names = ", ".join(f"`{source.name}` {source.version}" for source in sources)
+        raise BuildlockError(f"the lock has no wheel of {names} for this interpreter: it has to be built")
+    return tuple(artifact for artifact in selected if isinstance(artifact, LockedArtifact))
 
 
 def file_url(folder: Path, relative: str) -> str:

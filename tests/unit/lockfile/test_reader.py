@@ -1,13 +1,17 @@
 """Every lock of `fixtures/locks` is read, or refused with the message beside it."""
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from buildlock.errors import BuildlockError, InvalidLockError, LockfileError, MissingLockError
+from buildlock.lockfile.consistency import MAX_DEPTH
+from buildlock.lockfile.layout import format_section
 from buildlock.lockfile.reader import MAX_SIZE, parse_lockfile, read_lockfile
-from support.locks import LOCKS, make_cuda_environment
+from buildlock.lockfile.writer import PREAMBLE
+from support.locks import LOCKS, make_cuda_environment, make_environment, make_source
 
 VALID = sorted((LOCKS / "valid").glob("*.toml"))
 INVALID = sorted((LOCKS / "invalid").iterdir())
@@ -22,7 +26,8 @@ def describe(error: BuildlockError) -> str:
 def test_valid(path: Path) -> None:
     lockfile = read_lockfile(path)
     assert lockfile.variants
-    for environment in lockfile.variants.values():
+    outside = [each for variants in lockfile.packages.values() for each in variants.values()]
+    for environment in (*lockfile.variants.values(), *outside):
         environment.pylock().validate()
 
 
@@ -104,3 +109,40 @@ def test_path_that_leads_through_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LockfileError):
         read_lockfile(tmp_path / "file" / "build-lock.toml")
+
+
+def chain(length: int, *, closed: bool) -> str:
+    """`foo-0` is built with `foo-1`, and so on; the last with the first, or with nothing."""
+    names = [f"foo-{number}" for number in range(length)]
+    builds = {
+        f"{name}==1.0": make_environment(*([make_source(then)] if then else []))
+        for name, then in zip(names, [*names[1:], names[0] if closed else None], strict=True)
+    }
+    environment = make_environment(make_source(names[0]), builds=builds)
+    return PREAMBLE + format_section(("variants", "cpu"), environment) + "\n"
+
+
+@pytest.mark.parametrize(("length", "refused"), [(MAX_DEPTH, False), (MAX_DEPTH + 1, True), (3000, True)])
+def test_depth_of_builds(length: int, refused: bool) -> None:  # noqa: FBT001 - a case of the test
+    text = chain(length, closed=False).encode()
+    if not refused:
+        assert len(parse_lockfile(text, "build-lock.toml").environment("cpu").builds) == length
+        return
+    with pytest.raises(InvalidLockError, match=f"its builds need builds, {length} deep: at most {MAX_DEPTH} are read"):
+        parse_lockfile(text, "build-lock.toml")
+
+
+def test_cycle_is_told_in_its_direction() -> None:
+    with pytest.raises(InvalidLockError) as caught:
+        parse_lockfile(chain(3, closed=True).encode(), "build-lock.toml")
+    told = caught.value.faults[0].removeprefix("`variants.cpu`: ").split(" is built with ")
+    numbers = [int(name.split(" 1.0")[0].removeprefix("`foo-")) for name in told]
+    assert [(then - number) % 3 for number, then in pairwise(numbers)] == [1, 1, 1]
+
+
+def test_long_cycle_is_cut() -> None:
+    with pytest.raises(InvalidLockError) as caught:
+        parse_lockfile(chain(1000, closed=True).encode(), "build-lock.toml")
+    [fault] = caught.value.faults
+    assert len(fault) < 500
+    assert "…" in fault

@@ -7,16 +7,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from packaging.pylock import PackageWheel
+from packaging.pylock import Package, PackageWheel
+from packaging.utils import NormalizedName
 
 from buildlock.errors import InvalidLockError, LockfileError
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs
 from buildlock.lockfile.reader import parse_lockfile, read_lockfile
-from buildlock.lockfile.writer import drop_variant, save, write_variant
-from support.locks import LINUX_311, LOCKS, make_cuda_environment, make_environment, make_package, make_wheel
+from buildlock.lockfile.writer import drop_package, drop_variant, save, write_package, write_variant
+from support.locks import (
+    LINUX_311,
+    LOCKS,
+    make_cuda_environment,
+    make_environment,
+    make_package,
+    make_source,
+    make_wheel,
+)
 
 GOLDEN = (LOCKS / "valid" / "cuda-variants.toml").read_text(encoding="utf-8")
 BY_HAND = (LOCKS / "valid" / "arranged-by-hand.toml").read_text(encoding="utf-8")
+SOURCES = (LOCKS / "valid" / "sources.toml").read_text(encoding="utf-8")
+FLASH = NormalizedName("flash-attn")
 CU118 = make_cuda_environment("cu118", "2.2.0")
 CU124 = make_cuda_environment("cu124", "2.4.0")
 
@@ -30,11 +41,16 @@ def test_golden() -> None:
     assert text == GOLDEN
 
 
-@pytest.mark.parametrize("name", ["cuda-variants", "everything"])
+@pytest.mark.parametrize("name", ["cuda-variants", "everything", "sources"])
 def test_layout_is_stable(name: str) -> None:
     path = LOCKS / "valid" / f"{name}.toml"
     text = None
-    for variant, environment in read_lockfile(path).variants.items():
+    lockfile = read_lockfile(path)
+    # Packages from elsewhere first: their sections go to the end whenever they are written.
+    for package, variants in lockfile.packages.items():
+        for variant, environment in variants.items():
+            text = write_package(text, package, variant, environment)
+    for variant, environment in lockfile.variants.items():
         text = write_variant(text, variant, environment)
     assert text == path.read_text(encoding="utf-8")
 
@@ -63,6 +79,47 @@ def test_variants_are_sorted() -> None:
     assert list(read_variants(text)) == ["cu118", "cu121", "cu124"]
     assert text.index("[variants.cu118]") < text.index("[variants.cu121]") < text.index("[variants.cu124]")
     assert drop_variant(text, "cu121") == GOLDEN
+
+
+def test_a_package_from_elsewhere_is_a_section_of_its_own() -> None:
+    flash = read_lockfile(LOCKS / "valid" / "sources.toml").packages[FLASH]
+    text = write_package(SOURCES, FLASH, "cu124", flash["cu118"])
+    start = SOURCES.index("[packages.flash-attn.cu124]")
+    assert text[:start] == SOURCES[:start]
+    assert text[start:] == SOURCES[SOURCES.index("[packages.flash-attn.cu118]") : start].rstrip("\n").replace(
+        "[packages.flash-attn.cu118", "[packages.flash-attn.cu124"
+    ).join(["", "\n"])
+    dropped = drop_package(SOURCES, FLASH, "cu118")
+    assert "flash-attn.cu118" not in dropped
+    assert write_package(dropped, FLASH, "cu118", flash["cu118"]) == SOURCES
+    assert drop_package(dropped, FLASH, "cu118") == dropped
+    assert "flash-attn" not in drop_package(dropped, FLASH, "cu124")
+
+
+def test_a_variant_and_a_package_of_one_name_are_two_sections() -> None:
+    flash = read_lockfile(LOCKS / "valid" / "sources.toml").packages[FLASH]["cu118"]
+    both = write_package(write_variant(None, "cpu", CU124), NormalizedName("cpu-only"), "cpu", named(flash, "cpu-only"))
+    assert drop_variant(both, "cpu").count("[packages.cpu-only.cpu]") == 1
+    assert drop_package(both, NormalizedName("cpu-only"), "cpu") == write_variant(None, "cpu", CU124)
+
+
+def named(environment: LockedEnvironment, name: str) -> LockedEnvironment:
+    source = make_source(name)
+    return replace(environment, source=source)
+
+
+@pytest.mark.parametrize("source", [None, make_source("other")], ids=["none", "other"])
+def test_what_is_built_is_what_the_section_is_named_after(source: Package | None) -> None:
+    with pytest.raises(
+        InvalidLockError, match=r"`the new lock of foo for cpu` is invalid: `packages\.foo\.cpu\.source"
+    ):
+        write_package(None, NormalizedName("foo"), "cpu", make_environment(source=source))
+
+
+def test_a_variant_builds_the_project_itself() -> None:
+    flash = read_lockfile(LOCKS / "valid" / "sources.toml").packages[FLASH]["cu118"]
+    with pytest.raises(InvalidLockError, match=r"`variants\.cpu\.source` is an unknown key"):
+        write_variant(None, "cpu", flash)
 
 
 def test_name_with_a_dot_is_one_key() -> None:
