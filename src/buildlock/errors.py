@@ -21,6 +21,8 @@ BuildlockError
 │   ├── InvalidLockError        one or more faults in the lockfile
 │   ├── StaleLockError          the lock no longer answers the project, exit 3
 │   └── UncoveredTargetError    this interpreter or platform is not one the lock serves
+├── BuildRefusedError           a package would have to be built from source, which the user excludes
+├── BuildCycleError             a package is needed to build itself
 ├── HostError                   the machine lacks a tool that the variant's build needs
 ├── EnvironmentPreparationError the store or the environment cannot be written
 └── BackendError                the build backend failed, or broke its protocol
@@ -148,6 +150,14 @@ class UncoveredTargetError(LockfileError):
     code = "uncovered-target"
 
 
+class BuildRefusedError(BuildlockError):
+    code = "build-refused"
+
+
+class BuildCycleError(BuildlockError):
+    code = "build-cycle"
+
+
 class HostError(BuildlockError):
     code = "host"
 
@@ -172,6 +182,12 @@ class BackendError(BuildlockError):
         super().__init__(f"{message}\n\nthe end of its output:{lines}" if printed else message, hint=hint)
         self.brief = message
         """The message for whoever has seen what the backend printed."""
+
+    def blame_package(self, name: str) -> None:
+        """Say in the message which package could not be built."""
+        self.message = f"`{name}` could not be built: {self.message}"
+        self.brief = f"`{name}` could not be built: {self.brief}"
+        self.args = (self.message,)
 
 
 class UnlockedRequirementError(BackendError):

@@ -8,7 +8,21 @@ import typer
 from rich.text import Text
 
 from buildlock.cli.console import Console, write_data, write_json
-from buildlock.cli.options import HERE, Frozen, Json, ProjectDir, Python, Quiet, VariantName, Verbose, open_workspace
+from buildlock.cli.options import (
+    HERE,
+    Frozen,
+    Json,
+    NoBuild,
+    NoBuildPackage,
+    OnlyBinary,
+    ProjectDir,
+    Python,
+    Quiet,
+    VariantName,
+    Verbose,
+    open_workspace,
+    refuse_builds,
+)
 from buildlock.errors import UsageError
 from buildlock.frontend.backend import PRODUCTS
 from buildlock.workflows import build as workflow
@@ -30,6 +44,9 @@ def build(
     ] = None,
     python: Python = None,
     frozen: Frozen = False,
+    no_build: NoBuild = False,
+    no_build_package: NoBuildPackage = None,
+    only_binary: OnlyBinary = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -50,6 +67,7 @@ def build(
         config_settings=parse_config_settings(config_setting or ()),
         python=python,
         frozen=frozen,
+        overrides=refuse_builds(no_build, no_build_package, only_binary),
     )
     with console.watch():
         built = workflow.build(open_workspace(project, console), options)
@@ -84,7 +102,7 @@ def parse_config_settings(pairs: Sequence[str]) -> dict[str, str | list[str]]:
 
 
 def _describe(built: Built) -> Text:
-    against = ", ".join(f"{artifact.name} {artifact.version}" for artifact in built.against)
+    against = ", ".join(f"{package.name} {package.version}" for package in built.against)
     return Text.assemble(
         "Built ", (built.path.name, "bold"), f" for {built.variant}" + (f" against {against}" if against else "")
     )
@@ -95,5 +113,5 @@ def _to_json(built: Built) -> object:
         "variant": built.variant,
         "product": built.product,
         "path": str(built.path),
-        "environment": {artifact.name: str(artifact.version) for artifact in built.artifacts},
+        "environment": {package.name: str(package.version) for package in built.packages},
     }

@@ -6,7 +6,21 @@ from typing import Annotated
 import typer
 
 from buildlock.cli.console import Console, count_packages, write_data, write_json
-from buildlock.cli.options import HERE, Frozen, Json, ProjectDir, Python, Quiet, VariantName, Verbose, open_workspace
+from buildlock.cli.options import (
+    HERE,
+    Frozen,
+    Json,
+    NoBuild,
+    NoBuildPackage,
+    OnlyBinary,
+    ProjectDir,
+    Python,
+    Quiet,
+    VariantName,
+    Verbose,
+    open_workspace,
+    refuse_builds,
+)
 from buildlock.workflows import install as workflow
 from buildlock.workflows.install import InstallOptions
 
@@ -19,6 +33,9 @@ def install(
     ] = None,
     python: Python = None,
     frozen: Frozen = False,
+    no_build: NoBuild = False,
+    no_build_package: NoBuildPackage = None,
+    only_binary: OnlyBinary = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -29,7 +46,11 @@ def install(
     """
     console = Console(quiet=quiet, verbose=verbose)
     options = InstallOptions(
-        variant=variant, target=target.absolute() if target else None, python=python, frozen=frozen
+        variant=variant,
+        target=target.absolute() if target else None,
+        python=python,
+        frozen=frozen,
+        overrides=refuse_builds(no_build, no_build_package, only_binary),
     )
     with console.watch():
         installed = workflow.install(open_workspace(project, console), options)

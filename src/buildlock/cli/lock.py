@@ -1,19 +1,31 @@
 """`buildlock lock`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from rich.text import Text
 
 from buildlock.cli.console import Console, count_packages, write_json
-from buildlock.cli.options import HERE, Json, ProjectDir, Quiet, VariantNames, Verbose, open_workspace
+from buildlock.cli.options import (
+    HERE,
+    Json,
+    NoBuild,
+    NoBuildPackage,
+    OnlyBinary,
+    ProjectDir,
+    Quiet,
+    VariantNames,
+    Verbose,
+    open_workspace,
+    parse_name,
+    refuse_builds,
+)
 from buildlock.lockfile.changes import Change
-from buildlock.project.model import Overrides
 from buildlock.workflows import lock as workflow
-from buildlock.workflows.lock import Locked, LockedVariant, LockOptions
+from buildlock.workflows.lock import LockedVariant, LockOptions, LockResult
 
 
 def lock(
@@ -58,10 +70,9 @@ def lock(
         list[str] | None, typer.Option("--find-links", "-f", metavar="PATH|URL", help="A folder or page of files.")
     ] = None,
     no_index: Annotated[bool, typer.Option("--no-index", help="Ask no index, only --find-links.")] = False,
-    no_build: Annotated[bool, typer.Option("--no-build", help="Build nothing from source: wheels only.")] = False,
-    no_build_package: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Do not build this package from source.")
-    ] = None,
+    no_build: NoBuild = False,
+    no_build_package: NoBuildPackage = None,
+    only_binary: OnlyBinary = None,
     no_binary: Annotated[bool, typer.Option("--no-binary", help="Take no wheel: build all from source.")] = False,
     no_binary_package: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Build this package from source.")
@@ -82,19 +93,18 @@ def lock(
         pythons=tuple(python or ()),
         platforms=tuple(platform or ()),
         upgrade=upgrade,
-        upgrade_packages=frozenset(canonicalize_name(name) for name in upgrade_package or ()),
+        upgrade_packages=frozenset(map(parse_name, upgrade_package or ())),
         dynamic=not no_dynamic,
         check=check,
         dry_run=dry_run,
         runtime_environment=runtime_environment.absolute() if runtime_environment else None,
-        overrides=Overrides(
+        overrides=replace(
+            refuse_builds(no_build, no_build_package, only_binary),
             default_index=default_index,
             find_links=tuple(find_links or ()),
             no_index=no_index,
-            no_build=no_build,
-            no_build_package=frozenset(canonicalize_name(name) for name in no_build_package or ()),
             no_binary=no_binary,
-            no_binary_package=frozenset(canonicalize_name(name) for name in no_binary_package or ()),
+            no_binary_package=frozenset(map(parse_name, no_binary_package or ())),
         ),
     )
     with console.watch():
@@ -133,7 +143,7 @@ def _describe(change: Change, *, show_index: bool) -> Text:
     return line.append(f"  ({change.index})", "dim") if show_index and change.index else line
 
 
-def _say_outcome(console: Console, locked: Locked, options: LockOptions) -> None:
+def _say_outcome(console: Console, locked: LockResult, options: LockOptions) -> None:
     if locked.written:
         console.say(f"Wrote {locked.path.name}")
     elif options.dry_run and (locked.dropped or any(variant.touched for variant in locked.variants)):
@@ -142,7 +152,7 @@ def _say_outcome(console: Console, locked: Locked, options: LockOptions) -> None
         console.say(f"{locked.path.name} is up to date")
 
 
-def _to_json(locked: Locked) -> object:
+def _to_json(locked: LockResult) -> object:
     return {
         "path": str(locked.path),
         "written": locked.written,

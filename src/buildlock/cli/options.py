@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from buildlock.errors import UsageError
+from buildlock.project.model import Overrides
 from buildlock.reporting import Reporter
 from buildlock.workflows.workspace import Workspace, default_cache_dir
 
@@ -24,11 +26,46 @@ Python: TypeAlias = Annotated[
     typer.Option(metavar="PYTHON", help="A version, name or path; default: the Python that runs buildlock."),
 ]
 Frozen: TypeAlias = Annotated[bool, typer.Option("--frozen", help="Use the lock even if the project has moved on.")]
+NoBuild: TypeAlias = Annotated[bool, typer.Option("--no-build", help="Build nothing from source: only wheels.")]
+NoBuildPackage: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--no-build-package", metavar="NAME", help="Do not build this package; may be given several times."),
+]
+OnlyBinary: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--only-binary", metavar="NAME|:all:", help="The same as pip says it."),
+]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Every step.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Data as JSON, on stdout.")]
 
 HERE = Path()
+
+
+def refuse_builds(no_build: bool, no_build_package: list[str] | None, only_binary: list[str] | None) -> Overrides:
+    """What the options say of building from source.
+
+    Raises:
+        UsageError: One does not name a package.
+    """
+    named = [*(no_build_package or ()), *(name for each in only_binary or () for name in each.split(","))]
+    packages = set()
+    for name in named:
+        if name not in {":all:", ":none:"}:
+            packages.add(parse_name(name))
+    return Overrides(no_build=no_build or ":all:" in named, no_build_package=frozenset(packages))
+
+
+def parse_name(name: str) -> NormalizedName:
+    """The package that an option names.
+
+    Raises:
+        UsageError: It is not the name of a package.
+    """
+    try:
+        return canonicalize_name(name, validate=True)
+    except InvalidName as error:
+        raise UsageError(f"`{name}` is not the name of a package") from error
 
 
 def open_workspace(project: Path, report: Reporter) -> Workspace:

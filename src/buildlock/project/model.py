@@ -166,6 +166,8 @@ class BuildInputs:
     """Those of `extra_requires` that are to be of the version which the environment has that the package is for."""
     extra_variables: Mapping[NormalizedName, Mapping[str, str]] = field(default_factory=dict)
     """By package that is built from source, environment variables for its backend."""
+    pass_environment: tuple[str, ...] = ()
+    """Names and patterns of the user's environment variables that such backends see besides those of any compiler."""
     config_settings: Mapping[str, ConfigSetting] = field(default_factory=dict)
     """PEP 517: for the backend of every package that is built from source."""
     config_settings_package: Mapping[NormalizedName, Mapping[str, ConfigSetting]] = field(default_factory=dict)

@@ -1,17 +1,15 @@
-"""A backend in an environment of its own, made from the lock and thrown away afterwards."""
+"""The project's backend in an environment of its own, made from the lock and thrown away afterwards."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from buildlock.environment.interpreter import Interpreter
 from buildlock.environment.isolated import create_environment
+from buildlock.environment.store import StoredWheel
 from buildlock.frontend.backend import Backend
 from buildlock.frontend.objects import divert_objects
-from buildlock.lockfile.select import LockedArtifact
 from buildlock.project.model import Project
 from buildlock.variants import Variant
-from buildlock.workflows.identity import identify_environment
-from buildlock.workflows.preparation import prepare_wheels
 from buildlock.workflows.workspace import Workspace
 
 
@@ -20,20 +18,21 @@ def open_backend(
     workspace: Workspace,
     project: Project,
     variant: Variant,
-    artifacts: Sequence[LockedArtifact],
+    wheels: Sequence[StoredWheel],
+    *,
     interpreter: Interpreter,
+    identity: str,
 ) -> Iterator[Backend]:
-    """The project's backend in a new environment of exactly these artifacts.
+    """The project's backend in a new environment of exactly these wheels.
 
     The environment is never used twice: what a build writes into it goes with it.
     """
-    wheels = prepare_wheels(workspace, project.inputs[variant.name], artifacts)
     with workspace.open_store().scratch() as scratch:
         environment = create_environment(
             scratch / "environment",
             interpreter,
             wheels,
-            identity=identify_environment(artifacts, interpreter),
+            identity=identity,
             report=workspace.report,
         )
         yield Backend(

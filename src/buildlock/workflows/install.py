@@ -1,14 +1,15 @@
 """`install`: the isolated environment of a variant, from the lock alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from buildlock.environment.interpreter import find_interpreter
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
 from buildlock.lockfile.select import select
-from buildlock.workflows.identity import identify_environment
+from buildlock.project.model import Overrides
+from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.locks import read_environment
-from buildlock.workflows.preparation import prepare_wheels, require_wheels
+from buildlock.workflows.preparation import prepare_wheels
 from buildlock.workflows.workspace import Workspace, choose_variant
 
 
@@ -23,6 +24,7 @@ class InstallOptions:
     """The interpreter it is made for; the one that runs buildlock by default."""
     frozen: bool = False
     """Use the lock even if the project has moved on."""
+    overrides: Overrides = field(default_factory=Overrides)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,15 +47,16 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
         InvalidArchiveError: A file is refused.
         EnvironmentPreparationError: The environment cannot be written, or the folder holds something else.
     """
-    project = workspace.read_project()
+    project = workspace.read_project(options.overrides)
     variant = choose_variant(project, options.variant, workspace.environ, workspace.report)
     locked = read_environment(workspace, project, variant, frozen=options.frozen)
     interpreter = find_interpreter(options.python, workspace.environ)
-    artifacts = require_wheels(select(locked, interpreter.target))
-    identity = identify_environment(artifacts, interpreter)
+    selected = select(locked, interpreter.target)
+    conditions = Conditions(inputs=project.inputs[variant], interpreter=interpreter, environ=workspace.environ)
+    identity = conditions.identify(selected)
     destination = options.target or workspace.cache_dir / "environments-v1" / identity[:32]
     if environment := open_environment(destination, identity):
-        return Installed(variant=variant, environment=environment, packages=len(artifacts), reused=True)
-    wheels = prepare_wheels(workspace, project.inputs[variant], artifacts)
+        return Installed(variant=variant, environment=environment, packages=len(selected), reused=True)
+    wheels = prepare_wheels(workspace, conditions, selected)
     environment = create_environment(destination, interpreter, wheels, identity=identity, report=workspace.report)
-    return Installed(variant=variant, environment=environment, packages=len(artifacts), reused=False)
+    return Installed(variant=variant, environment=environment, packages=len(selected), reused=False)

@@ -1,42 +1,35 @@
 """`lock`: resolve the build environments of a project's variants and write them down."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from packaging.pylock import Package
 from packaging.utils import NormalizedName
-from packaging.version import Version
 
 from buildlock.environment.interpreter import Interpreter, find_interpreter
 from buildlock.errors import BackendError, MissingLockError, StaleLockError, UncoveredTargetError, UsageError
 from buildlock.frontend.backend import PRODUCTS
-from buildlock.index.catalogue import Catalogue
 from buildlock.lockfile.changes import Change, compare_environments
-from buildlock.lockfile.freshness import inputs_of, is_of_project
+from buildlock.lockfile.freshness import inputs_of
 from buildlock.lockfile.markers import MarkerWriter
 from buildlock.lockfile.model import LockedEnvironment, Lockfile
 from buildlock.lockfile.reader import parse_lockfile, read_content
-from buildlock.lockfile.select import LockedArtifact, find_versions, select, select_packages
+from buildlock.lockfile.select import Locked, find_versions, select_packages
 from buildlock.lockfile.writer import drop_variant, save, write_variant
-from buildlock.metadata.reader import MetadataReader
-from buildlock.project.contradictions import check_contradictions, check_overrides
+from buildlock.project.contradictions import check_contradictions
 from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement, Overrides, Project
-from buildlock.project.requirements import name_of
 from buildlock.reporting import Began, Noted, Warned
-from buildlock.resolver.request import Resolution, ResolutionRequest, Universe
-from buildlock.resolver.resolve import resolve_all
 from buildlock.runtime.discovery import RuntimeLocks
 from buildlock.runtime.installed import InstalledEnvironment
 from buildlock.targets import Target, TargetName, choose_names
 from buildlock.workflows.backend import open_backend
+from buildlock.workflows.conditions import Conditions
+from buildlock.workflows.drafts import Draft
 from buildlock.workflows.interpreters import find_targets, list_interpreters
-from buildlock.workflows.pinning import Pinner
-from buildlock.workflows.preparation import require_wheels
+from buildlock.workflows.locker import Locker, open_access
 from buildlock.workflows.runtime import RuntimeMatches, find_matches
-from buildlock.workflows.universe import IndexUniverse
 from buildlock.workflows.workspace import Workspace, choose_variant
 
 
@@ -80,7 +73,7 @@ class LockedVariant:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Locked:
+class LockResult:
     """What `lock` did, or would do."""
 
     path: Path
@@ -90,7 +83,7 @@ class Locked:
     written: bool
 
 
-def lock(workspace: Workspace, options: LockOptions) -> Locked:
+def lock(workspace: Workspace, options: LockOptions) -> LockResult:
     """Resolve and lock the chosen variants; every other variant keeps its bytes.
 
     All are resolved before the file is written, atomically; where one fails, nothing is written.
@@ -107,7 +100,7 @@ def lock(workspace: Workspace, options: LockOptions) -> Locked:
     names = _choose_variants(project, options, workspace)
     targets = {name: _choose_targets(project.inputs[name], options, workspace.environ) for name in names}
     matches = _match_runtime(project, options, targets)
-    inputs = {name: matches[name].bind() for name in names}
+    inputs = {name: matches[name].own.bind() for name in names}
     for each in inputs.values():
         check_contradictions(each)
     with workspace.alone():
@@ -139,7 +132,7 @@ def lock(workspace: Workspace, options: LockOptions) -> Locked:
         written = differs and not options.dry_run
         if written:
             save(workspace.lock_path, text or "")
-    return Locked(path=workspace.lock_path, variants=tuple(variants), dropped=dropped, written=written)
+    return LockResult(path=workspace.lock_path, variants=tuple(variants), dropped=dropped, written=written)
 
 
 def _choose_variants(project: Project, options: LockOptions, workspace: Workspace) -> tuple[str, ...]:
@@ -158,24 +151,43 @@ def _choose_targets(
     return names, find_targets(names, environ)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Matching:
+    """What a variant's runtime says of the packages that are to be matched with it."""
+
+    own: RuntimeMatches
+    """Of `match-runtime`."""
+    extra: RuntimeMatches
+    """Of `extra-build-dependencies`."""
+
+    def record(self, names: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+        """What the lock says was matched; of `names`, which are locked."""
+        own, extra = self.own.record(names), self.extra.record(names)
+        return {source: (*own.get(source, ()), *extra.get(source, ())) for source in {**own, **extra}}
+
+
 def _match_runtime(
     project: Project, options: LockOptions, targets: Mapping[str, tuple[tuple[TargetName, ...], tuple[Target, ...]]]
-) -> Mapping[str, RuntimeMatches]:
-    """What each variant's runtime says of the packages that `match-runtime` names."""
+) -> Mapping[str, _Matching]:
+    """What each variant's runtime says of the packages that are to be matched."""
     inputs = {name: project.inputs[name] for name in targets}
     folder = options.runtime_environment
-    if folder is not None and not any(each.match_runtime for each in inputs.values()):
+    if folder is not None and not any(each.match_runtime or each.extra_matches for each in inputs.values()):
         raise UsageError(
             "`--runtime-environment` has nothing to match",
             hint='write what to match in pyproject.toml: `[tool.buildlock] match-runtime = ["torch"]`',
         )
     installed = InstalledEnvironment(folder) if folder is not None else None
     locks = RuntimeLocks(project.root)
+
+    def match(variant: BuildInputs, names: frozenset[NormalizedName]) -> RuntimeMatches:
+        lock = installed or (locks.find(variant.variant) if names else None)
+        markers = [target.marker for target in targets[variant.variant.name][1]]
+        return find_matches(replace(variant, match_runtime=names), lock, markers)
+
     return {
-        name: find_matches(
-            each,
-            installed or (locks.find(each.variant) if each.match_runtime else None),
-            [target.marker for target in targets[name][1]],
+        name: _Matching(
+            own=match(each, each.match_runtime), extra=match(each, frozenset().union(*each.extra_matches.values()))
         )
         for name, each in inputs.items()
     }
@@ -193,130 +205,110 @@ def _read_old(path: Path) -> tuple[str | None, Lockfile]:
 
 @dataclass(frozen=True, slots=True)
 class _VariantLocker:
+    """Locks the environment that the project itself is built in, for one variant."""
+
     workspace: Workspace
     project: Project
     inputs: BuildInputs
-    matches: RuntimeMatches
+    matches: _Matching
     names: tuple[TargetName, ...]
     targets: tuple[Target, ...]
     options: LockOptions
 
     def lock(self, before: LockedEnvironment | None) -> LockedEnvironment:
-        name = self.inputs.variant.name
-        self.workspace.report(Began(f"Locking {name}"))
-        locked = self._keep(before.packages if before else ())
-        preferences = [find_versions(locked, target) for target in self.targets]
+        self.workspace.report(Began(f"Locking {self.inputs.variant.name}"))
+        served = self._find_served()
+        conditions = Conditions(
+            inputs=self.inputs,
+            interpreter=served or find_interpreter(None, self.workspace.environ),
+            environ=self.workspace.environ,
+        )
+        forget = None if self.options.upgrade else self.options.upgrade_packages
         dynamic = self.project.dynamic or {}
-        with self._open() as (enter, pinner):
-            resolutions = self._resolve(enter, self._with_dynamic(dynamic), self.targets, preferences)
-            packages = pinner.pin(resolutions, self.targets, locked)
+        with open_access(self.workspace, self.inputs) as access:
+            locker = Locker(
+                self.workspace,
+                conditions,
+                self.matches.own,
+                self.matches.extra,
+                access,
+                locked=before,
+                forget=forget,
+                ask=self.options.dynamic,
+            )
+            locked = locker.keep(before.packages if before else ())
+            preferences = [find_versions(locked, target) for target in self.targets]
+            draft = locker.draft(self._with_dynamic(dynamic), self.targets, locked, preferences)
             if self.options.dynamic and self.project.dynamic is None:
-                dynamic = self._ask_backend(packages, enter, pinner)
+                if served is None and any(name.platform is None for name in self.names):
+                    raise self._describe_missing_python()
+                dynamic = self._ask_backend(locker, draft, conditions)
                 if dynamic:
-                    # The static environment keeps its versions where what the backend asks for allows it.
-                    kept = [
-                        {**preferred, **{package.name: package.version for package in resolution.packages}}
-                        for preferred, resolution in zip(preferences, resolutions, strict=True)
-                    ]
-                    resolutions = self._resolve(enter, self._with_dynamic(dynamic), self.targets, kept)
-                    packages = pinner.pin(resolutions, self.targets, (*locked, *packages))
-        environment = self._environment(packages, dynamic, self.targets)
+                    draft = locker.redraft(draft, self._with_dynamic(dynamic), locked, preferences)
+            environment = self._environment(draft, dynamic, locker.lock_builds(draft))
         selected = [(target, select_packages(environment, target)) for target in self.targets]
-        self.matches.verify(selected, self.workspace.report)
+        self.matches.own.verify(selected, self.workspace.report)
         return environment
 
-    @contextmanager
-    def _open(self) -> Iterator[tuple[Callable[[Target], Universe], Pinner]]:
-        workspace = self.workspace
-        store = workspace.open_store()
-        with ExitStack() as stack:
-            client = stack.enter_context(workspace.open_client(self.inputs))
-            scratch = stack.enter_context(store.scratch())
-            catalogue = Catalogue(self.inputs, client, workspace.report)
-            stack.callback(catalogue.close)
-            reader = MetadataReader(client, workspace.report, scratch)
-            stack.callback(reader.close)
-            # First of all, so that the reader need not wait for what was anticipated and is needed no more.
-            stack.callback(client.close)
-            yield (
-                lambda target: self.matches.narrow(IndexUniverse(catalogue, reader, target.environment), target),
-                Pinner(
-                    indexes=frozenset(index.location for index in self.inputs.indexes if index.format == "simple"),
-                    lock_dir=workspace.lock_path.parent,
-                    store=store,
-                    client=client,
-                    report=workspace.report,
-                ),
-            )
+    def _find_served(self) -> Interpreter | None:
+        """An interpreter of this machine that the lock serves."""
+        served = {(str(target.marker), target.abi) for target in self.targets}
+        for interpreter in list_interpreters(self.names, self.workspace.environ):
+            if (str(interpreter.target.marker), interpreter.target.abi) in served:
+                return interpreter
+        return None
 
-    def _keep(self, locked: Sequence[Package]) -> Sequence[Package]:
-        """The packages whose pins are not to be forgotten."""
-        if self.options.upgrade:
-            return ()
-        return [package for package in locked if package.name not in self.options.upgrade_packages]
+    def _describe_missing_python(self) -> UsageError:
+        described = " and no ".join(map(str, self.targets))
+        return UsageError(
+            f"the backend cannot be asked for its dynamic requirements: no {described} on this machine",
+            hint="install that Python, pass `--no-dynamic`, or declare them: `dynamic-requires` under "
+            "`[tool.buildlock]`",
+        )
 
     def _with_dynamic(self, dynamic: Mapping[str, tuple[BuildRequirement, ...]]) -> BuildInputs:
         requirements = dict.fromkeys(each for asked in dynamic.values() for each in asked)
-        if not requirements:
-            return self.inputs
-        inputs = add_requirements(self.inputs, tuple(requirements))
-        check_contradictions(inputs)
-        return inputs
-
-    def _resolve(
-        self,
-        enter: Callable[[Target], Universe],
-        inputs: BuildInputs,
-        targets: Sequence[Target],
-        preferences: Sequence[Mapping[NormalizedName, Version]],
-    ) -> tuple[Resolution, ...]:
-        requests = [
-            ResolutionRequest(
-                requirements=inputs.requires,
-                constraints=inputs.constraints,
-                overrides=inputs.overrides,
-                target=target,
-                settings=inputs.settings,
-                preferences=preferred,
-            )
-            for target, preferred in zip(targets, preferences, strict=True)
-        ]
-        resolutions = resolve_all([(request, enter(request.target)) for request in requests], self.workspace.report)
-        recorded = {name_of(override) for override in inputs.overrides if is_of_project(override.origin)}
-        unrecorded = [override for override in inputs.overrides if name_of(override) not in recorded]
-        for resolution in resolutions:
-            versions = {package.name: package.version for package in resolution.packages}
-            check_overrides(inputs.requires, unrecorded, versions)
-        return resolutions
+        return add_requirements(self.inputs, tuple(requirements)) if requirements else self.inputs
 
     def _environment(
         self,
-        packages: tuple[Package, ...],
+        draft: Draft,
         dynamic: Mapping[str, tuple[BuildRequirement, ...]],
-        targets: Sequence[Target],
+        builds: Mapping[str, LockedEnvironment],
     ) -> LockedEnvironment:
+        packages = {package.name for package in draft.packages}
+        every = packages.union(package.name for build in builds.values() for package in build.packages)
         return LockedEnvironment(
-            environments=MarkerWriter(targets).environments(),
+            environments=MarkerWriter(draft.targets).environments(),
             inputs=inputs_of(
                 # Where the project leaves the targets to the machine, they are no input.
                 replace(self.inputs, targets=self.names if self.inputs.targets else ()),
                 backend=self.project.build_system.backend,
                 dynamic={product: [str(r.requirement) for r in asked] for product, asked in dynamic.items()},
-                packages={package.name for package in packages},
+                packages=every,
                 root=self.project.root,
-                matched=self.matches.record({package.name for package in packages}),
+                matched=self.matches.record(every),
             ),
-            packages=packages,
+            packages=draft.packages,
+            builds=builds,
         )
 
     def _ask_backend(
-        self, packages: tuple[Package, ...], enter: Callable[[Target], Universe], pinner: Pinner
+        self, locker: Locker, draft: Draft, conditions: Conditions
     ) -> Mapping[str, tuple[BuildRequirement, ...]]:
         """What the backend requires beyond the static build requirements, by what it would build."""
-        interpreter, artifacts = self._find_artifacts(packages, enter, pinner)
+        interpreter, variant = conditions.interpreter, self.inputs.variant
+        selected = self._select_here(locker, draft, interpreter)
         self.workspace.report(Noted("asking the backend for its dynamic requirements"))
         system = self.project.build_system
-        with open_backend(self.workspace, self.project, self.inputs.variant, artifacts, interpreter) as backend:
+        with open_backend(
+            self.workspace,
+            self.project,
+            variant,
+            locker.preparer.prepare(selected),
+            interpreter=interpreter,
+            identity=conditions.identify(selected),
+        ) as backend:
             try:
                 answers = {product: backend.requires_for(product, {}) for product in PRODUCTS}
             except BackendError as error:
@@ -342,26 +334,9 @@ class _VariantLocker:
             )
         return found
 
-    def _find_artifacts(
-        self, packages: tuple[Package, ...], enter: Callable[[Target], Universe], pinner: Pinner
-    ) -> tuple[Interpreter, tuple[LockedArtifact, ...]]:
-        """An interpreter of this machine that the lock serves, else its own, and what it gets.
-
-        Raises:
-            UsageError: There is none, and it is one of this platform that was asked for.
-        """
-        environment = self._environment(packages, {}, self.targets)
-        for interpreter in list_interpreters(self.names, self.workspace.environ):
-            with suppress(UncoveredTargetError):
-                return interpreter, require_wheels(select(environment, interpreter.target))
-        if any(name.platform is None for name in self.names):
-            described = " and no ".join(map(str, self.targets))
-            raise UsageError(
-                f"the backend cannot be asked for its dynamic requirements: no {described} on this machine",
-                hint="install that Python, pass `--no-dynamic`, or declare them: `dynamic-requires` under "
-                "`[tool.buildlock]`",
-            )
-        interpreter = find_interpreter(None, self.workspace.environ)
-        here = (interpreter.target,)
-        alone = pinner.pin(self._resolve(enter, self.inputs, here, [{}]), here, packages)
-        return interpreter, require_wheels(select(self._environment(alone, {}, here), interpreter.target))
+    def _select_here(self, locker: Locker, draft: Draft, interpreter: Interpreter) -> tuple[Locked, ...]:
+        """What this machine gets of an environment, or would get if it were locked for it."""
+        with suppress(UncoveredTargetError):
+            return locker.select(self._environment(draft, {}, locker.lock_builds(draft)))
+        here = locker.draft(self.inputs, (interpreter.target,), draft.packages, [{}])
+        return locker.select(self._environment(here, {}, locker.lock_builds(here)))

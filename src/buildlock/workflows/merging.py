@@ -3,14 +3,24 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from packaging.pylock import Package, PackageSdist, PackageWheel
+from packaging.pylock import (
+    Package,
+    PackageArchive,
+    PackageDirectory,
+    PackageSdist,
+    PackageVcs,
+    PackageWheel,
+)
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from buildlock.artifacts import Artifact
 from buildlock.lockfile.markers import MarkerWriter
 from buildlock.resolver.request import Resolution, ResolvedPackage
 from buildlock.targets import Target
 
+PinnedFile: TypeAlias = PackageWheel | PackageSdist | PackageArchive
+Pinned: TypeAlias = PinnedFile | PackageVcs | PackageDirectory
 _Key: TypeAlias = tuple[NormalizedName, Version, str]
 """An entry of a lock: package, version, index."""
 _Entries: TypeAlias = Mapping[_Key, Mapping[int, ResolvedPackage]]
@@ -20,7 +30,7 @@ _Entries: TypeAlias = Mapping[_Key, Mapping[int, ResolvedPackage]]
 def merge_resolutions(
     resolutions: Sequence[Resolution],
     targets: Sequence[Target],
-    files: Mapping[str, PackageWheel | PackageSdist],
+    files: Mapping[str, Pinned],
     indexes: Collection[str],
 ) -> tuple[Package, ...]:
     """One entry for each version of a package from one index, with a marker where not every target selects it.
@@ -39,23 +49,40 @@ def merge_resolutions(
     packages = []
     for key in sorted(entries):
         name, version, index = key
-        used = list({package.artifact.url: files[package.artifact.url] for package in entries[key].values()}.values())
-        sdists = [file for file in used if isinstance(file, PackageSdist)]
+        artifacts = {package.artifact.url: package.artifact for package in entries[key].values()}
         packages.append(
             Package(
                 name=name,
                 version=version,
                 marker=writer.distinguish(entries[key]),
-                # Of a local file the path says all that another machine can use.
-                index=index if index in indexes and all(file.path is None for file in used) else None,
                 dependencies=_find_dependencies(entries[key], entries) or None,
-                # An entry has one. Where a page lets some targets have the `.tar.gz` and others only the `.zip`, these
-                # are one source in two formats.
-                sdist=min(sdists, key=lambda sdist: sdist.filename, default=None),
-                wheels=[file for file in used if isinstance(file, PackageWheel)] or None,
+                **_place([files[url] for url in artifacts], next(iter(artifacts.values())), index, indexes),
             )
         )
     return tuple(packages)
+
+
+def _place(used: Sequence[Pinned], artifact: Artifact, index: str, indexes: Collection[str]) -> Mapping[str, Any]:
+    """The keys of an entry that say where it comes from."""
+    first = used[0]
+    if isinstance(first, PackageArchive):
+        return {"archive": first}
+    if isinstance(first, PackageVcs):
+        return {"vcs": first}
+    if isinstance(first, PackageDirectory):
+        # PEP 751 has no hash for a folder, and a place for what a tool wants to say.
+        return {"directory": first, "tool": {"buildlock": {"sha256": artifact.hashes["sha256"]}}}
+    sdists = [file for file in used if isinstance(file, PackageSdist)]
+    wheels = [file for file in used if isinstance(file, PackageWheel)]
+    local = any(sdist.path for sdist in sdists) or any(wheel.path for wheel in wheels)
+    return {
+        # Of a local file the path says all that another machine can use.
+        "index": index if index in indexes and not local else None,
+        # An entry has one. Where a page lets some targets have the `.tar.gz` and others only the `.zip`, these are one
+        # source in two formats.
+        "sdist": min(sdists, key=lambda sdist: sdist.filename, default=None),
+        "wheels": wheels or None,
+    }
 
 
 def _find_dependencies(package: Mapping[int, ResolvedPackage], entries: _Entries) -> list[Mapping[str, Any]]:

@@ -1,11 +1,18 @@
 """A resolution into locked packages: every artifact with a sha256 and a size, every URL as a reviewer reads it."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.pylock import Package, PackageSdist, PackageWheel
+from packaging.pylock import (
+    Package,
+    PackageArchive,
+    PackageDirectory,
+    PackageSdist,
+    PackageVcs,
+    PackageWheel,
+)
 
 from buildlock.artifacts import Artifact
 from buildlock.environment.store import Store
@@ -16,8 +23,9 @@ from buildlock.index.urls import to_path
 from buildlock.reporting import Noted, Reporter, Warned
 from buildlock.resolver.request import Resolution
 from buildlock.targets import Target
-from buildlock.workflows.merging import merge_resolutions
+from buildlock.workflows.merging import Pinned, PinnedFile, merge_resolutions
 from buildlock.workflows.parallel import map_parallel
+from buildlock.workflows.sources import Sources
 
 _ONE_BYTE = {"Range": "bytes=0-0"}
 
@@ -30,6 +38,7 @@ class Pinner:
     """The simple indexes that may be recorded as `index` (PEP 751); a page of links or a folder is none."""
     lock_dir: Path
     """Local files are recorded relative to it."""
+    sources: Sources
     store: Store
     client: HttpClient
     report: Reporter
@@ -54,22 +63,36 @@ class Pinner:
         """
         known = {file.url or file.path or "": file for package in locked for file in _list_files(package)}
         artifacts = {each.artifact.url: each.artifact for resolution in resolutions for each in resolution.packages}
-
-        def pin(artifact: Artifact) -> PackageWheel | PackageSdist:
-            return self._pin_file(artifact, known)
-
-        pinned = map_parallel(pin, tuple(artifacts.values()), give_up=self.client.close)
-        files = dict(zip(artifacts, pinned, strict=True))
+        wheels = [artifact for artifact in artifacts.values() if artifact.kind == "wheel"]
+        pinned = map_parallel(lambda wheel: self._pin(wheel, known), wheels, give_up=self.client.close)
+        files = {wheel.url: file for wheel, file in zip(wheels, pinned, strict=True)}
+        files |= {a.url: self._pin(a, known) for a in artifacts.values() if a.kind == "sdist"}
         return merge_resolutions(resolutions, targets, files, self.indexes)
 
-    def _pin_file(
-        self, artifact: Artifact, known: Mapping[str, PackageWheel | PackageSdist]
-    ) -> PackageWheel | PackageSdist:
-        local = artifact.url.startswith("file:")
-        path = relative_path(artifact.url, self.lock_dir) if local else None
-        before = known.get(path or artifact.url)
+    def _pin(self, artifact: Artifact, known: Mapping[str, PinnedFile]) -> Pinned:
+        if artifact.origin is None or artifact.origin.kind == "archive":
+            return self._pin_file(artifact, known)
+        origin = artifact.origin
+        path = relative_path(origin.url, self.lock_dir) if origin.url.startswith("file:") else None
+        if origin.kind == "directory":
+            assert path is not None
+            return PackageDirectory(path=path, subdirectory=origin.subdirectory)
+        assert origin.commit is not None
+        return PackageVcs(
+            type="git",
+            url=origin.location if path is None else None,
+            path=path,
+            requested_revision=origin.revision,
+            commit_id=origin.commit,
+            subdirectory=origin.subdirectory,
+        )
+
+    def _pin_file(self, artifact: Artifact, known: Mapping[str, PinnedFile]) -> PinnedFile:
+        url = artifact.origin.location if artifact.origin else artifact.url
+        path = relative_path(url, self.lock_dir) if url.startswith("file:") else None
+        before = known.get(path or url)
         sha256, size = artifact.hashes.get("sha256"), artifact.size
-        if sha256 is None and before is not None and not local:
+        if sha256 is None and before is not None and path is None:
             sha256, size = before.hashes["sha256"], size or before.size
         if sha256 is None:
             sha256, size = self._hash(artifact)
@@ -81,19 +104,22 @@ class Pinner:
                 )
             )
         if size is None:
-            size = self._measure(artifact.url)
+            size = self._measure(url)
+        hashes = {"sha256": sha256}
+        remote = url if path is None else None
+        if artifact.origin is not None:
+            subdirectory = artifact.origin.subdirectory
+            return PackageArchive(url=remote, path=path, size=size, hashes=hashes, subdirectory=subdirectory)
         kind = PackageWheel if artifact.kind == "wheel" else PackageSdist
-        return kind(
-            name=artifact.filename,
-            url=None if local else artifact.url,
-            path=path,
-            size=size,
-            hashes={"sha256": sha256},
-        )
+        return kind(name=artifact.filename, url=remote, path=path, size=size, hashes=hashes)
 
-    def _hash(self, artifact: Artifact) -> tuple[str, int]:
-        """Download a file to learn its sha256, and keep a wheel: `install` will want it."""
+    def _hash(self, artifact: Artifact) -> tuple[str, int | None]:
+        """Download a file to learn its sha256, and keep it: `install` will want it."""
         self.report(Noted(f"`{artifact.filename}` has no sha256 on its index: downloading it to compute one"))
+        if artifact.kind == "sdist":
+            facts = self.sources.facts(self.sources.subject_of(artifact))
+            assert facts.sha256 is not None
+            return facts.sha256, facts.size
         with self.store.scratch() as scratch:
             archive = scratch / artifact.filename
             got = download(
@@ -106,8 +132,7 @@ class Pinner:
                 hashes=artifact.hashes,
                 report=self.report,
             )
-            if artifact.kind == "wheel":
-                self.store.add(archive, sha256=got.sha256, filename=artifact.filename)
+            self.store.add(archive, sha256=got.sha256, filename=artifact.filename)
         return got.sha256, got.size
 
     def _measure(self, url: str) -> int | None:
@@ -127,5 +152,6 @@ def relative_path(url: str, folder: Path) -> str:
     return Path(os.path.relpath(to_path(url).resolve(), folder.resolve())).as_posix()
 
 
-def _list_files(package: Package) -> tuple[PackageWheel | PackageSdist, ...]:
-    return (*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ()))
+def _list_files(package: Package) -> Iterator[PinnedFile]:
+    yield from package.wheels or ()
+    yield from (file for file in (package.sdist, package.archive) if file is not None)

@@ -1,74 +1,185 @@
-"""Locked wheels into the store: found there, or downloaded, verified and unpacked."""
+"""What is locked into the store: wheels found there or downloaded, verified and unpacked; sources built first."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from buildlock.environment.store import StoredWheel
-from buildlock.errors import BuildlockError
+from buildlock.artifacts import parse_filename, wheel_tags
+from buildlock.environment.kept import KeptFiles
+from buildlock.environment.own_files import hash_file
+from buildlock.environment.store import Store, StoredWheel
+from buildlock.errors import BackendError, BuildRefusedError
 from buildlock.index.download import download
+from buildlock.index.http import HttpClient
 from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource
-from buildlock.project.model import BuildInputs
 from buildlock.reporting import Began
+from buildlock.workflows.building import open_source_backend
+from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.parallel import map_parallel
-from buildlock.workflows.workspace import Workspace
+from buildlock.workflows.requirements import check_locked
+from buildlock.workflows.source_trees import SourceTrees, place_of_locked
+from buildlock.workflows.tools import check_tools
+from buildlock.workflows.workspace import Workspace, file_url
 
 
-def prepare_wheels(
-    workspace: Workspace, inputs: BuildInputs, artifacts: Sequence[LockedArtifact]
-) -> tuple[StoredWheel, ...]:
-    """Bring every artifact into the store; what is there already is not downloaded.
+def prepare_wheels(workspace: Workspace, conditions: Conditions, locked: Sequence[Locked]) -> tuple[StoredWheel, ...]:
+    """Bring every package into the store; what is there already is neither downloaded nor built.
 
     Args:
         workspace: Whose store they go to; a locked `path` is relative to the folder of its lock.
-        inputs: Of the variant, for the credentials of its indexes.
-        artifacts: What the lock selects for a target.
+        conditions: The variant and the machine that sources are built for.
+        locked: What the lock selects for a target.
 
     Raises:
+        BuildRefusedError: One has to be built, and `no-build` is set.
         UnavailableError: A file cannot be downloaded.
         IntegrityError: A file is not the locked one.
         InvalidArchiveError: A file is the locked one, and is refused.
+        BackendError: The backend of a source failed, or built something else.
     """
-    workspace.report(Began(f"Preparing the environment of {inputs.variant.name}"))
-    store = workspace.open_store()
+    workspace.report(Began(f"Preparing the environment of {conditions.inputs.variant.name}"))
+    refuse_builds(conditions, locked)
+    with workspace.open_client(conditions.inputs) as client:
+        return Preparer(workspace, conditions, workspace.open_store(), client).prepare(locked)
 
-    def prepare(artifact: LockedArtifact) -> StoredWheel:
-        if stored := store.find(artifact.sha256):
+
+def refuse_builds(conditions: Conditions, locked: Sequence[Locked]) -> None:
+    """Do nothing if all that has to be built may be.
+
+    Raises:
+        BuildRefusedError: `no-build` excludes some of it.
+    """
+    settings = conditions.inputs.settings
+    refused = sorted(
+        source.key
+        for source in locked
+        if isinstance(source, LockedSource) and (settings.no_build or source.name in settings.no_build_package)
+    )
+    if refused:
+        names = ", ".join(f"`{key}`" for key in refused)
+        raise BuildRefusedError(
+            f"{names} would have to be built from source, which `no-build` excludes",
+            hint="lock again with the same setting to choose versions that have wheels",
+        )
+    for source in locked:
+        if isinstance(source, LockedSource):
+            refuse_builds(conditions, source.requires)
+
+
+class Preparer:
+    """Brings packages into the store.
+
+    Args:
+        workspace: Where the lock is, and who is told.
+        conditions: The variant and the machine that sources are built for.
+        store: Where they go.
+        client: Asks for their files; not closed here.
+    """
+
+    def __init__(self, workspace: Workspace, conditions: Conditions, store: Store, client: HttpClient) -> None:
+        self._workspace = workspace
+        self._conditions = conditions
+        self._store = store
+        self._client = client
+        self._trees = SourceTrees(workspace, store, client)
+        self._built = KeptFiles(store, "built", workspace.report)
+
+    def prepare(self, locked: Sequence[Locked]) -> tuple[StoredWheel, ...]:
+        """The wheels of these packages, in their order; those of sources are built, one after the other.
+
+        Raises:
+            As of `prepare_wheels`.
+        """
+        files = [each for each in locked if isinstance(each, LockedArtifact)]
+        # The largest first, so that none is left alone at the end.
+        files.sort(key=lambda artifact: -(artifact.size or 0))
+        fetched = map_parallel(self._fetch, files, give_up=self._client.close)
+        wheels = {artifact.sha256: wheel for artifact, wheel in zip(files, fetched, strict=True)}
+        return tuple(
+            wheels[each.sha256] if isinstance(each, LockedArtifact) else self._build_once(each) for each in locked
+        )
+
+    def _fetch(self, artifact: LockedArtifact) -> StoredWheel:
+        if stored := self._store.find(artifact.sha256):
             return stored
-        with store.lock(artifact.sha256), store.scratch() as scratch:
+        with self._store.lock(artifact.sha256), self._store.scratch() as scratch:
             # Another process may have brought it while this one waited.
-            if stored := store.find(artifact.sha256):
+            if stored := self._store.find(artifact.sha256):
                 return stored
             archive = scratch / artifact.filename
             download(
-                client,
-                artifact.url or file_url(workspace.lock_path.parent, artifact.path or ""),
+                self._client,
+                artifact.url or file_url(self._workspace.lock_path.parent, artifact.path or ""),
                 archive,
                 filename=artifact.filename,
                 sha256=artifact.sha256,
                 size=artifact.size,
-                report=workspace.report,
+                report=self._workspace.report,
             )
-            return store.add(archive, sha256=artifact.sha256, filename=artifact.filename)
+            return self._store.add(archive, sha256=artifact.sha256, filename=artifact.filename)
 
-    # The largest first, so that none is left alone at the end.
-    order = sorted(artifacts, key=lambda artifact: -(artifact.size or 0))
-    with workspace.open_client(inputs) as client:
-        wheels = dict(zip((a.sha256 for a in order), map_parallel(prepare, order, give_up=client.close), strict=True))
-    return tuple(wheels[artifact.sha256] for artifact in artifacts)
+    def _build_once(self, source: LockedSource) -> StoredWheel:
+        key = self._conditions.digest(source)
+        if stored := self._find_built(key):
+            return stored
+        with self._store.lock(key), self._store.scratch() as scratch:
+            if stored := self._find_built(key):
+                return stored
+            wheel = self._build(source, scratch)
+            sha256 = hash_file(wheel)
+            stored = self._store.add(wheel, sha256=sha256, filename=wheel.name)
+            self._built.keep(key, wheel, filename=wheel.name, sha256=sha256)
+            return stored
 
+    def _find_built(self, key: str) -> StoredWheel | None:
+        kept = self._built.find(key)
+        if kept is None:
+            return None
+        if stored := self._store.find(kept.sha256):
+            return stored
+        # Unpacked no more, or damaged there: the wheel itself is still here, if it is what it was.
+        kept = self._built.find_intact(key)
+        return self._store.add(kept.path, sha256=kept.sha256, filename=kept.path.name) if kept else None
 
-def require_wheels(selected: Sequence[Locked]) -> tuple[LockedArtifact, ...]:
-    """What was selected, where none of it has to be built.
+    def _build(self, source: LockedSource, scratch: Path) -> Path:
+        """Build a source in its own locked environment, and check what comes out."""
+        wheels = self.prepare(source.requires)
+        workspace, conditions = self._workspace, self._conditions
+        settings = conditions.config_settings(source.name)
+        place = place_of_locked(source, workspace.lock_path.parent)
+        with (
+            self._trees.open(place) as tree,
+            open_source_backend(
+                source.name,
+                place.label,
+                tree,
+                wheels,
+                conditions=conditions,
+                scratch=scratch,
+                identity=conditions.identify(source.requires),
+                report=workspace.report,
+            ) as backend,
+        ):
+            asked = backend.requires_for("wheel", settings)
+            check_locked(
+                asked,
+                source.requires,
+                conditions.interpreter.target.environment,
+                subject=f"the wheel of `{source.key}`",
+                variant=conditions.inputs.variant.name,
+            )
+            check_tools(conditions.inputs.variant, source.requires, backend.environ, workspace.report)
+            workspace.report(Began(f"Building {source.name} {source.version} for {conditions.inputs.variant.name}"))
+            built = backend.build("wheel", scratch / "dist", settings)
+            self._check(built, source)
+        return built
 
-    Raises:
-        BuildlockError: Something has to be.
-    """
-    if sources := [source for source in selected if isinstance(source, LockedSource)]:
-        names = ", ".join(f"`{source.name}` {source.version}" for source in sources)
-        raise BuildlockError(f"the lock has no wheel of {names} for this interpreter: it has to be built")
-    return tuple(artifact for artifact in selected if isinstance(artifact, LockedArtifact))
-
-
-def file_url(folder: Path, relative: str) -> str:
-    """A locked `path` as a `file:` URL."""
-    return (folder.resolve() / relative).as_uri()
+    def _check(self, built: Path, source: LockedSource) -> None:
+        """The name was looked at already: a wheel of another version, or for another machine, is refused."""
+        _, version, _ = parse_filename(built.name)
+        if version != source.version:
+            raise BackendError(
+                f"it built `{built.name}`, and {source.version} is locked",
+                hint="its version depends on something else than its source; declare it, or lock again",
+            )
+        if wheel_tags(built.name)[1].isdisjoint(self._conditions.interpreter.target.tags):
+            raise BackendError(f"it built `{built.name}`, which does not fit {self._conditions.interpreter.target}")

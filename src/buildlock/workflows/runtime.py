@@ -39,14 +39,24 @@ class RuntimeMatches:
         Raises:
             RuntimeLockError: A build requirement is to be matched, and the runtime lock does not install it.
         """
+        return replace(self.inputs, constraints=(*self.inputs.constraints, *self.constrain(self.inputs.requires)))
+
+    def constrain(
+        self, requires: Sequence[BuildRequirement], names: Collection[NormalizedName] | None = None
+    ) -> tuple[BuildRequirement, ...]:
+        """A constraint for each package that was found; of `names` alone where they are given.
+
+        Raises:
+            RuntimeLockError: One of them is among `requires`, and the runtime lock does not install it.
+        """
+        found = {name: each for name, each in self.found.items() if names is None or name in names}
         # Whether one with a marker is needed is known when it is resolved; `verify` looks again.
-        needed = (each.requirement for each in self.inputs.requires if each.requirement.marker is None)
-        self.require(canonicalize_name(requirement.name) for requirement in needed)
-        constraints = [
+        needed = (each.requirement for each in requires if each.requirement.marker is None)
+        self.require(found.keys() & {canonicalize_name(requirement.name) for requirement in needed})
+        return tuple(
             BuildRequirement(requirement=requirement, origin=self._origin)
-            for requirement in self._list_requirements(self.found)
-        ]
-        return replace(self.inputs, constraints=(*self.inputs.constraints, *constraints))
+            for requirement in self._list_requirements(found)
+        )
 
     def require(self, names: Iterable[str]) -> None:
         """Do nothing if all of these that are to be matched were found.

@@ -5,21 +5,19 @@ from collections.abc import Mapping, Sequence
 
 from buildlock.errors import HostError
 from buildlock.host.tools import MissingTool, Tool, find_tool
-from buildlock.lockfile.select import LockedArtifact
+from buildlock.lockfile.select import Locked
 from buildlock.reporting import Noted, Reporter, Warned
 from buildlock.variants import Variant
 
 _CUDA_BUILD = re.compile(r"cu(?P<major>[0-9]{1,3})(?P<minor>[0-9])", re.ASCII)
 
 
-def check_tools(
-    variant: Variant, artifacts: Sequence[LockedArtifact], environ: Mapping[str, str], report: Reporter
-) -> None:
+def check_tools(variant: Variant, packages: Sequence[Locked], environ: Mapping[str, str], report: Reporter) -> None:
     """Check the tools that the variant's `host` names; without a word about nvcc, compare it with the locked torch.
 
     Args:
         variant: Says which versions will do.
-        artifacts: What it is built with.
+        packages: What it is built with.
         environ: The environment variables of the build: they lead to the tools.
         report: Warned of an nvcc that does not go with torch.
 
@@ -43,13 +41,13 @@ def check_tools(
             "PATH, CC and CXX for compilers, CUDA_HOME for nvcc",
         )
     if "nvcc" not in variant.host:
-        _compare_with_torch(variant, artifacts, environ, report)
+        _compare_with_torch(variant, packages, environ, report)
 
 
 def _compare_with_torch(
-    variant: Variant, artifacts: Sequence[LockedArtifact], environ: Mapping[str, str], report: Reporter
+    variant: Variant, packages: Sequence[Locked], environ: Mapping[str, str], report: Reporter
 ) -> None:
-    torch = next((artifact for artifact in artifacts if artifact.name == "torch"), None)
+    torch = next((package for package in packages if package.name == "torch"), None)
     build = _CUDA_BUILD.fullmatch(torch.version.local or "") if torch else None
     if torch is None or build is None:
         return

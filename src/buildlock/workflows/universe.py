@@ -8,31 +8,47 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.artifacts import Artifact, CoreMetadata, Listing, Release
+from buildlock.index.assignment import assign
 from buildlock.index.catalogue import Catalogue
 from buildlock.metadata.reader import MetadataReader
+from buildlock.project.model import BuildInputs
 from buildlock.resolver.request import Universe
+from buildlock.workflows.sources import Sources
 
 
 @dataclass(frozen=True, slots=True)
 class IndexUniverse:
-    """Listings from the catalogue, metadata from the reader: both are shared by all targets."""
+    """Listings from the catalogue, metadata from the reader or, of what is built, from its source.
+
+    All of these are shared by all targets.
+    """
 
     catalogue: Catalogue
     reader: MetadataReader
+    sources: Sources
+    inputs: BuildInputs
+    """Those of the environment that is resolved: they may have direct sources that those of the catalogue lack."""
     environment: Environment
     """The target's marker values, which decide the sources that apply."""
 
     def listing(self, name: NormalizedName) -> Listing:
+        if origin := assign(name, self.inputs, self.environment).origin:
+            return self.sources.list_origin(name, origin)
         return self.catalogue.listing(name, self.environment)
 
     def metadata(self, artifact: Artifact) -> CoreMetadata:
+        if artifact.kind == "sdist":
+            return self.sources.metadata(self.sources.subject_of(artifact))
         return self.reader.read(artifact)
 
     def anticipate(self, names: Iterable[NormalizedName]) -> None:
-        self.catalogue.anticipate(names, self.environment)
+        direct = {name for name, rules in self.inputs.sources.items() if any(rule.direct for rule in rules)}
+        self.catalogue.anticipate(sorted(set(names) - direct), self.environment)
 
     def anticipate_metadata(self, artifact: Artifact) -> None:
-        self.reader.anticipate([artifact])
+        # Of a source nothing is known that would be worth fetching it for.
+        if artifact.kind == "wheel":
+            self.reader.anticipate([artifact])
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,11 @@ def default_cache_dir(environ: Mapping[str, str]) -> Path:
     return Path(platformdirs.user_cache_dir("buildlock", appauthor=False))
 
 
+def file_url(folder: Path, relative: str) -> str:
+    """A locked `path` as a `file:` URL."""
+    return (folder.resolve() / relative).as_uri()
+
+
 def choose_variant(project: Project, asked: str | None, environ: Mapping[str, str], report: Reporter = silence) -> str:
     """The variant to work on: the one asked for, `BUILDLOCK_VARIANT`, the project's default, or the only one.
 

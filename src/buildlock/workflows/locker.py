@@ -1,0 +1,419 @@
+"""Locking the environments of one variant: that of what is built, and those of all that has to be built for it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from packaging.pylock import Package
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from buildlock.artifacts import Artifact, CoreMetadata
+from buildlock.environment.store import Store
+from buildlock.errors import BackendError, BuildCycleError, InvalidProjectError, NoSolutionError
+from buildlock.frontend.backend import Backend
+from buildlock.index.catalogue import Catalogue
+from buildlock.index.http import HttpClient
+from buildlock.lockfile.freshness import format_requirement, is_of_project
+from buildlock.lockfile.markers import MarkerWriter
+from buildlock.lockfile.model import LockedEnvironment, LockedInputs, build_key
+from buildlock.lockfile.select import Locked, find_versions, select
+from buildlock.metadata.core import MetadataFile
+from buildlock.metadata.reader import MetadataReader
+from buildlock.project.contradictions import check_contradictions, check_overrides
+from buildlock.project.derivation import add_requirements
+from buildlock.project.model import BuildInputs, BuildRequirement, SourceRule
+from buildlock.project.requirements import direct_rule, name_of
+from buildlock.reporting import Noted, Warned
+from buildlock.resolver.request import Resolution, ResolutionRequest, ResolvedPackage, Universe
+from buildlock.resolver.resolve import resolve_all
+from buildlock.resolver.view import View
+from buildlock.targets import Target
+from buildlock.workflows.building import open_source_backend
+from buildlock.workflows.conditions import Conditions
+from buildlock.workflows.drafts import Draft, reach, unite
+from buildlock.workflows.pinning import Pinner
+from buildlock.workflows.preparation import Preparer
+from buildlock.workflows.requirements import list_unlocked
+from buildlock.workflows.runtime import RuntimeMatches
+from buildlock.workflows.source_trees import SourceTrees
+from buildlock.workflows.sources import BackendAnswer, SourceFacts, Sources, Subject
+from buildlock.workflows.universe import IndexUniverse
+from buildlock.workflows.workspace import Workspace
+
+_MAX_BUILDS = 500
+"""Packages of one variant that are built; this ends what has no end."""
+
+Dynamic: TypeAlias = Mapping[str, tuple[BuildRequirement, ...]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Access:
+    """The ways to the indexes and the store, open for one run."""
+
+    store: Store
+    client: HttpClient
+    catalogue: Catalogue
+    reader: MetadataReader
+
+
+@contextmanager
+def open_access(workspace: Workspace, inputs: BuildInputs) -> Iterator[Access]:
+    """Open them for a variant; what is under way when the caller is done is given up."""
+    store = workspace.open_store()
+    with ExitStack() as stack:
+        client = stack.enter_context(workspace.open_client(inputs))
+        scratch = stack.enter_context(store.scratch())
+        catalogue = Catalogue(inputs, client, workspace.report)
+        stack.callback(catalogue.close)
+        reader = MetadataReader(client, workspace.report, scratch)
+        stack.callback(reader.close)
+        # First of all, so that the reader need not wait for what was anticipated and is needed no more.
+        stack.callback(client.close)
+        yield Access(store=store, client=client, catalogue=catalogue, reader=reader)
+
+
+class Locker:
+    """Locks environments of one variant.
+
+    Args:
+        workspace: Where the lock is, and who is told.
+        conditions: The variant, and the interpreter that sources are built for when only that tells what they need.
+        matches: What the runtime says of the packages that the project is built with.
+        extra_matches: What it says of those that other packages are built with, `BuildInputs.extra_matches`.
+        access: The indexes and the store.
+        locked: The lock so far; `None` where there is none.
+        ask: Whether the backends of sources may be run.
+        forget: The packages whose pins are not kept; `None` for all of them.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        conditions: Conditions,
+        matches: RuntimeMatches,
+        extra_matches: RuntimeMatches,
+        access: Access,
+        *,
+        locked: LockedEnvironment | None,
+        ask: bool,
+        forget: frozenset[NormalizedName] | None,
+    ) -> None:
+        self._workspace = workspace
+        self._conditions = conditions
+        self._inputs = conditions.inputs
+        self._matches = matches
+        self._extra_matches = extra_matches
+        self._access = access
+        self._locked = locked
+        self._forget = forget
+        self._warned: set[str] = set()
+        self._trees = SourceTrees(workspace, access.store, access.client)
+        self._sources = Sources(
+            workspace,
+            self._inputs,
+            self._trees,
+            self._ask_backend if ask else None,
+            dict(_list_commits(self.keep(_all_packages(locked)))),
+        )
+        self._pinner = Pinner(
+            indexes=frozenset(index.location for index in self._inputs.indexes if index.format == "simple"),
+            lock_dir=workspace.lock_path.parent,
+            sources=self._sources,
+            store=access.store,
+            client=access.client,
+            report=workspace.report,
+        )
+        self.preparer = Preparer(workspace, conditions, access.store, access.client)
+
+    def keep(self, packages: Iterable[Package]) -> Sequence[Package]:
+        """The packages whose pins are not to be forgotten."""
+        if self._forget is None:
+            return ()
+        return [package for package in packages if package.name not in self._forget]
+
+    def draft(
+        self,
+        inputs: BuildInputs,
+        targets: Sequence[Target],
+        locked: Sequence[Package],
+        preferences: Sequence[Mapping[NormalizedName, Version]],
+    ) -> Draft:
+        """Resolve an environment, and pin its files.
+
+        Args:
+            inputs: The variant's, with what this environment requires.
+            targets: What it is for.
+            locked: Pins so far, whose hashes are known.
+            preferences: Versions to keep where they fit, for each target.
+
+        Raises:
+            As of `resolve_all` and `Pinner.pin`.
+        """
+        check_contradictions(inputs)
+        requests = [
+            ResolutionRequest(
+                requirements=inputs.requires,
+                constraints=inputs.constraints,
+                overrides=inputs.overrides,
+                target=target,
+                settings=inputs.settings,
+                preferences=preferred,
+            )
+            for target, preferred in zip(targets, preferences, strict=True)
+        ]
+        resolutions = resolve_all(
+            [(request, self._enter_universe(request.target, inputs)) for request in requests], self._workspace.report
+        )
+        recorded = {name_of(override) for override in inputs.overrides if is_of_project(override.origin)}
+        unrecorded = [override for override in inputs.overrides if name_of(override) not in recorded]
+        for resolution in resolutions:
+            versions = {package.name: package.version for package in resolution.packages}
+            check_overrides(inputs.requires, unrecorded, versions)
+        packages = self._pinner.pin(resolutions, targets, locked)
+        return Draft(packages=packages, resolutions=resolutions, targets=tuple(targets))
+
+    def redraft(
+        self,
+        draft: Draft,
+        inputs: BuildInputs,
+        locked: Sequence[Package],
+        preferences: Sequence[Mapping[NormalizedName, Version]],
+    ) -> Draft:
+        """Resolve an environment that requires more; it keeps the versions of its first draft where that allows it."""
+        kept = [
+            {**preferred, **{package.name: package.version for package in resolution.packages}}
+            for preferred, resolution in zip(preferences, draft.resolutions, strict=True)
+        ]
+        return self.draft(inputs, draft.targets, (*locked, *draft.packages), kept)
+
+    def lock_builds(self, draft: Draft) -> Mapping[str, LockedEnvironment]:
+        """The environments that the packages of a draft are built in, to any depth, by `build_key`.
+
+        Raises:
+            BuildCycleError: A package is needed to build itself.
+            BuildlockError: One of them cannot be resolved, fetched or asked.
+        """
+        builds: dict[str, LockedEnvironment] = {}
+        drafts = {"": draft}
+        wanted: dict[str, tuple[Artifact, tuple[Target, ...]]] = {}
+        pending = [""]
+        while pending:
+            for key, (artifact, targets) in drafts[pending.pop()].sources.items():
+                known, before = wanted.get(key, (artifact, ()))
+                if known.url != artifact.url:
+                    raise BuildCycleError(f"`{key}` comes from two sources: `{known.url}` and `{artifact.url}`")
+                together = unite(before, targets)
+                if len(together) == len(before):
+                    continue
+                wanted[key] = artifact, together
+                if len(wanted) > _MAX_BUILDS:
+                    raise BuildCycleError(f"more than {_MAX_BUILDS} packages would have to be built")
+                builds[key], drafts[key] = self._lock_build(artifact, together, self._pins_of(key))
+                pending.append(key)
+        reached = reach(drafts)
+        return {key: environment for key, environment in builds.items() if key in reached}
+
+    def choose_source(self, wanted: BuildRequirement) -> ResolvedPackage:
+        """The source of the newest version of a package that a requirement accepts, whether it has wheels or not.
+
+        Raises:
+            NoSolutionError: There is none.
+        """
+        name = name_of(wanted)
+        here = self._conditions.interpreter.target
+        settings = self._inputs.settings
+        known = [self._locked.source] if self._locked and self._locked.source else []
+        request = ResolutionRequest(
+            requirements=(wanted,),
+            target=here,
+            settings=replace(settings, no_binary_package=settings.no_binary_package | {name}),
+            preferences=find_versions(self.keep(known), here),
+        )
+        view = View(request, self._enter_universe(here, self._inputs), self._workspace.report)
+        for release in view.fitting(name, view.needs.roots):
+            artifact = view.verdict(release)
+            if isinstance(artifact, Artifact) and artifact.kind == "sdist":
+                return ResolvedPackage(
+                    name=name,
+                    version=release.version,
+                    index=release.index,
+                    artifact=artifact,
+                    requires=(),
+                    extras=frozenset(),
+                )
+        raise NoSolutionError(
+            f"no index offers a source of `{wanted.requirement}` that can be built on {here}",
+            hint="a package that has only wheels is not built: require another version of it",
+        )
+
+    def lock_source(self, chosen: ResolvedPackage, targets: Sequence[Target]) -> tuple[Package, LockedInputs, Draft]:
+        """A package from elsewhere as it is locked to be built for itself, and what it is built in.
+
+        Raises:
+            BuildlockError: As of `lock_builds`.
+        """
+        (source,) = self._pinner.pin([Resolution(packages=(chosen,))], targets[:1])
+        locked = self.keep(self._locked.packages if self._locked else ())
+        environment, draft = self._lock_build(chosen.artifact, targets, locked)
+        return source, environment.inputs, draft
+
+    def select(self, environment: LockedEnvironment) -> tuple[Locked, ...]:
+        """What the interpreter of this machine gets of an environment.
+
+        Raises:
+            UncoveredTargetError: It is not for this interpreter.
+        """
+        return select(environment, self._conditions.interpreter.target)
+
+    def _lock_build(
+        self, artifact: Artifact, targets: Sequence[Target], locked: Sequence[Package]
+    ) -> tuple[LockedEnvironment, Draft]:
+        """The environment that a source is built in on some targets, without what its own packages are built in."""
+        subject = self._sources.subject_of(artifact)
+        facts = self._sources.facts(subject)
+        inputs = self.inputs_for(subject.name, facts)
+        asked = self._sources.answer(subject).requires
+        self._warn_foreign(subject, asked, targets)
+        dynamic = [
+            BuildRequirement(requirement=each, origin=f"`get_requires_for_build_wheel` of `{subject}`")
+            for each in asked
+        ]
+        draft = self.draft(
+            add_requirements(inputs, dynamic), targets, locked, [find_versions(locked, target) for target in targets]
+        )
+        environment = LockedEnvironment(
+            environments=MarkerWriter(targets).environments(),
+            inputs=LockedInputs(
+                requires=tuple(format_requirement(each.requirement) for each in inputs.requires),
+                dynamic={"wheel": tuple(map(format_requirement, asked))},
+                backend=facts.build_system.backend,
+            ),
+            packages=draft.packages,
+        )
+        return environment, draft
+
+    def inputs_for(self, name: NormalizedName, facts: SourceFacts) -> BuildInputs:
+        """What the build environment of a source is resolved from: its own requirements, by the variant's rules."""
+        own = facts.build_system.requires
+        requires = (*own, *self._inputs.extra_requires.get(name, ()))
+        # Where the variant has no source for a package that is required by its URL, it comes from there.
+        direct = {name_of(each): (self._follow(each, name),) for each in own if each.requirement.url is not None}
+        matched = self._extra_matches.constrain(requires, self._inputs.extra_matches.get(name, frozenset()))
+        constraints = (*self._inputs.constraints, *matched)
+        sources = {**direct, **self._inputs.sources}
+        return add_requirements(replace(self._inputs, requires=(), constraints=constraints, sources=sources), requires)
+
+    @staticmethod
+    def _follow(requirement: BuildRequirement, name: NormalizedName) -> SourceRule:
+        rule = direct_rule(requirement)
+        if rule.direct is not None and rule.direct.url.startswith("file:"):
+            raise InvalidProjectError(
+                [f"requires `{requirement.requirement.name}` from a file of this machine"],
+                subject=f"the build configuration of `{name}`",
+                hint=f"assign `{requirement.requirement.name}` to another source: `[tool.uv.sources]`",
+            )
+        return rule
+
+    def _pins_of(self, key: str) -> Sequence[Package]:
+        """The pins of what a package is built in."""
+        known = self._locked.builds.get(key) if self._locked else None
+        return self.keep(known.packages if known else ())
+
+    def _ask_backend(self, subject: Subject, facts: SourceFacts) -> BackendAnswer:
+        """Run a source's backend in its own environment, locked for this machine."""
+        report, here = self._workspace.report, self._conditions.interpreter.target
+        report(Noted(f"asking the backend of {subject}"))
+        inputs = self.inputs_for(subject.name, facts)
+        locked = self._pins_of(build_key(subject.name, subject.version)) if subject.version is not None else ()
+        preferred = find_versions(locked, here)
+        settings = self._conditions.config_settings(subject.name)
+        draft = self.draft(inputs, (here,), locked, [preferred])
+        selected = self.select(self._close(draft))
+        with self._open_backend(subject, selected) as (backend, scratch):
+            asked = backend.requires_for("wheel", settings)
+            if self._sources.is_known(subject) or not list_unlocked(asked, selected, here.environment):
+                known = self._sources.is_known(subject)
+                metadata = None if known else _parse(backend.metadata(scratch, settings), subject)
+                return BackendAnswer(requires=asked, metadata=metadata)
+        dynamic = [BuildRequirement(requirement=each, origin=f"the backend of `{subject}`") for each in asked]
+        draft = self.redraft(draft, add_requirements(inputs, dynamic), locked, [preferred])
+        with self._open_backend(subject, self.select(self._close(draft))) as (backend, scratch):
+            return BackendAnswer(requires=asked, metadata=_parse(backend.metadata(scratch, settings), subject))
+
+    def _close(self, draft: Draft) -> LockedEnvironment:
+        return LockedEnvironment(
+            environments=MarkerWriter(draft.targets).environments(),
+            inputs=LockedInputs(),
+            packages=draft.packages,
+            builds=self.lock_builds(draft),
+        )
+
+    @contextmanager
+    def _open_backend(self, subject: Subject, selected: Sequence[Locked]) -> Iterator[tuple[Backend, Path]]:
+        """The backend of a source in its environment, and a folder for what it writes."""
+        wheels = self.preparer.prepare(selected)
+        with self._access.store.scratch() as scratch, self._trees.open(subject.place) as tree:
+            metadata = scratch / "metadata"
+            metadata.mkdir()
+            with open_source_backend(
+                subject.name,
+                subject.place.label,
+                tree,
+                wheels,
+                conditions=self._conditions,
+                scratch=scratch,
+                identity=self._conditions.identify(selected),
+                report=self._workspace.report,
+            ) as backend:
+                yield backend, metadata
+
+    def _enter_universe(self, target: Target, inputs: BuildInputs) -> Universe:
+        access = self._access
+        universe = IndexUniverse(access.catalogue, access.reader, self._sources, inputs, target.environment)
+        return self._extra_matches.narrow(self._matches.narrow(universe, target), target)
+
+    def _warn_foreign(self, subject: Subject, asked: Sequence[Requirement], targets: Sequence[Target]) -> None:
+        here = self._conditions.interpreter.target
+        if str(subject) in self._warned or all(target.marker == here.marker for target in targets):
+            return
+        if asked or not self._sources.is_known(subject):
+            self._warned.add(str(subject))
+            self._workspace.report(
+                Warned(
+                    f"what `{subject}` requires was asked of its backend on {here} alone, and is locked for every "
+                    "target",
+                    hint="if it depends on the target, declare it: `[[tool.uv.dependency-metadata]]`",
+                )
+            )
+
+
+def _parse(content: bytes, subject: Subject) -> CoreMetadata:
+    """What a backend prepared, of the package that it was to be.
+
+    Raises:
+        InvalidMetadataError: It cannot be used.
+        BackendError: It is that of another package, or of another version.
+    """
+    metadata = MetadataFile(content, subject=str(subject), url=subject.place.label).read()
+    if metadata.name != subject.name or metadata.version != (subject.version or metadata.version):
+        raise BackendError(
+            f"`{subject}` is not what its backend says: the metadata is that of `{metadata.name}` {metadata.version}"
+        )
+    return metadata
+
+
+def _all_packages(environment: LockedEnvironment | None) -> Iterator[Package]:
+    if environment is not None:
+        yield from environment.packages
+        for build in environment.builds.values():
+            yield from build.packages
+
+
+def _list_commits(packages: Iterable[Package]) -> Iterator[tuple[tuple[str, str | None], str]]:
+    for package in packages:
+        if package.vcs is not None and package.vcs.url is not None:
+            yield (package.vcs.url, package.vcs.requested_revision), package.vcs.commit_id

@@ -1,0 +1,195 @@
+"""What is to be built, as a folder: an sdist or archive unpacked, a commit checked out, a folder copied."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from buildlock.artifacts import Artifact, Origin
+from buildlock.environment.kept import KeptFiles
+from buildlock.environment.sdist import open_sdist
+from buildlock.environment.store import Store
+from buildlock.environment.trees import copy_tree
+from buildlock.errors import IntegrityError, InvalidArchiveError
+from buildlock.index.download import download
+from buildlock.index.git import checkout
+from buildlock.index.http import HttpClient
+from buildlock.index.urls import to_path
+from buildlock.lockfile.select import LockedSource
+from buildlock.workflows.workspace import Workspace, file_url
+
+PlaceKind: TypeAlias = Literal["file", "commit", "folder"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where a source is, and what it has to be."""
+
+    kind: PlaceKind
+    label: str
+    """What messages call it: `foo-1.0.tar.gz`."""
+    url: str
+    """Of the file, the repository or the folder; may carry credentials."""
+    hashes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What is promised of a file."""
+    size: int | None = None
+    """Bytes of a file."""
+    content: str | None = None
+    """The sha256 that a folder's content has to have."""
+    commit: str | None = None
+    revision: str | None = None
+    """The branch or tag that the commit was found by, for servers that give no commit by its hash."""
+    subdirectory: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceTree:
+    """A source as files, of which the build may do what it likes."""
+
+    root: Path
+    """The project's folder."""
+    sha256: str | None
+    """Of the file, or of the folder's content; `None` for a commit."""
+    size: int | None
+    """Bytes of the file."""
+
+    def read(self, name: str) -> bytes | None:
+        """A file at the top of the project; `None` where there is none."""
+        path = self.root / name
+        return path.read_bytes() if path.is_file() and not path.is_symlink() else None
+
+
+class SourceTrees:
+    """Brings sources to this machine; what was downloaded is kept in the store.
+
+    Args:
+        workspace: Where caches are, and who is told.
+        store: Where files are kept.
+        client: Asks for them; not closed here.
+    """
+
+    def __init__(self, workspace: Workspace, store: Store, client: HttpClient) -> None:
+        self._workspace = workspace
+        self._store = store
+        self._client = client
+        self._kept = KeptFiles(store, "sources", workspace.report)
+
+    @contextmanager
+    def open(self, place: Place) -> Iterator[SourceTree]:
+        """A new tree, removed at the end.
+
+        Raises:
+            UnavailableError: It cannot be fetched.
+            IntegrityError: It is not what it has to be.
+            InvalidArchiveError: The file is refused, or the project is not where it was said to be.
+            EnvironmentPreparationError: It cannot be written.
+        """
+        with self._store.scratch() as scratch:
+            folder = scratch / "source"
+            sha256, size = None, None
+            if place.kind == "file":
+                file, sha256, size = self._fetch(place, scratch)
+                folder.mkdir()
+                with open_sdist(file, filename=place.label) as sdist:
+                    folder = sdist.unpack(folder)
+            elif place.kind == "commit":
+                checkout(
+                    Origin(kind="vcs", url=place.url, revision=place.revision, commit=place.commit),
+                    folder,
+                    cache=self._workspace.cache_dir,
+                    environ=self._workspace.environ,
+                    report=self._workspace.report,
+                )
+            else:
+                sha256 = copy_tree(to_path(place.url), folder)
+                if place.content is not None and sha256 != place.content:
+                    raise IntegrityError(
+                        f"the content of `{to_path(place.url)}` is not what was locked: it has the sha256 {sha256}, "
+                        f"not {place.content}",
+                        hint="it was edited since: lock again",
+                    )
+            yield SourceTree(root=_enter(folder, place), sha256=sha256, size=size)
+
+    def _fetch(self, place: Place, scratch: Path) -> tuple[Path, str, int]:
+        """A file, its sha256 and its size in bytes; not downloaded where it was kept."""
+        expected = place.hashes.get("sha256")
+        if expected is not None and (kept := self._kept.find_intact(expected)):
+            return kept.path, expected, kept.path.stat().st_size
+        archive = scratch / "archive"
+        got = download(
+            self._client,
+            place.url,
+            archive,
+            filename=place.label,
+            sha256=expected,
+            size=place.size,
+            hashes=place.hashes,
+            report=self._workspace.report,
+        )
+        kept = self._kept.keep(got.sha256, archive, filename="source", sha256=got.sha256)
+        return kept.path, got.sha256, got.size
+
+
+def place_of_artifact(artifact: Artifact) -> Place:
+    """Where an sdist that an index offers is."""
+    return Place(kind="file", label=artifact.filename, url=artifact.url, hashes=artifact.hashes, size=artifact.size)
+
+
+def place_of_origin(origin: Origin) -> Place:
+    """Where a direct source is; of a repository the commit has to be known."""
+    if origin.kind == "vcs":
+        assert origin.commit is not None
+        label = f"{origin.location}@{origin.commit[:12]}"
+        return Place(
+            kind="commit",
+            label=label,
+            url=origin.url,
+            commit=origin.commit,
+            revision=origin.revision,
+            subdirectory=origin.subdirectory,
+        )
+    if origin.kind == "directory":
+        return Place(kind="folder", label=str(to_path(origin.url)), url=origin.url, subdirectory=origin.subdirectory)
+    return Place(
+        kind="file",
+        label=filename_of(origin.url),
+        url=origin.url,
+        hashes=origin.hashes,
+        subdirectory=origin.subdirectory,
+    )
+
+
+def place_of_locked(source: LockedSource, lock_dir: Path) -> Place:
+    """Where a locked source is, and what it has to be."""
+    url = source.url or file_url(lock_dir, source.path or "")
+    return Place(
+        kind={"sdist": "file", "vcs": "commit", "directory": "folder"}[source.origin],  # type: ignore[arg-type]
+        label=source.filename or f"{source.name}-{source.version}",
+        url=url,
+        hashes={"sha256": source.sha256} if source.origin == "sdist" and source.sha256 else {},
+        size=source.size,
+        content=source.sha256 if source.origin == "directory" else None,
+        commit=source.commit,
+        subdirectory=source.subdirectory,
+    )
+
+
+def filename_of(url: str) -> str:
+    """The file name in a URL.
+
+    >>> filename_of("https://files.example/a%20b/foo-1.0%2Bcu124.tar.gz?x=y")
+    'foo-1.0+cu124.tar.gz'
+    """
+    return unquote(urlsplit(url).path.rpartition("/")[2])
+
+
+def _enter(folder: Path, place: Place) -> Path:
+    """The project's folder in a tree; a link cannot lead out of it, which those who made the tree saw to."""
+    if place.subdirectory is None:
+        return folder
+    inner = folder.joinpath(*place.subdirectory.split("/"))
+    if not inner.is_dir() or not inner.resolve().is_relative_to(folder.resolve()):
+        raise InvalidArchiveError(f"`{place.label}` has no folder `{place.subdirectory}`")
+    return inner
