@@ -8,6 +8,7 @@ import typer
 from packaging.requirements import Requirement
 from rich.text import Text
 
+from buildlock.cli.changes import describe_change
 from buildlock.cli.console import Console, count_packages, write_json
 from buildlock.cli.options import (
     HERE,
@@ -23,7 +24,6 @@ from buildlock.cli.options import (
     parse_name,
     refuse_builds,
 )
-from buildlock.lockfile.changes import Change
 from buildlock.workflows import lock as workflow
 from buildlock.workflows.lock import LockedVariant, LockOptions, LockResult
 
@@ -126,21 +126,8 @@ def _say_variant(console: Console, variant: LockedVariant) -> None:
     console.say(
         Text.assemble("Locked ", (variant.name, "bold"), f": {packages}" + ("" if variant.changes else ", unchanged"))
     )
-    assigned = variant.environment.inputs.indexes
     for change in variant.changes:
-        console.say(_describe(change, show_index=change.name in assigned))
-
-
-def _describe(change: Change, *, show_index: bool) -> Text:
-    if change.before is None:
-        line = Text.assemble((" + ", "green"), f"{change.name} {change.after}")
-    elif change.after is None:
-        line = Text.assemble((" - ", "red"), f"{change.name} {change.before}")
-    elif change.files_only:
-        line = Text.assemble((" ~ ", "yellow"), f"{change.name} {change.after} (same version, other files)")
-    else:
-        line = Text.assemble((" ~ ", "yellow"), f"{change.name} {change.before} → {change.after}")
-    return line.append(f"  ({change.index})", "dim") if show_index and change.index else line
+        console.say(describe_change(change, variant.environment))
 
 
 def _say_outcome(console: Console, locked: LockResult, options: LockOptions) -> None:
@@ -167,6 +154,7 @@ def _to_json(locked: LockResult) -> object:
                         "name": change.name,
                         "before": str(change.before) if change.before else None,
                         "after": str(change.after) if change.after else None,
+                        "build": change.build,
                         "index": change.index,
                     }
                     for change in variant.changes
