@@ -3,13 +3,14 @@
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from posixpath import dirname
+from urllib.parse import quote
 
-from packaging.pylock import Package, PackageWheel
+from packaging.pylock import Package, PackageSdist, PackageWheel
 
 from buildlock.errors import LockfileError
-from buildlock.lockfile.model import FILENAME, LockedEnvironment, format_marker
+from buildlock.lockfile.model import FILENAME, LockedEnvironment, format_marker, is_source
 
 # What pip reads as a variable or a comment, whether it is quoted or not.
 _SPECIAL = re.compile(r"\$\{|\s#")
@@ -22,6 +23,9 @@ def export_requirements(environment: LockedEnvironment, *, variant: str) -> str:
     index that serves most of the packages is `--index-url`, so that no other default is asked. A file that is on no
     index is named itself, with `--find-links`; the paths of local files are relative to the lockfile's folder.
     uv, which asks further indexes only for what the first lacks, needs `--index-strategy unsafe-best-match`.
+
+    What comes from no index is a direct reference. What sources are built in cannot be said; the indexes that serve
+    it are among the options, and a comment names the packages.
 
     Args:
         environment: What is locked.
@@ -48,36 +52,87 @@ def _format_comment(environment: LockedEnvironment, variant: str) -> Iterator[st
     yield "# It serves"
     for marker in environment.environments:
         yield f"#   {format_marker(marker)}"
+    for remark, packages in (
+        (
+            "Built from source, by pip in environments that are not locked unless `--no-build-isolation` is given",
+            filter(is_source, environment.packages),
+        ),
+        (
+            "No files, and so without the hash that `--require-hashes` asks for",
+            (package for package in environment.packages if package.vcs or package.directory),
+        ),
+        (
+            "Folders, which uv takes beside hashes, and pip does not",
+            (package for package in environment.packages if package.directory),
+        ),
+    ):
+        if names := dict.fromkeys(package.name for package in packages):
+            yield f"# {remark}: {', '.join(names)}"
 
 
 def _list_options(environment: LockedEnvironment) -> Iterator[str]:
-    served = Counter(package.index for package in environment.packages if package.index is not None)
+    environments = (environment, *environment.builds.values())
+    packages = [package for each in environments for package in each.packages]
+    served = Counter(package.index for package in packages if package.index is not None)
     indexes = sorted(served, key=lambda index: (-served[index], index))
     if not indexes:
         yield "--no-index"
     for position, index in enumerate(indexes):
         yield f"{'--extra-index-url' if position else '--index-url'} {shlex.quote(index)}"
-    for location in sorted({location for package in environment.packages for location in _list_links(package)}):
+    for location in sorted({location for package in packages for location in _list_links(package)}):
         yield f"--find-links {location}"
 
 
 def _list_links(package: Package) -> Iterator[str]:
-    for wheel in package.wheels or ():
-        if wheel.path is not None:
-            yield _quote_folder(wheel)
-        elif wheel.url is not None and package.index is None:
-            yield shlex.quote(wheel.url)
+    for file in _list_files(package):
+        if file.path is not None:
+            yield _quote_folder(file.path)
+        elif file.url is not None and package.index is None:
+            yield shlex.quote(file.url)
 
 
-def _quote_folder(wheel: PackageWheel) -> str:
-    folder = dirname(wheel.path or "")
+def _list_files(package: Package) -> Sequence[PackageWheel | PackageSdist]:
+    return [*(package.wheels or ()), *([package.sdist] if package.sdist is not None else [])]
+
+
+def _quote_folder(path: str) -> str:
+    folder = dirname(path)
     if not folder.startswith("."):
         folder = f"./{folder}"  # no folder looks like an option so
     return shlex.quote(folder)
 
 
 def _format_package(package: Package) -> str:
+    # With the space in front of it, which ends a URL.
     marker = f" ; {format_marker(package.marker)}" if package.marker is not None else ""
-    digests = sorted({wheel.hashes["sha256"] for wheel in package.wheels or ()})
-    requirement = f"{package.name}=={package.version}{marker}"
+    files = [package.archive] if package.archive is not None else _list_files(package)
+    digests = sorted({file.hashes["sha256"] for file in files})
+    requirement = f"{_format_requirement(package)}{marker}"
     return " \\\n    ".join([requirement, *(f"--hash=sha256:{digest}" for digest in digests)])
+
+
+def _format_requirement(package: Package) -> str:
+    if (archive := package.archive) is not None:
+        url = archive.url or _format_path(archive.path or "")
+        return f"{package.name} @ {url}{_format_subdirectory(archive.subdirectory)}"
+    if (vcs := package.vcs) is not None:
+        if vcs.url is None:
+            raise LockfileError(
+                f"`{package.name}` cannot be said in a requirements file: its repository `{vcs.path}` has no URL that "
+                "is the same on every machine",
+                hint="export a `pylock` instead",
+            )
+        return f"{package.name} @ git+{vcs.url}@{vcs.commit_id}{_format_subdirectory(vcs.subdirectory)}"
+    if (directory := package.directory) is not None:
+        path = "/".join(filter(None, (directory.path, directory.subdirectory)))
+        return f"{package.name} @ {_format_path(path)}"
+    return f"{package.name}=={package.version}"
+
+
+def _format_path(path: str) -> str:
+    """As a URL; pip and uv see a relative one from the folder that they run in."""
+    return f"file:{quote(path if path.startswith('.') else f'./{path}')}"
+
+
+def _format_subdirectory(subdirectory: str | None) -> str:
+    return "" if subdirectory is None else f"#subdirectory={quote(subdirectory)}"
