@@ -47,7 +47,11 @@ def inputs_of(
     """
     asked = [Requirement(text) for texts in dynamic.values() for text in texts]
     # What the variant's extra pins binds what the backend asked for too.
-    bound = add_requirements(inputs, [BuildRequirement(requirement=each, origin="") for each in asked])
+    bound = add_requirements(
+        inputs, [BuildRequirement(requirement=each, origin="what the backend asked for") for each in asked]
+    )
+    urls = [each for each in (*inputs.requires, *inputs.overrides) if each.requirement.url is not None]
+    said = {(canonicalize_name(each.requirement.name), each.origin) for each in urls}
     return LockedInputs(
         requires=tuple(format_requirement(required.requirement) for required in inputs.requires),
         targets=tuple(map(str, inputs.targets)),
@@ -60,8 +64,8 @@ def inputs_of(
         # All of them: an override can be the reason why a package is not locked.
         overrides=tuple(text for _, text in _list_declared(inputs.overrides)),
         indexes={
-            name: tuple(_format_rule(rule, root) for rule in rules if _is_recorded(rule, name, inputs))
-            for name, rules in inputs.sources.items()
+            name: tuple(_format_rule(rule, root) for rule in rules if _is_recorded(rule, (name, rule.origin) in said))
+            for name, rules in bound.sources.items()
             if name in packages
         },
         settings=dict(_list_settings(inputs.declared, packages, root)),
@@ -125,13 +129,9 @@ def is_of_project(origin: str) -> bool:
     return origin.startswith(_PROJECT_FILES)
 
 
-def _is_recorded(rule: SourceRule, name: str, inputs: BuildInputs) -> bool:
-    """Whether a rule is the project's, and not said by a requirement that is recorded with its URL."""
-    if rule.index is not None:
-        return is_of_project(rule.index.origin)
-    urls = (each for each in (*inputs.requires, *inputs.overrides) if each.requirement.url is not None)
-    said = {(canonicalize_name(each.requirement.name), each.origin) for each in urls}
-    return is_of_project(rule.origin) and (name, rule.origin) not in said
+def _is_recorded(rule: SourceRule, said: bool) -> bool:  # noqa: FBT001 - private, named by its only caller
+    """Whether a rule is the project's, and not `said` by a requirement that is recorded with its URL."""
+    return is_of_project(rule.index.origin) if rule.index else is_of_project(rule.origin) and not said
 
 
 def _format_rule(rule: SourceRule, root: Path) -> str:

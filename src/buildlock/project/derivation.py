@@ -171,18 +171,19 @@ def _add_rules(
     Raises:
         InvalidProjectError: A URL leads to nothing that could be.
     """
-    rules = dict(sources)
+    # As in uv: a source goes before the URL that is written in a requirement.
+    decided = {name for name, rules in sources.items() if any(rule.marker is None for rule in rules)}
+    added: dict[NormalizedName, dict[SourceRule, None]] = {}
     for each in requirements:
         name = name_of(each)
-        # As in uv: a source goes before the URL that is written in a requirement.
-        if each.requirement.url is None or any(rule.marker is None for rule in sources.get(name, ())):
+        if each.requirement.url is None or name in decided:
             continue
         try:
             rule = direct_rule(each)
         except ValueError as error:
             raise InvalidProjectError([f"{each.origin} has `{name}` from a URL that {error}"]) from error
-        rules[name] = tuple(dict.fromkeys((*rules.get(name, ()), rule)))
-    return rules
+        added.setdefault(name, dict.fromkeys(sources.get(name, ())))[rule] = None
+    return {**sources, **{name: tuple(rules) for name, rules in added.items()}}
 
 
 def _replace_requirements(

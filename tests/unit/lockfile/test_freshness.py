@@ -313,3 +313,10 @@ class TestOrigins:
     def test_that_a_lock_cannot_have(self, text: str) -> None:
         with pytest.raises(ValueError, match=r"credentials|not relative|neither|control"):
             parse_source(text)
+
+    def test_of_an_extra_is_recorded_when_the_backend_asks_for_the_package(self) -> None:
+        (pin,) = require("numpy @ https://a.example/numpy.zip", origin="pyproject.toml: [project].gpu")
+        inputs = replace(make_inputs("torch"), runtime=(pin,))
+        dynamic = {"wheel": ("numpy", "torch @ https://a.example/torch.zip")}
+        recorded = inputs_of(inputs, backend=None, dynamic=dynamic, packages=("torch", "numpy"), root=ROOT)
+        assert recorded.indexes == {"numpy": ("https://a.example/numpy.zip",)}
