@@ -41,10 +41,10 @@ class SourceBuilds:
 
     @property
     def metadata_by_name(self) -> Mapping[NormalizedName, tuple[DeclaredMetadata, ...]]:
-        found: dict[NormalizedName, tuple[DeclaredMetadata, ...]] = {}
+        found: dict[NormalizedName, list[DeclaredMetadata]] = {}
         for each in self.metadata:
-            found[each.name] = (*found.get(each.name, ()), each)
-        return found
+            found.setdefault(each.name, []).append(each)
+        return {name: tuple(entries) for name, entries in found.items()}
 
 
 def merge_source_builds(places: Sequence[SourceBuilds]) -> SourceBuilds:

@@ -194,12 +194,13 @@ def _read_marker(entry: Table) -> Marker | None:
 
 def _refuse_overlap(table: Table, key: str, sources: tuple[Source, ...]) -> None:
     """Two sources of one package must not apply together; markers that differ are taken for disjoint."""
-    seen: dict[tuple[str | None, ...], list[Marker | None]] = {}
+    seen: dict[tuple[str | None, ...], set[str | None]] = {}
     for source in sources:
-        markers = seen.setdefault((source.extra, source.group, source.variant), [])
-        if markers and (source.marker is None or None in markers or source.marker in markers):
+        markers = seen.setdefault((source.extra, source.group, source.variant), set())
+        marker = None if source.marker is None else str(source.marker)
+        if markers and (marker is None or None in markers or marker in markers):
             table.fault(
                 key, "has two sources for one case: give each a `marker`, `extra` or `group` that excludes the others"
             )
             return
-        markers.append(source.marker)
+        markers.add(marker)
