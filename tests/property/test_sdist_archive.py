@@ -104,7 +104,7 @@ def _read_with_the_standard_library(content: bytes) -> dict[str, bytes]:
 
 
 @given(mutated_tars())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_mutated_tar_is_refused_or_read_as_others_read_it(tar: bytes) -> None:
     content = pack(tar)
     files = _unpack(content)
@@ -115,7 +115,7 @@ def test_a_mutated_tar_is_refused_or_read_as_others_read_it(tar: bytes) -> None:
 @given(
     st.sampled_from(SOUND).map(pack), st.lists(st.tuples(st.integers(0), st.integers(1, 255)), max_size=3), st.data()
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_mutated_gzip_file_is_refused_or_the_same(
     content: bytes, flips: list[tuple[int, int]], data: st.DataObject
 ) -> None:

@@ -55,6 +55,8 @@ class TarEntry:
     crc: int
     target: str | None = None
     """Of a link: the name of the file that it is."""
+    hard: bool = False
+    """Whether it is a hard link, which has to stand behind its file."""
 
     @property
     def is_folder(self) -> bool:
@@ -175,42 +177,51 @@ class TarArchive:
 
     def _parse_header(self, block: bytes) -> _Header:
         label = _cut(block[:100]).decode("utf-8", "backslashreplace")
-        # Some writers of old took bytes for signed.
-        blanked = block[:148] + b" " * 8 + block[156:]
-        unsigned = sum(blanked)
-        signed = unsigned - 256 * sum(byte > 127 for byte in blanked)  # noqa: PLR2004 - the most of a signed byte
-        if self._parse_number(block[148:156], "checksum", label) not in (unsigned, signed):
-            self._refuse(f"the header of `{label}` does not have the checksum that it declares")
-        kind, magic, prefix = block[156:157], block[257:265], block[345:500]
+        kind, prefix = block[156:157], block[345:500]
+        self._check_checksum(block, label)
         if kind not in _KNOWN:
             self._refuse(f"`{label}` has the type {kind!r}: it is neither a file nor a folder")
-        if magic.startswith(_POSIX):
-            if block.endswith(_STAR):
-                self._refuse(f"`{label}` has a header of star, which other readers take for another one")
-        elif magic not in (_GNU, _NO_MAGIC):
-            self._refuse(f"`{label}` has no header of a known tar format")
-        elif any(prefix):
-            # Readers differ in whether it is part of the name.
-            self._refuse(f"`{label}` has a prefix, which its tar format does not have")
-        name = _cut(block[:100])
-        if magic.startswith(_POSIX) and prefix[0]:
-            name = _cut(prefix) + b"/" + name
+        self._check_format(block, label)
+        # Nothing is made of them, but there are readers to whom a header ends the archive if one is no number.
+        for what, start, end in (("owner", 108, 116), ("group", 116, 124), ("device", 329, 337), ("device", 337, 345)):
+            self._parse_signed(block[start:end], what, label)
         size = self._parse_number(block[124:136], "size", label)
         if size is None:
             self._refuse(f"`{label}` has no size")
         if size > self._limit:
             self._refuse(f"`{label}` has {size} bytes; {self._limit} are the most")
+        name = _cut(block[:100])
         return _Header(
             kind=kind,
-            name=name,
+            # Only the POSIX format has a prefix.
+            name=_cut(prefix) + b"/" + name if prefix[0] else name,
             target=_cut(block[157:257]),
             mode=self._parse_number(block[100:108], "mode", label) or 0,
             size=size,
-            modified=self._parse_time(block[136:148], label),
+            modified=self._parse_signed(block[136:148], "time", label),
         )
 
+    def _check_checksum(self, block: bytes, label: str) -> None:
+        blanked = block[:148] + b" " * 8 + block[156:]
+        unsigned = sum(blanked)
+        # Some writers of old took bytes for signed.
+        signed = unsigned - 256 * sum(byte > 127 for byte in blanked)  # noqa: PLR2004 - the most of a signed byte
+        if self._parse_number(block[148:156], "checksum", label) not in (unsigned, signed):
+            self._refuse(f"the header of `{label}` does not have the checksum that it declares")
+
+    def _check_format(self, block: bytes, label: str) -> None:
+        magic = block[257:265]
+        if magic.startswith(_POSIX):
+            if block.endswith(_STAR):
+                self._refuse(f"`{label}` has a header of star, which other readers take for another one")
+        elif magic not in (_GNU, _NO_MAGIC):
+            self._refuse(f"`{label}` has no header of a known tar format")
+        elif any(block[345:500]):
+            # Readers differ in whether it is part of the name.
+            self._refuse(f"`{label}` has a prefix, which its tar format does not have")
+
     def _parse_number(self, raw: bytes, what: str, label: str) -> int | None:
-        """An octal number, or a large one as GNU tar writes it; `None` where there is none."""
+        """An octal number, or one in binary, as GNU tar writes large ones; `None` where there is none."""
         if raw[0] == 0x80:  # noqa: PLR2004 - GNU's mark of a positive binary number
             return int.from_bytes(raw[1:], "big")
         match = _OCTAL.fullmatch(raw)
@@ -218,11 +229,11 @@ class TarArchive:
             self._refuse(f"the {what} of `{label}` is no number")
         return int(match[1], 8) if match[1] else None
 
-    def _parse_time(self, raw: bytes, label: str) -> int:
-        # GNU tar and others write a time before 1970 in binary.
+    def _parse_signed(self, raw: bytes, what: str, label: str) -> int:
+        """The same where it may be negative: a time before 1970, an owner that is not told."""
         if raw[0] == 0xFF:  # noqa: PLR2004 - GNU's mark of a negative binary number
             return int.from_bytes(raw, "big", signed=True)
-        return self._parse_number(raw, "time", label) or 0
+        return self._parse_number(raw, what, label) or 0
 
     def _read_extension(self, header: _Header, extensions: _Extensions) -> None:
         label = header.name.decode("utf-8", "backslashreplace")
@@ -310,6 +321,7 @@ class TarArchive:
             offset=offset,
             crc=crc,
             target=target,
+            hard=header.kind == _HARD_LINK,
         )
 
     def _read_target(self, header: _Header, extensions: _Extensions, raw: str) -> str | None:
@@ -358,6 +370,8 @@ class TarArchive:
             if path not in files:
                 self._refuse(f"`{entry.name}` is a link to `{entry.target}`, which is no file of the archive")
             linked = files[path]
+            if entry.hard and entry.offset < linked.offset:
+                self._refuse(f"`{entry.name}` is a hard link to `{path}`, which stands behind it")
             yield replace(linked, name=entry.name, target=path)
 
     def _walk(self, path: str) -> str | None:

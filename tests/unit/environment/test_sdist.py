@@ -34,6 +34,7 @@ from support.tar_forge import (
     member,
     octal,
     pack,
+    pad,
     pax,
     record,
     sound_members,
@@ -51,6 +52,15 @@ def demo(*before: bytes, name: str | bytes = NAME, data: bytes = CODE, **header:
 
 def of(*members: bytes, end: bytes = END) -> bytes:
     return forge(*sound_members(), *members, end=end)
+
+
+def with_field(header: bytes, position: int, value: bytes) -> bytes:
+    """A header with other bytes in one place, and a checksum that is right."""
+    changed = bytearray(header)
+    changed[position : position + len(value)] = value
+    changed[148:156] = b" " * 8
+    changed[148:156] = b"%06o\0 " % sum(changed)
+    return bytes(changed)
 
 
 def polyglot() -> bytes:
@@ -129,6 +139,10 @@ MALFORMED: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "mode-no-number": (lambda: demo(mode=b"rw-r--r-"), "no number"),
     "mode-negative": (lambda: demo(mode=b"-000644"), "no number"),
     "time-no-number": (lambda: demo(modified=b"yesterday"), "no number"),
+    "owner-no-number": (lambda: of(with_field(block(NAME), 108, b"nobody")), "no number"),
+    "group-no-number": (lambda: of(with_field(block(NAME), 116, b"nobody")), "no number"),
+    "device-no-number": (lambda: of(with_field(block(NAME), 329, b"sda")), "no number"),
+    "minor-device-no-number": (lambda: of(with_field(block(NAME), 337, b"1x")), "no number"),
     "unknown-magic": (lambda: demo(magic=b"mytar\x0000"), "known tar format"),
     "magic-without-end": (lambda: demo(magic=b"ustar000"), "known tar format"),
     "star": (lambda: demo(trailer=b"tar\0"), "star"),
@@ -181,6 +195,7 @@ MALFORMED: Mapping[str, tuple[Callable[[], bytes], str]] = {
         lambda: of(symbolic(NAME, "PKG-INFO"), hard(f"{ROOT}/b.py", NAME)),
         "no file of the archive",
     ),
+    "hard-link-before-its-file": (lambda: of(hard(NAME, f"{ROOT}/b.py"), member(f"{ROOT}/b.py", CODE)), "behind it"),
     "link-target-in-another-encoding": (lambda: demo(kind=b"2", target=b"\xe9", data=b""), "not UTF-8"),
     "target-of-a-file": (lambda: demo(long_name("PKG-INFO", kind=b"K")), "and is none"),
     "pax-target-of-a-file": (lambda: demo(pax({"linkpath": "PKG-INFO"})), "and is none"),
@@ -382,6 +397,11 @@ HARMLESS: Mapping[str, Callable[[], bytes]] = {
     "binary-size": lambda: forge(
         sound_members()[0],
         member(f"{ROOT}/PKG-INFO", PKG_INFO, size=b"\x80" + len(PKG_INFO).to_bytes(11, "big"), magic=GNU),
+        *sound_members()[2:],
+    ),
+    "owner-not-told": lambda: forge(
+        sound_members()[0],
+        with_field(block(f"{ROOT}/PKG-INFO", size=len(PKG_INFO)), 108, b"\xff" * 16) + pad(PKG_INFO),
         *sound_members()[2:],
     ),
     "spaces-for-zeros": lambda: forge(
