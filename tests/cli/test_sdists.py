@@ -14,7 +14,7 @@ from index.faults import with_wrong_byte
 from index.server import IndexServer, serve
 from index.universe import standard_universe
 from projects import copy_project
-from support.command import Checkout, CopyProject, Result, hermetic, run_process
+from support.command import Checkout, CopyLockedProject, CopyProject, Result, hermetic, run_process
 
 BUILT = "tinybackend: building the wheel of"
 """What the backend of most sources prints; `--verbose` shows it."""
@@ -73,9 +73,8 @@ def assert_blames(result: Result, *parts: str) -> None:
 class TestChain:
     """An sdist that is built with an sdist, which builds itself."""
 
-    def test_every_environment_is_locked_with_hashes(self, checkout: CopyProject) -> None:
-        project = checkout("sdist-chain")
-        project.succeed("lock")
+    def test_every_environment_is_locked_with_hashes(self, locked: CopyLockedProject) -> None:
+        project = locked("sdist-chain")
         assert project.versions() == {"filelock": "3.16.1", "needs-builder": "1.0", "tinybackend": "1.0"}
         entry = project.packages()["needs-builder"]
         assert entry["sdist"]["url"].endswith("/needs_builder-1.0.tar.gz")
@@ -89,16 +88,8 @@ class TestChain:
         assert not sourcebuilder.get("packages")
         assert project.run("check").code == 0
 
-    def test_it_is_built_in_exactly_what_is_locked(self, checkout: CopyProject) -> None:
-        project = checkout("sdist-chain")
-        project.succeed("lock")
-        environment = installed(project.succeed("install"))
-        assert built_with(environment, "needs_builder") == {"sourcebuilder": "1.0"}
-        assert ask(environment, "import needs_builder as n; print(n.__version__)", project) == "1.0"
-
-    def test_the_project_is_built_with_it(self, checkout: CopyProject) -> None:
-        project = checkout("sdist-chain")
-        project.succeed("lock")
+    def test_the_project_is_built_with_it(self, locked: CopyLockedProject) -> None:
+        project = locked("sdist-chain")
         with zipfile.ZipFile(project.succeed("build").stdout.strip()) as wheel:
             record = json.loads(wheel.read("sdist_chain/built_with.json"))
         assert record["distributions"] == project.versions()
@@ -112,17 +103,19 @@ class TestChain:
         assert BUILT not in result.stderr
         assert built_with(tmp_path / "second", "needs_builder") == {"sourcebuilder": "1.0"}
 
-    def test_an_empty_store_is_filled_from_the_lock_alone(self, checkout: CopyProject, server: IndexServer) -> None:
-        project = checkout("sdist-chain")
-        project.succeed("lock")
-        server.exchanges.clear()
-        cache = {"BUILDLOCK_CACHE_DIR": str(project.root.parent / "other-cache")}
-        result = project.succeed("install", "--verbose", **cache)
+    def test_it_is_built_in_exactly_what_is_locked_and_once(
+        self, locked: CopyLockedProject, server: IndexServer
+    ) -> None:
+        project = locked("sdist-chain")
+        result = project.succeed("install", "--verbose")
         assert f"{BUILT} sourcebuilder" in result.stderr
         assert f"{BUILT} needs-builder" in result.stderr
+        environment = installed(result)
+        assert built_with(environment, "needs_builder") == {"sourcebuilder": "1.0"}
+        assert ask(environment, "import needs_builder as n; print(n.__version__)", project) == "1.0"
         assert not server.asked("/simple/")
         server.exchanges.clear()
-        result = project.succeed("install", "--verbose", "--target", project.root.parent / "again", **cache)
+        result = project.succeed("install", "--verbose", "--target", project.root.parent / "again")
         assert BUILT not in result.stderr
         assert not server.exchanges
 
@@ -192,9 +185,8 @@ def test_what_only_a_backend_can_tell_is_asked_and_locked(checkout: CopyProject)
     assert built_with(root, "dynamic_source") == {"markupsafe": "3.0.2", "tinybackend": "1.0"}
 
 
-def test_both_formats_of_sdists(checkout: CopyProject) -> None:
-    project = checkout("sdist-formats")
-    project.succeed("lock")
+def test_both_formats_of_sdists(locked: CopyLockedProject) -> None:
+    project = locked("sdist-formats")
     suffixes = {name: project.packages()[name]["sdist"]["url"][-4:] for name in ("tinysource", "zipped-source")}
     assert suffixes == {"tinysource": "r.gz", "zipped-source": ".zip"}
     root = installed(project.succeed("install"))
@@ -281,9 +273,8 @@ class TestPlaces:
 
 
 class TestRefusals:
-    def test_an_sdist_that_is_not_the_locked_one(self, checkout: CopyProject) -> None:
-        project = checkout("sdist-requirement")
-        project.succeed("lock")
+    def test_an_sdist_that_is_not_the_locked_one(self, locked: CopyLockedProject) -> None:
+        project = locked("sdist-requirement")
         sha256 = project.packages()["tinysource"]["sdist"]["hashes"]["sha256"]
         text = project.lock_path.read_text(encoding="utf-8")
         project.lock_path.write_text(text.replace(sha256, "0" * 64), encoding="utf-8")
@@ -291,15 +282,13 @@ class TestRefusals:
         assert_blames(result, "tinysource-1.0.tar.gz", "sha256")
         assert BUILT not in result.stderr
 
-    def test_an_sdist_that_changed_on_its_index(self, checkout: CopyProject, server: IndexServer) -> None:
-        project = checkout("sdist-requirement")
-        project.succeed("lock")
+    def test_an_sdist_that_changed_on_its_index(self, locked: CopyLockedProject, server: IndexServer) -> None:
+        project = locked("sdist-requirement")
         server.faults.append(with_wrong_byte("tinysource-1.0.tar.gz"))
-        cache = project.root.parent / "other-cache"
-        result = project.run("install", "--verbose", BUILDLOCK_CACHE_DIR=str(cache))
+        result = project.run("install", "--verbose")
         assert_blames(result, "tinysource-1.0.tar.gz", "sha256")
         assert BUILT not in result.stderr
-        assert not list(cache.glob("environments-v1/*"))
+        assert not list(project.cache.glob("environments-v1/*"))
 
     def test_packages_that_are_built_with_each_other(self, checkout: CopyProject) -> None:
         project = checkout("sdist-cycle")
@@ -326,10 +315,9 @@ class TestRefusals:
         assert_blames(result, "`failing-build`", "looking for the compiler of 1970", "there is no such compiler")
         assert not list(project.cache.glob("environments-v1/*"))
 
-    def test_a_user_who_wants_no_builds(self, checkout: CopyProject) -> None:
-        project = checkout("sdist-chain")
-        project.succeed("lock")
-        result = project.run("install", "--no-build", "--target", project.root.parent / "environment")
+    def test_a_user_who_wants_no_builds(self, locked: CopyLockedProject) -> None:
+        project = locked("sdist-chain")
+        result = project.run("install", "--no-build")
         assert_blames(result, "needs-builder", "`no-build`")
 
     def test_a_project_that_wants_no_builds(self, checkout: CopyProject) -> None:
@@ -338,9 +326,8 @@ class TestRefusals:
         result = project.run("lock")
         assert_blames(result, "1.0: `no-build` excludes its sdist", "lift `no-build` for `needs-builder`")
 
-    def test_a_lock_without_the_environment_of_a_source(self, checkout: CopyProject) -> None:
-        project = checkout("sdist-formats")
-        project.succeed("lock")
+    def test_a_lock_without_the_environment_of_a_source(self, locked: CopyLockedProject) -> None:
+        project = locked("sdist-formats")
         text = project.lock_path.read_text(encoding="utf-8")
         start = text.index('[variants.default.builds."zipped-source==1.0"]')
         project.lock_path.write_text(text[:start], encoding="utf-8")
