@@ -33,7 +33,8 @@ class LockedInputs:
     constraints: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By package, the index that a source assigns to it: `URL`, or `URL ; marker` where it depends on the target."""
+    """By package, the index that a source assigns to it: `URL`, or `URL ; marker` where it depends on the target; of
+    what comes from none, the URL, relative path or `git+URL@REVISION`."""
     settings: Mapping[str, Setting] = field(default_factory=dict)
     """The settings of the project that are not the default, by uv's names."""
     match_runtime: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
