@@ -234,6 +234,7 @@ def test_json_is_all_that_is_on_stdout(checkout: CopyProject) -> None:
                         "name": "tinybackend",
                         "before": None,
                         "after": "1.0",
+                        "build": None,
                         "index": tiny.packages()["tinybackend"]["index"],
                     }
                 ],

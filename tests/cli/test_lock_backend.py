@@ -73,12 +73,6 @@ def test_a_hook_fails(checkout: CopyProject, hook: str, said: str) -> None:
     project.succeed("lock", "--no-dynamic")
 
 
-def test_a_requirement_without_a_wheel(checkout: CopyProject) -> None:
-    result = checkout("sdist-requirement").run("lock")
-    assert result.code == 1
-    assert "1.0: its metadata is refused (buildlock cannot build sdists yet: `tinysource-1.0.tar.gz`" in result.stderr
-
-
 def test_a_backend_that_is_not_there(checkout: CopyProject) -> None:
     project = checkout("tiny")
     project.replace('build-backend = "tinybackend"', 'build-backend = "nonesuch.api"')

@@ -25,7 +25,7 @@ from buildlock.metadata.core import MetadataFile
 from buildlock.metadata.reader import MetadataReader
 from buildlock.project.contradictions import check_contradictions, check_overrides
 from buildlock.project.derivation import add_requirements
-from buildlock.project.model import BuildInputs, BuildRequirement, SourceRule
+from buildlock.project.model import BuildInputs, BuildRequirement
 from buildlock.project.requirements import direct_rule, name_of
 from buildlock.reporting import Noted, Warned
 from buildlock.resolver.request import Resolution, ResolutionRequest, ResolvedPackage, Universe
@@ -300,23 +300,11 @@ class Locker:
         """What the build environment of a source is resolved from: its own requirements, by the variant's rules."""
         own = facts.build_system.requires
         requires = (*own, *self._inputs.extra_requires.get(name, ()))
-        # Where the variant has no source for a package that is required by its URL, it comes from there.
-        direct = {name_of(each): (self._follow(each, name),) for each in own if each.requirement.url is not None}
+        for each in own:
+            _refuse_local(each, name)
         matched = self._extra_matches.constrain(requires, self._inputs.extra_matches.get(name, frozenset()))
         constraints = (*self._inputs.constraints, *matched)
-        sources = {**direct, **self._inputs.sources}
-        return add_requirements(replace(self._inputs, requires=(), constraints=constraints, sources=sources), requires)
-
-    @staticmethod
-    def _follow(requirement: BuildRequirement, name: NormalizedName) -> SourceRule:
-        rule = direct_rule(requirement)
-        if rule.direct is not None and rule.direct.url.startswith("file:"):
-            raise InvalidProjectError(
-                [f"requires `{requirement.requirement.name}` from a file of this machine"],
-                subject=f"the build configuration of `{name}`",
-                hint=f"assign `{requirement.requirement.name}` to another source: `[tool.uv.sources]`",
-            )
-        return rule
+        return add_requirements(replace(self._inputs, requires=(), constraints=constraints), requires)
 
     def _pins_of(self, key: str) -> Sequence[Package]:
         """The pins of what a package is built in."""
@@ -404,6 +392,17 @@ def _parse(content: bytes, subject: Subject) -> CoreMetadata:
             f"`{subject}` is not what its backend says: the metadata is that of `{metadata.name}` {metadata.version}"
         )
     return metadata
+
+
+def _refuse_local(requirement: BuildRequirement, name: NormalizedName) -> None:
+    """Do nothing unless a package requires, for its build, a file of the machine that it happens to be on."""
+    rule = direct_rule(requirement) if requirement.requirement.url is not None else None
+    if rule is not None and rule.direct is not None and rule.direct.url.startswith("file:"):
+        raise InvalidProjectError(
+            [f"requires `{requirement.requirement.name}` from a file of this machine"],
+            subject=f"the build configuration of `{name}`",
+            hint=f"assign `{requirement.requirement.name}` to another source: `[tool.uv.sources]`",
+        )
 
 
 def _all_packages(environment: LockedEnvironment | None) -> Iterator[Package]:
