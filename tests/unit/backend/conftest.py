@@ -1,0 +1,3 @@
+from support.backend_tree import install, tree
+
+__all__ = ["install", "tree"]
