@@ -13,6 +13,11 @@ from buildlock.text import present
 
 KEYS = ("requires", "build-backend", "backend-path")
 
+STAND_IN = "buildlock_backend"
+"""The `build-backend` of a project that every frontend builds from the lock: `buildlock.backend`, in its tree."""
+STAND_IN_FOLDER = "_buildlock"
+"""Where it is in the tree."""
+
 # PEP 517: "If the pyproject.toml file is absent, or the build-backend key is missing, the source tree is not using
 # this specification, and tools should revert to the legacy behaviour", which pip and build do through this object.
 _LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
@@ -81,9 +86,22 @@ def parse_build_system(project: Table | None, root: Path | None, faults: Faults)
         default = BuildRequirement(requirement=Requirement(_LEGACY_REQUIREMENT), origin="PEP 517's default")
         return BuildSystem(requires=(default,), backend=_LEGACY_BACKEND, declared=False)
     table = project.table("build-system")
+    locked = table.get("build-backend") == STAND_IN
+    moved = project.table("tool").table("buildlock")
+    if locked:
+        # buildlock itself needs no stand-in: it calls the backend that stands behind.
+        if table.get("requires") != []:
+            table.fault(
+                "requires", "must be empty: what it names is installed unlocked; `[tool.buildlock]` has the rest"
+            )
+        table = moved.table("build-system")
+        if "build-system" not in moved:
+            moved.fault("build-system", f"is missing: it names the backend that `{STAND_IN}` stands in for")
+    elif "build-system" in moved:
+        moved.fault("build-system", f"has no effect: `[build-system]` does not name `{STAND_IN}`")
     # PEP 518: "tools MUST consider any other key an error", to leave room for later versions.
     table.refuse_unknown(KEYS)
-    if "requires" not in table and isinstance(project.get("build-system"), dict):
+    if "requires" not in table and isinstance((moved if locked else project).get("build-system"), dict):
         table.fault("requires", "is missing: write `requires = []` if the build needs nothing")
     requires = keep_valid(read_requirements(table, "requires"), faults)
     backend = table.string("build-backend")
@@ -95,6 +113,7 @@ def parse_build_system(project: Table | None, root: Path | None, faults: Faults)
         requires=requires,
         backend=_LEGACY_BACKEND if backend is None else backend,
         backend_path=_read_backend_path(table, root),
+        locked=locked,
     )
 
 

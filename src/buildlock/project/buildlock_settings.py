@@ -24,11 +24,13 @@ _TARGET_KEYS = ("python", "platforms")
 _OWN_KEYS = (
     *("default-variant", "variants", "sources", "constraints", "overrides", "match-runtime", "pin-runtime"),
     *("dynamic-requires", "packages", *_TARGET_KEYS),
+    *("build-system", "unlocked"),  # the backend in the project's tree reads these
 )
 _VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment", "host", "match-runtime", *_TARGET_KEYS)
 _PRODUCTS = ("wheel", "sdist", "editable")
-_NOT_YET = ("build-system", "mirrors", "policy", "unlocked")
+_NOT_YET = ("mirrors", "policy")
 _PRECISIONS: tuple[PinPrecision, ...] = ("minor", "exact")
+_UNLOCKED = ("refuse", "resolve")
 _AUTO = "auto"
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
 
@@ -80,6 +82,7 @@ def read_buildlock_settings(table: Table) -> BuildlockSettings:
     settings = read_settings(table, strict=True)
     for place in settings.unsupported:
         table.faults.add(place, "is not supported yet")
+    table.choice("unlocked", _UNLOCKED)
     default_variant = table.string("default-variant")
     return BuildlockSettings(
         choices=replace(

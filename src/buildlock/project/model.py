@@ -45,6 +45,8 @@ class BuildSystem:
     """Directories relative to the project, inside it."""
     declared: bool = True
     """Whether the table is there; without it PEP 517's setuptools defaults apply."""
+    locked: bool = False
+    """Whether frontends build from the lock: `[build-system]` names buildlock's backend, which stands in for this."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
