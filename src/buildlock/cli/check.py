@@ -1,13 +1,22 @@
 """`buildlock check`."""
 
+from collections.abc import Mapping
+
 import typer
 
 from buildlock.cli.console import Console, write_json
 from buildlock.cli.options import HERE, Json, ProjectDir, Quiet, VariantNames, Verbose, open_workspace
 from buildlock.workflows import check as workflow
+from buildlock.workflows.backend_file import RELATIVE_PATH, FileState
 from buildlock.workflows.check import LockStatus, VariantStatus
 
 STALE = 3
+
+_BACKEND: Mapping[FileState | None, str] = {
+    "outdated": "of another version of buildlock",
+    "edited": "not as buildlock wrote it",
+    "missing": "not there, and `[build-system]` names it",
+}
 
 
 def check(
@@ -23,7 +32,7 @@ def check(
     """
     console = Console(quiet=quiet, verbose=verbose)
     status = workflow.check(open_workspace(project, console), tuple(variant or ()))
-    failed = not status.fresh or (variant and any(each.state != "fresh" for each in status.variants))
+    unlocked = not status.lock_fresh or (variant and any(each.state != "fresh" for each in status.variants))
     if as_json:
         write_json(status_to_json(status))
     else:
@@ -31,9 +40,11 @@ def check(
             console.say(_describe(each))
         for name in status.orphans:
             console.say(f"{name}: locked, and no longer a variant of the project")
-        if failed:
+        if status.backend in _BACKEND:
+            console.say(f"{RELATIVE_PATH}: {_BACKEND[status.backend]}: run `buildlock init --backend`")
+        if unlocked:
             console.say(f"\nhint: run `buildlock lock {_choose_options(status)}`")
-    if failed:
+    if unlocked or not status.fresh:
         raise typer.Exit(STALE)
 
 
@@ -80,4 +91,5 @@ def status_to_json(status: LockStatus) -> object:
             for variant in status.variants
         ],
         "orphans": list(status.orphans),
+        "backend": status.backend,
     }

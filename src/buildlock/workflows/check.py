@@ -9,6 +9,7 @@ from buildlock.lockfile.model import Lockfile
 from buildlock.lockfile.reader import read_lockfile
 from buildlock.project.model import SourceRule
 from buildlock.runtime.discovery import RuntimeLocks
+from buildlock.workflows.backend_file import FileState, judge_backend
 from buildlock.workflows.locks import stale_inputs
 from buildlock.workflows.workspace import Workspace, choose_variant
 
@@ -38,9 +39,16 @@ class LockStatus:
     variants: tuple[VariantStatus, ...]
     orphans: tuple[str, ...]
     """Variants that the lock holds and the project no longer has."""
+    backend: FileState | None = None
+    """How the file of buildlock's backend is, in a project whose `[build-system]` names it."""
 
     @property
     def fresh(self) -> bool:
+        """Whether the lock is, and buildlock's backend, if the project has it."""
+        return self.lock_fresh and self.backend in {None, "current"}
+
+    @property
+    def lock_fresh(self) -> bool:
         """Whether every variant that is locked still answers the project, and at least one is locked."""
         locked = [variant for variant in self.variants if variant.state != "unlocked"]
         return bool(locked) and not self.orphans and all(variant.state == "fresh" for variant in locked)
@@ -85,4 +93,5 @@ def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
             )
         )
     orphans = () if variants else tuple(name for name in lockfile.variants if name not in project.variants)
-    return LockStatus(path=workspace.lock_path, variants=tuple(statuses), orphans=orphans)
+    backend = judge_backend(project.root) if project.build_system.locked else None
+    return LockStatus(path=workspace.lock_path, variants=tuple(statuses), orphans=orphans, backend=backend)

@@ -1,0 +1,38 @@
+"""`buildlock init`."""
+
+from typing import Annotated
+
+import typer
+
+from buildlock.cli.console import Console
+from buildlock.cli.options import HERE, ProjectDir, Quiet, Verbose, open_workspace
+from buildlock.errors import UsageError
+from buildlock.workflows.init import init_backend, undo_backend
+
+
+def init(
+    project: ProjectDir = HERE,
+    backend: Annotated[
+        bool, typer.Option("--backend", help="Let every frontend, such as pip and uv, build from the lock.")
+    ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Put everything back as it was.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Set the project up.
+
+    What is added to its files stands between two comments; everything else keeps its bytes.
+    """
+    if not backend:
+        raise UsageError("`init` sets up nothing without `--backend`")
+    console = Console(quiet=quiet, verbose=verbose)
+    workspace = open_workspace(project, console)
+    done = undo_backend(workspace) if undo else init_backend(workspace)
+    for path in done.written:
+        console.say(f"Wrote {path}")
+    for path in done.removed:
+        console.say(f"Removed {path}")
+    if not done.written and not done.removed:
+        console.say("Nothing to change")
+    for note in done.notes:
+        console.say(f"note: {note}")
