@@ -115,3 +115,12 @@ def heavy(session: nox.Session) -> None:
     """Real PyTorch, real projects, the real index."""
     install(session, "test")
     session.run("pytest", "-m", "heavy", *session.posargs)
+
+
+@nox.session
+def frontends(session: nox.Session) -> None:
+    """Try every frontend on buildlock's backend, and write the table in docs/frontends.md."""
+    install(session, "test")
+    fill_wheelhouse(*REAL_BACKEND)
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "fixtures"))
+    session.run("python", "tests/support/frontends_table.py", env={"PYTHONPATH": path})

@@ -18,7 +18,7 @@ else:
 
 MARK = "buildlock init --backend"
 _FIRST, _LAST = f"# >>> {MARK}", f"# <<< {MARK}"
-_BODY = rf"{re.escape(_FIRST)}\n(?:[^\n]*\n)*?{re.escape(_LAST)}"
+_BODY = rf"{re.escape(_FIRST)}\n(?:(?!{re.escape(_LAST)})[^\n]*\n)*{re.escape(_LAST)}"
 # A file that did not end with a line break has to get two of them before an addition, and none after it.
 _ADDITION = re.compile(rf"\n\n{_BODY}\Z|\A{_BODY}\n|\n{_BODY}\n")
 _HEADER = re.compile(r"[ \t]*\[(?!\[)(?P<key>[^\]\n]+)\][ \t]*(?:#.*)?")
@@ -63,7 +63,9 @@ def drop_additions(text: str) -> str:
     >>> drop_additions(add_text("[tool]", ["a = 1"]))
     '[tool]'
     """
-    return _ADDITION.sub("", text)
+    while (shorter := _ADDITION.sub("", text, count=1)) != text:
+        text = shorter
+    return text
 
 
 def add_to_array(text: str, path: Path, items: Sequence[str]) -> str:
@@ -142,8 +144,8 @@ def rename_table(text: str, old: Path, new: Path) -> str:
 
 
 def find_tables(text: str) -> Iterator[_Table]:
-    """The tables that have a header, and no brackets twice."""
-    headers: list[tuple[Path | None, int, int]] = []
+    """The tables that have a header, and no brackets twice; first that of the whole document, above all headers."""
+    headers: list[tuple[Path | None, int, int]] = [((), 0, 0)]
     offset = 0
     for line in text.splitlines(keepends=True):
         if _ANY_HEADER.fullmatch(line.rstrip("\n")):

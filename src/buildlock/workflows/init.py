@@ -134,7 +134,7 @@ def _move_build_system(text: str, project: Project) -> str:
         f"build-backend = {format_string(STAND_IN)}",
         f"backend-path = [{format_string(STAND_IN_FOLDER)}]",
     ]
-    if not project.build_system.declared:
+    if _STANDARD[0] not in parse(text):
         requires = (format_string(str(each.requirement)) for each in project.build_system.requires)
         own = [
             f"[{'.'.join(_MOVED)}]",

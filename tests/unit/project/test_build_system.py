@@ -196,3 +196,23 @@ def test_the_fault_of_a_package_says_whose_it_is(content: bytes, fault: str) -> 
     with pytest.raises(InvalidProjectError) as caught:
         read_build_system_of(content, "foo-1.0.tar.gz")
     assert caught.value.message.startswith(f"the build configuration of `foo-1.0.tar.gz` is invalid: {fault}")
+
+
+STAND_IN = '[build-system]\nrequires = []\nbuild-backend = "buildlock_backend"\nbackend-path = ["_buildlock"]\n'
+
+
+def test_what_stands_behind_buildlocks_backend(tmp_path: Path) -> None:
+    behind = '[tool.buildlock.build-system]\nrequires = ["setuptools>=69"]\nbuild-backend = "setuptools.build_meta"\n'
+    build_system = read(tmp_path, STAND_IN + behind)
+    assert (build_system.backend, build_system.locked) == ("setuptools.build_meta", True)
+    assert requirements(build_system) == ["setuptools>=69"]
+    assert "[tool.buildlock.build-system].requires" in build_system.requires[0].origin
+
+
+def test_buildlocks_backend_needs_one_behind_it_and_nothing_beside(tmp_path: Path) -> None:
+    with pytest.raises(InvalidProjectError, match="names the backend that `buildlock_backend` stands in for"):
+        read(tmp_path, STAND_IN)
+    with pytest.raises(InvalidProjectError) as caught:
+        read(tmp_path, STAND_IN.replace("[]", '["tomli"]') + "[tool.buildlock.build-system]\nrequires = []\nmore = 1\n")
+    assert "[build-system].requires` must be empty" in caught.value.message
+    assert "[tool.buildlock.build-system].more" in caught.value.message

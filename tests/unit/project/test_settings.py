@@ -89,7 +89,7 @@ ILLEGAL = {
     "[tool.buildlock.pin-runtime]\ntorch = 'exact'\nTorch = 'minor'": "Torch` is the package `torch` again",
     "[tool.buildlock.variants.a]\nmatch-runtime = ['a b']": "has `a b`, which is not the name of a package",
     "[tool.buildlock]\nmirrors = ['3.11']": "[tool.buildlock].mirrors` is not supported yet",
-    "[tool.buildlock.build-system]\nrequires = []": "[tool.buildlock].build-system` is not supported yet",
+    "[tool.buildlock.build-system]\nrequires = []": "[tool.buildlock].build-system` has no effect",
     "[tool.buildlock]\ndefault-varant = 'a'": "default-varant` is not a known key; did you mean `default-variant`?",
     "[tool.buildlock]\ndefault-variant = 'defalt'": "is no variant of the project; did you mean `default`?",
     "[tool.buildlock]\ndefault-variant = 1": "default-variant` must be a string",
