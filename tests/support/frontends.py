@@ -148,7 +148,8 @@ def _uv_pip(*options: str) -> Build:
     def build(workshop: Workshop, variant: str, way: Way) -> str:
         workshop.make_venv()
         arguments, variables = _say(variant, way)
-        workshop.uv("pip", "install", "--no-config", "--no-deps", *options, *arguments, **variables)
+        into = ("--python", workshop.python, "--no-config", "--no-deps")
+        workshop.uv("pip", "install", *into, *options, *arguments, **variables)
         return workshop.ask_installed()
 
     return build
