@@ -430,7 +430,7 @@ class Locked(NamedTuple):
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_URL = re.compile(r"https?://[A-Za-z0-9\-._~:/?\[\]!$&'()*+,;=%]+", re.ASCII)
+_URL = re.compile(r"[a-z]+://[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 _SUBDIRECTORY = re.compile(r"[A-Za-z0-9._/-]+", re.ASCII)
 _WHEEL = re.compile(
@@ -480,10 +480,9 @@ def select_file(entry: Table, path: str, variant: str, machine: Machine, root: P
     if len(kinds) != 1 and kinds != {"wheels", "sdist"}:
         raise Refused(f"`{LOCK}`: `{path}` must have wheels and an sdist, an archive, a commit or a folder")
     if "vcs" in kinds:
-        return Locked(name, version, describe_commit(take(entry, "vcs", dict, path), f"{path}.vcs"), _NESTED)
+        return Locked(name, version, describe_commit(take(entry, "vcs", dict, path), f"{path}.vcs", root), _NESTED)
     if "directory" in kinds:
-        folder = take(take(entry, "directory", dict, path), "path", str, f"{path}.directory")
-        return Locked(name, version, locate(folder, root, f"{path}.directory"), _FOLDER)
+        return Locked(name, version, describe_folder(take(entry, "directory", dict, path), path, root), _FOLDER)
     archive = take(entry, "archive", dict, path, {})
     filename = filename_of(archive, f"{path}.archive") if archive else ""
     if archive and not filename.endswith(".whl"):
@@ -536,15 +535,18 @@ def describe_file(file: Table, path: str, root: Path) -> str:
     return f"{check_url(place, path) if remote else locate(place, root, path)}#sha256={digest}"
 
 
-def check_url(url: str, path: str) -> str:
-    valid = _URL.fullmatch(url) is not None and "@" not in url
+def check_url(url: str, path: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
+    """A URL with a host, and without credentials or a fragment."""
     try:
         parts = urlsplit(url)
-        valid = valid and bool(parts.hostname) and parts.port != 0
+        # The name of a user of `ssh` is no secret.
+        user = parts.scheme == "ssh" and parts.password is None
+        valid = _URL.fullmatch(url) is not None and parts.scheme in schemes and parts.port != 0
+        valid = valid and bool(parts.hostname) and (user or "@" not in parts.netloc) and "@-" not in f"@{parts.netloc}"
     except ValueError:
         valid = False
     if not valid:
-        raise Refused(f"`{LOCK}`: `{path}` has a URL that is none, or is not one of http or https: {url[:200]!r}")
+        raise Refused(f"`{LOCK}`: `{path}` has a URL that is none, or not one of {', '.join(schemes)}: {url[:200]!r}")
     return url
 
 
@@ -558,11 +560,24 @@ def locate(relative: str, root: Path, path: str) -> str:
         raise Refused(f"`{LOCK}`: `{path}` has a path that cannot be followed: {error}") from error
 
 
-def describe_commit(vcs: Table, path: str) -> str:
+def describe_commit(vcs: Table, path: str, root: Path) -> str:
     kind, commit = take(vcs, "type", str, path), take(vcs, "commit-id", str, path)
     if kind != "git" or not _COMMIT.fullmatch(commit):
         raise Refused(f"`{LOCK}`: `{path}` is not a full commit of git")
-    return f"git+{check_url(take(vcs, 'url', str, path), path)}@{commit}{describe_subdirectory(vcs, path, '#')}"
+    if ("url" in vcs) == ("path" in vcs):
+        raise Refused(f"`{LOCK}`: `{path}` must have either a `url` or a `path`")
+    if "url" in vcs:
+        url = check_url(take(vcs, "url", str, path), path, ("http", "https", "ssh"))
+    else:
+        url = locate(take(vcs, "path", str, path), root, path)
+    return f"git+{url}@{commit}{describe_subdirectory(vcs, path, '#')}"
+
+
+def describe_folder(directory: Table, path: str, root: Path) -> str:
+    path = f"{path}.directory"
+    describe_subdirectory(directory, path, "")  # it must not lead out
+    parts = (take(directory, "path", str, path), take(directory, "subdirectory", str, path, ""))
+    return locate("/".join(filter(None, parts)), root, path)
 
 
 def describe_subdirectory(table: Table, path: str, separator: str) -> str:

@@ -182,7 +182,7 @@ def _find_telling(project: Project) -> Iterator[NormalizedName]:
         {canonicalize_name(each.requirement.name): str(each.requirement) for each in one.runtime} for one in inputs
     ]
     for name in set.intersection(*required, *map(set, runtime)):
-        sources = {tuple(rule.index.location for rule in one.sources.get(name, ())) for one in inputs}
+        sources = {tuple(rule.location for rule in one.sources.get(name, ())) for one in inputs}
         if len(sources) > 1 or len({one[name] for one in runtime}) > 1:
             yield name
 

@@ -9,7 +9,7 @@ import pytest
 from buildlock import backend
 from buildlock.errors import BuildlockError
 from buildlock.lockfile.reader import parse_lockfile
-from buildlock.lockfile.select import LockedArtifact, select
+from buildlock.lockfile.select import LockedSource, select
 from buildlock.platforms import parse_platform
 from buildlock.targets import Target, make_target, parse_python
 from support.backend_tree import HERE, Tree, variant
@@ -44,18 +44,20 @@ def test_it_takes_what_install_takes(lock: Path) -> None:
     for name, environment in parse_lockfile(lock.read_bytes(), lock.name).variants.items():
         for target in TARGETS:
             try:
-                artifacts = [each for each in select(environment, target) if isinstance(each, LockedArtifact)]
+                locked = select(environment, target)
             except BuildlockError:
                 with pytest.raises(backend.Refused):
                     backend.select(name, variants, as_machine(target), lock.parent)
                 continue
-            expected = [(each.name, each.url or each.path, each.sha256) for each in artifacts]
             taken = backend.select(name, variants, as_machine(target), lock.parent)
-            assert [each.name for each in taken] == [name for name, _, _ in expected]
-            for each, (_, place, sha256) in zip(taken, expected, strict=True):
-                url, _, digest = each.url.partition("#sha256=")
-                assert digest == sha256
-                assert url == (place if "://" in str(place) else (lock.parent / str(place)).resolve().as_uri())
+            assert [(each.name, each.version) for each in taken] == [(each.name, str(each.version)) for each in locked]
+            for mine, theirs in zip(taken, locked, strict=True):
+                assert bool(mine.unlocked) == isinstance(theirs, LockedSource)
+                place = theirs.url or (lock.parent / str(theirs.path)).resolve().as_uri()
+                assert mine.url.removeprefix("git+").startswith(place)
+                commit = f"@{theirs.commit}" if isinstance(theirs, LockedSource) and theirs.commit else ""
+                folder = isinstance(theirs, LockedSource) and theirs.origin == "directory"
+                assert folder or (commit or f"#sha256={theirs.sha256}") in mine.url
 
 
 @pytest.mark.parametrize("lock", sorted(LOCKS.glob("invalid/*/build-lock.toml")), ids=lambda path: path.parent.name)
@@ -154,7 +156,12 @@ def test_files_and_folders_beside_the_lock(tree: Tree, capsys: pytest.CaptureFix
         'wheels = [{ url = "https://f.example/foo-1.0-py3-none-any.whl", hashes = { md5 = "abc" } }]',
         f'vcs = {{ type = "hg", url = "https://g.example/foo", commit-id = "{"a" * 40}" }}',
         'vcs = { type = "git", url = "https://g.example/foo", commit-id = "main" }',
-        f'vcs = {{ type = "git", url = "ssh://g.example/foo", commit-id = "{"a" * 40}" }}',
+        f'vcs = {{ type = "git", url = "ssh://u:p@g.example/foo", commit-id = "{"a" * 40}" }}',
+        f'vcs = {{ type = "git", url = "ssh://-oProxyCommand=x/foo", commit-id = "{"a" * 40}" }}',
+        f'vcs = {{ type = "git", url = "ssh://u@-o/foo", commit-id = "{"a" * 40}" }}',
+        f'vcs = {{ type = "git", url = "ext://g.example/foo", commit-id = "{"a" * 40}" }}',
+        f'vcs = {{ type = "git", commit-id = "{"a" * 40}" }}',
+        'directory = { path = "libs", subdirectory = "../.." }',
         f'archive = {{ url = "https://f.example/foo.zip", subdirectory = "../up", {HASHES} }}',
         'directory = { path = "libs" }\nwheels = []',
         "sdist = 1",
