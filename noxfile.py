@@ -123,4 +123,4 @@ def frontends(session: nox.Session) -> None:
     install(session, "test")
     fill_wheelhouse(*REAL_BACKEND)
     path = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "fixtures"))
-    session.run("python", "tests/support/frontends_table.py", env={"PYTHONPATH": path})
+    session.run("python", "-m", "support.frontends_table", env={"PYTHONPATH": path})

@@ -113,7 +113,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         backend = load_backend(Project())
-    except ImportError:
+    except (ImportError, AttributeError):
         backend = None
     if backend is not None and not hasattr(backend, name):
         raise AttributeError(f"the project's backend has no hook {name!r}")
@@ -197,7 +197,7 @@ def open_backend(config_settings: Settings, *, compiles: bool = False) -> Iterat
         os.environ.update(variables)
         try:
             backend = load_backend(project)
-        except ImportError as error:
+        except (ImportError, AttributeError) as error:
             hint = "this build environment is not the one that `get_requires_for_build_*` asked for"
             raise Refused(f"the backend `{project.backend}` cannot be imported: {error}", hint) from error
         yield Opened(backend, None if config_settings is None else settings, name)

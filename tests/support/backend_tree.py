@@ -114,6 +114,7 @@ def tree(install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     install({})
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("BUILDLOCK_VARIANT", raising=False)
+    monkeypatch.setattr(backend, "__file__", str(tmp_path / "backend.py"))
     monkeypatch.setattr("sys.path", [*sys.path])
     made = Tree(tmp_path)
     made.lock(variant("cu118", "2.2.0+cu118"), variant("cu124", "2.4.0+cu124"))

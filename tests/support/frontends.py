@@ -31,6 +31,7 @@ else:
 Way: TypeAlias = Literal["-C", "variable", "extra"]
 """How a frontend is told the variant."""
 
+UV = uv.find_uv_bin()
 TORCH = {"cu118": "2.2.0+cu118", "cu124": "2.4.0+cu124"}
 _VARIANTS = """
 [tool.buildlock]
@@ -79,7 +80,7 @@ class Workshop:
         return result
 
     def uv(self, *arguments: str | Path, **variables: str) -> None:
-        self.run(uv.find_uv_bin(), *arguments, **variables)
+        self.run(UV, *arguments, **variables)
 
     def pip(self, command: str, *arguments: str | Path, **variables: str) -> None:
         into = () if command == "wheel" else ("--python", self.python)
@@ -184,7 +185,7 @@ def _build(*options: str) -> Build:
     def build(workshop: Workshop, variant: str, way: Way) -> str:
         arguments, variables = _say(variant, way)
         out = workshop.folder / "out"
-        path = f"{Path(uv.find_uv_bin()).parent}{os.pathsep}{workshop.environment['PATH']}"
+        path = f"{Path(UV).parent}{os.pathsep}{workshop.environment['PATH']}"
         workshop.run(sys.executable, "-m", "build", "--outdir", out, *options, *arguments, PATH=path, **variables)
         return workshop.ask_wheel(out)
 

@@ -78,18 +78,18 @@ def test_optional_hooks_are_those_of_the_backend(tree: Tree, install: Install) -
 
 
 def test_hooks_are_there_before_the_backend_is(tree: Tree, install: Install) -> None:
+    install(LOCKED)
+    tree.pyproject(backend_object="honest:nothing")
+    with pytest.raises(backend.Refused, match="the backend `honest:nothing` cannot be imported"):
+        backend.build_wheel("out", CU124)
     tree.pyproject(backend_object="not_installed_yet")
     assert hasattr(backend, "build_editable")
-    install(LOCKED)
     with pytest.raises(backend.Refused, match="the backend `not_installed_yet` cannot be imported"):
         backend.build_wheel("out", CU124)
 
 
-def test_the_variant_of_the_extensions_in_the_tree_is_noted(
-    tree: Tree, install: Install, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_variant_of_the_extensions_in_the_tree_is_noted(tree: Tree, install: Install) -> None:
     tree.pyproject(backend_object="honest:nested")
-    monkeypatch.setattr(backend, "__file__", str(tree.root / "backend.py"))
     install(LOCKED)
     backend.build_editable("out", CU124)
     stamp = tree.root / "editable-variant"
