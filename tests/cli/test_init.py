@@ -201,6 +201,18 @@ def test_dynamic_dependencies_do_not_tell_the_variant(checkout: CopyProject) -> 
     assert "extra-build-dependencies" not in read_tool(project)["uv"]
 
 
+@pytest.mark.parametrize(
+    "text", ["tool = 1", "build-system = 1", "project = 2\ntool.buildlock = []", "[", "tool.uv = 3"]
+)
+def test_what_is_no_project_is_an_error(checkout: CopyProject, text: str) -> None:
+    project = checkout("tiny")
+    write(project, text)
+    for options in ((), ("--undo",)):
+        result = project.run("init", "--backend", *options)
+        assert "Traceback" not in result.stderr
+        assert project.pyproject.read_text() == text
+
+
 def test_without_the_option(checkout: CopyProject) -> None:
     result = checkout("tiny").run("init")
     assert (result.code, result.stderr) == (2, "error: `init` sets up nothing without `--backend`\n")

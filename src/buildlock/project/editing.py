@@ -175,6 +175,14 @@ def parse(text: str) -> dict[str, Any]:
         raise EditError(f"it is not TOML: {error}") from error
 
 
+def find_table(document: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    """The table at `path`; an empty one where there is none."""
+    for key in path:
+        inner = document.get(key)
+        document = inner if isinstance(inner, dict) else {}
+    return document
+
+
 def format_path(path: Path) -> str:
     """The keys with dots between them, quoted where they have to be."""
     bare = re.compile(r"[A-Za-z0-9_-]+")

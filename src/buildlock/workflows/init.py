@@ -20,6 +20,7 @@ from buildlock.project.editing import (
     add_to_array,
     drop_additions,
     end_of_table,
+    find_table,
     parse,
     rename_table,
 )
@@ -116,10 +117,9 @@ def _restore(text: str) -> str:
     """
     restored = drop_additions(text)
     document = parse(restored)
-    moved = document.get("tool", {}).get("buildlock", {})
-    if isinstance(moved, dict) and "build-system" in moved and "build-system" not in document:
+    if _MOVED[-1] in find_table(document, _MOVED[:-1]) and _STANDARD[0] not in document:
         return rename_table(restored, _MOVED, _STANDARD)
-    if document.get("build-system", {}).get("build-backend") == STAND_IN:
+    if find_table(document, _STANDARD).get("build-backend") == STAND_IN:
         raise EditError(
             "`build-system` names buildlock's backend, and not in the lines that `init --backend` has added"
         )
@@ -148,21 +148,21 @@ def _move_build_system(text: str, project: Project) -> str:
 
 def _add_uv_settings(text: str, document: Mapping[str, Any], project: Project) -> tuple[str, tuple[str, ...]]:
     """What makes uv build anew when the variant changes, and know the variant of `uv sync --extra`."""
-    uv = document.get("tool", {}).get("uv", {})
+    uv = find_table(document, ("tool", "uv"))
     keys = _OUR_KEYS if "cache-keys" in uv else (*_UV_KEYS, *_OUR_KEYS)
     text = add_to_array(text, ("tool", "uv", "cache-keys"), keys)
     telling = sorted(_find_telling(project))
     if not telling or project.name is None:
         return text, ()
-    dynamic = document.get("project", {}).get("dynamic", [])
-    if {"dependencies", "optional-dependencies"} & set(dynamic):
+    dynamic = find_table(document, ("project",)).get("dynamic")
+    if isinstance(dynamic, list) and any(each in dynamic for each in ("dependencies", "optional-dependencies")):
         note = "the project's dependencies are dynamic, so uv cannot tell the variant from `uv sync --extra`"
         return text, (f"{note}: pass `-C variant=NAME` or set `BUILDLOCK_VARIANT`",)
-    known = uv.get("extra-build-dependencies", {}).get(project.name, [])
+    known = find_table(uv, ("extra-build-dependencies",)).get(project.name)
     items = [
         format_inline_table({"requirement": format_string(name), "match-runtime": "true"})
         for name in telling
-        if {"requirement": name, "match-runtime": True} not in known
+        if not isinstance(known, list) or {"requirement": name, "match-runtime": True} not in known
     ]
     if items:
         text = add_to_array(text, ("tool", "uv", "extra-build-dependencies", project.name), items)

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from buildlock.lockfile.model import FILENAME
 from buildlock.lockfile.toml_text import format_inline_table, format_string
-from buildlock.project.editing import add_table, add_to_array
+from buildlock.project.editing import add_table, add_to_array, find_table
 from buildlock.workflows.backend_file import RELATIVE_PATH
 
 CARRIED = (FILENAME, RELATIVE_PATH)
@@ -57,7 +57,7 @@ def carry_in_sdist(backend: str, pyproject: str, document: Mapping[str, Any]) ->
         return SdistContents(pyproject=pyproject, manifest=tuple(f"include {path}" for path in CARRIED))
     if family == "hatchling":
         # It takes all that git does not ignore, unless the project chooses.
-        if not any(key in _find(document, path) for path in _HATCH for key in _SELECTING):
+        if not any(key in find_table(document, path) for path in _HATCH for key in _SELECTING):
             return SdistContents(pyproject=pyproject)
         path = (*_HATCH[1], "force-include")
         return SdistContents(pyproject=add_table(pyproject, path, dict(zip(CARRIED, files, strict=True))))
@@ -69,10 +69,3 @@ def carry_in_sdist(backend: str, pyproject: str, document: Mapping[str, Any]) ->
     if family == "mesonpy":
         note = f"meson-python's sdist has what git tracks: commit {names}"
     return SdistContents(pyproject=pyproject, note=note)
-
-
-def _find(document: Mapping[str, Any], path: _Path) -> Mapping[str, Any]:
-    for key in path:
-        inner = document.get(key)
-        document = inner if isinstance(inner, dict) else {}
-    return document
