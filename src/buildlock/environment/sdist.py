@@ -1,4 +1,8 @@
-"""An sdist, checked as a whole before any of its files is written (source distribution format, PEP 625)."""
+"""An sdist, or another archive of a project, checked as a whole before any of its files is written.
+
+The source distribution format (PEP 625) names files and their top folder; the archives that servers make of a
+repository have names of their own. Nothing is concluded from either.
+"""
 
 import os
 import re
@@ -13,10 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from packaging.utils import NormalizedName
-from packaging.version import Version
-
-from buildlock.artifacts import InvalidFilenameError, parse_filename
 from buildlock.environment.entry_names import NameRules, find_folders, find_name_fault
 from buildlock.environment.private_folder import private_folder
 from buildlock.environment.tar_entries import TarArchive, TarEntry
@@ -26,6 +26,7 @@ from buildlock.text import present
 
 _MAX_TEXT = 4 << 20
 """Bytes of PKG-INFO and pyproject.toml each."""
+_FORMATS = (".tar.gz", ".tgz", ".zip")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _OLDEST = 315_619_200
 """The 2nd of January 1980, UTC: in 1980 wherever the clock is, which is the first year that a wheel can tell."""
@@ -36,10 +37,6 @@ class SdistFacts:
     """What is known of an sdist before it is unpacked."""
 
     filename: str
-    name: NormalizedName
-    """As the filename says."""
-    version: Version
-    """As the filename says. Names of before PEP 625 may be misread: `foo-1.0-2` is version 2 of `foo-1.0`."""
     root: str
     """The one folder at its top.
 
@@ -64,11 +61,10 @@ class Sdist:
 
     def __init__(self, archive: TarArchive | ZipArchive, filename: str) -> None:
         self._filename = filename
-        name, version = _parse_filename(filename)
         names = [entry.name for entry in archive.entries]
         self._folders = sorted(find_folders(names))
         self._files = _list_files(archive)
-        self.facts = SdistFacts(filename=filename, name=name, version=version, root=self._find_root(names))
+        self.facts = SdistFacts(filename=filename, root=self._find_root(names))
 
     def read(self, relative: str, max_bytes: int = _MAX_TEXT) -> bytes | None:
         """The content of a file, by its path below the top folder, such as `PKG-INFO`; `None` where it is not there.
@@ -87,7 +83,7 @@ class Sdist:
         """Write the project's folder into `folder`, made if need be: all of it or nothing.
 
         Who may read, write and execute does not depend on the user's mask, as it can end up in a wheel. Links become
-        copies of their files. A time before 1980, or to come, becomes the nearest that is neither.
+        copies of their files and folders. A time before 1980, or to come, becomes the nearest that is neither.
 
         Returns:
             The project's folder.
@@ -154,7 +150,7 @@ class Sdist:
 
 @contextmanager
 def open_sdist(path: Path, *, filename: str, limit: int = DEFAULT_LIMIT) -> Iterator[Sdist]:
-    """Open an sdist and check all of it; of a `.zip`, all but what its files hold.
+    """Open an sdist, or an archive like one, and check all of it; of a `.zip`, all but what its files hold.
 
     The names in it have to suit this platform, not every one: projects do hold `aux.c`, or two files whose names
     differ in case.
@@ -168,7 +164,7 @@ def open_sdist(path: Path, *, filename: str, limit: int = DEFAULT_LIMIT) -> Iter
         InvalidArchiveError: The sdist is refused.
         EnvironmentPreparationError: It cannot be read.
     """
-    _parse_filename(filename)
+    _check_filename(filename)
     with ExitStack() as stack:
         try:
             file = stack.enter_context(path.open("rb"))
@@ -198,13 +194,8 @@ def _list_files(archive: TarArchive | ZipArchive) -> Mapping[str, _File]:
     return {file.entry.name: file for file in files if not file.entry.is_folder}
 
 
-def _parse_filename(filename: str) -> tuple[NormalizedName, Version]:
+def _check_filename(filename: str) -> None:
     if "/" in filename or find_name_fault(filename):
         raise InvalidArchiveError(f"`{present(filename)}` is not the name of a file")
-    try:
-        name, version, kind = parse_filename(filename)
-    except InvalidFilenameError as error:
-        raise InvalidArchiveError(f"`{filename}` is refused: it has not the name of an sdist: {error}") from error
-    if kind != "sdist":
-        raise InvalidArchiveError(f"`{filename}` is refused: it has not the name of an sdist")
-    return name, version
+    if not filename.endswith(_FORMATS):
+        raise InvalidArchiveError(f"`{filename}` is refused: only `.tar.gz` and `.zip` archives are read")

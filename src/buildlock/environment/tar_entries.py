@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final, NoReturn
 
+from buildlock.environment.archive_links import InvalidLinkError, LinkedTree
 from buildlock.environment.entry_names import EVERYWHERE, NameRules, find_clash, find_folders, find_name_fault
 from buildlock.environment.gzip_stream import GzipStream
 from buildlock.environment.zip_entries import DEFAULT_LIMIT, MAX_ENTRIES, MAX_RATIO, RATIO_FREE
@@ -54,7 +55,7 @@ class TarEntry:
     """Where its data begins in the unpacked file."""
     crc: int
     target: str | None = None
-    """Of a link: the name of the file that it is."""
+    """Of a copy that a link stands for: the name of the file that it is of."""
     hard: bool = False
     """Whether it is a hard link, which has to stand behind its file."""
 
@@ -360,33 +361,34 @@ class TarArchive:
             pass
 
     def _resolve_links(self, entries: list[TarEntry]) -> Iterator[TarEntry]:
-        """Make each link the file that it points to: a file of this archive, reached by no other link."""
+        """Make each link the files that it leads to: files of this archive."""
         files = {entry.name: entry for entry in entries if entry.target is None and not entry.is_folder}
+        links = {entry.name: entry.target for entry in entries if entry.target is not None and not entry.hard}
+        tree = LinkedTree(
+            files=list(files), folders=sorted(self._folders), links=links, rules=self._rules, limit=MAX_ENTRIES
+        )
         for entry in entries:
             if entry.target is None:
                 yield entry
-                continue
-            path = self._walk(entry.target)
-            if path not in files:
-                self._refuse(f"`{entry.name}` is a link to `{entry.target}`, which is no file of the archive")
-            linked = files[path]
-            if entry.hard and entry.offset < linked.offset:
-                self._refuse(f"`{entry.name}` is a hard link to `{path}`, which stands behind it")
-            yield replace(linked, name=entry.name, target=path)
+            elif entry.hard:
+                linked = files.get(entry.target)
+                if linked is None:
+                    self._refuse(f"`{entry.name}` is a link to `{entry.target}`, which is no file of the archive")
+                if entry.offset < linked.offset:
+                    self._refuse(f"`{entry.name}` is a hard link to `{entry.target}`, which stands behind it")
+                yield replace(linked, name=entry.name, target=entry.target)
+            else:
+                yield from self._copy(entry, tree, files)
 
-    def _walk(self, path: str) -> str | None:
-        """The name that a path comes to, through folders of the archive only; `None` where it leaves them."""
-        parts: list[str] = []
-        for part in path.split("/"):
-            if parts and "/".join(parts) not in self._folders:
-                return None
-            if part == "..":
-                if len(parts) < 2:  # noqa: PLR2004 - what is above the top folder is not the archive's
-                    return None
-                parts.pop()
-            elif part != ".":
-                parts.append(part)
-        return "/".join(parts)
+    def _copy(self, link: TarEntry, tree: LinkedTree, files: Mapping[str, TarEntry]) -> Iterator[TarEntry]:
+        try:
+            for name, path in tree.copy(link.name):
+                if path is None:
+                    yield replace(link, name=name, target=None, executable=False)
+                else:
+                    yield replace(files[path], name=name, target=path)
+        except InvalidLinkError as error:
+            self._refuse(str(error))
 
     def _check_total(self) -> None:
         if len(self.entries) > MAX_ENTRIES:
