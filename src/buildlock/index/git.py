@@ -10,6 +10,7 @@ from pathlib import Path
 from buildlock.artifacts import Origin
 from buildlock.errors import EnvironmentPreparationError, IntegrityError, ProjectError
 from buildlock.index.git_command import Git, find_git
+from buildlock.index.git_folder import add_tags, make_git_folder
 from buildlock.index.git_remote import Remote, join_remote, parse_remote
 from buildlock.index.git_repository import Repository, is_full_hash
 from buildlock.index.symlinks import find_link_fault
@@ -76,7 +77,9 @@ def checkout(
     cache: Path,
     limit: int = DEFAULT_LIMIT,
 ) -> None:
-    """Write the tree of `origin.commit`, with its submodules at the commits that it names; without any `.git`.
+    """Write the tree of `origin.commit`, with its submodules at the commits that it names.
+
+    It has a `.git` that knows this commit alone; `add_history` adds the rest. Submodules have none.
 
     Without the network where the cache has all of these. Files are as they are in the commit on every machine: no
     line ends are converted; a filter of `.gitattributes` runs only where the user has configured it; files in Git LFS
@@ -109,6 +112,32 @@ def checkout(
         _check_links(destination, f"{origin.commit} of `{origin.location}`")
     except OSError as error:
         raise EnvironmentPreparationError(f"`{destination}` cannot be written: {error.strerror or error}") from error
+
+
+def add_history(origin: Origin, tree: Path, *, environ: Mapping[str, str], report: Reporter, cache: Path) -> None:
+    """Add to the `.git` of a tree what `git describe` needs: the commits before `origin.commit`, and all tags.
+
+    Without the network where it was asked for before.
+
+    Args:
+        origin: As of `checkout`.
+        tree: What `checkout` has written.
+        environ: The user's environment.
+        report: Told of every question to the repository.
+        cache: The folder for everything that can be fetched again.
+
+    Raises:
+        UnavailableError: The repository does not answer.
+        IntegrityError: What it has is malformed.
+        EnvironmentPreparationError: The cache or the tree cannot be written.
+    """
+    assert origin.commit is not None
+    repository = _open_repository(parse_remote(origin.url), environ=environ, report=report, cache=cache)
+    tags = repository.obtain_history(origin.commit)
+    try:
+        add_tags(repository.git, tree, tags)
+    except OSError as error:
+        raise EnvironmentPreparationError(f"`{tree}` cannot be written: {error.strerror or error}") from error
 
 
 def _open_repository(remote: Remote, *, environ: Mapping[str, str], report: Reporter, cache: Path) -> Repository:
@@ -171,15 +200,17 @@ def _write_tree(repository: Repository, commit: str, destination: Path, *, nesti
         if limit < 0:
             raise IntegrityError(f"the files of {where} are larger than is accepted")
         urls = _read_submodules(repository.git, folder, commit, entries, where)
-        _write_files(repository.git, folder, commit, destination, where)
+        # Of a submodule only the files are of interest.
+        index = folder / "index" if nesting else make_git_folder(destination, folder, commit) / "index"
+        _write_files(repository.git, folder, commit, destination, where, index=index)
     for path, (url, submodule) in urls.items():
         place = destination / path
         if place.resolve() != destination.resolve() / path:
             raise IntegrityError(present(f"the submodule `{path}` in {where} is behind a link"))
         if nesting == _MAX_NESTING:
             raise IntegrityError(f"{where} has submodules nested deeper than {_MAX_NESTING}")
-        inner = replace(repository, remote=join_remote(repository.remote, url))
-        limit = _write_tree(inner, submodule, place, nesting=nesting + 1, limit=limit)
+        other = replace(repository, remote=join_remote(repository.remote, url))
+        limit = _write_tree(other, submodule, place, nesting=nesting + 1, limit=limit)
     return limit
 
 
@@ -223,11 +254,10 @@ def _read_submodules(
     return found
 
 
-def _write_files(git: Git, folder: Path, commit: str, destination: Path, where: str) -> None:
-    index = folder / "index"
+def _write_files(git: Git, folder: Path, commit: str, destination: Path, where: str, *, index: Path) -> None:
     index.unlink(missing_ok=True)
-    variables = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(destination.absolute())}
-    for arguments in (["read-tree", commit], ["checkout-index", "--all", "--quiet"]):
+    variables = {"GIT_INDEX_FILE": str(index.absolute()), "GIT_WORK_TREE": str(destination.absolute())}
+    for arguments in (["read-tree", commit], ["checkout-index", "--all", "--quiet", "--index"]):
         ended = git.run(arguments, repository=folder, variables=variables)
         if not ended.succeeded:
             raise IntegrityError(

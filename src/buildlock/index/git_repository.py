@@ -86,6 +86,26 @@ class Repository:
             self.report(Noted(f"fetching all of `{self.remote.location}`"))
             return self._peel(folder, abbreviation) if self._fetch_all(folder) else None
 
+    def obtain_history(self, commit: str) -> Mapping[str, str]:
+        """Have what leads to a commit in the cache; the hashes of the remote's tags by their names.
+
+        Raises:
+            UnavailableError: It is not there, and the remote does not answer.
+            IntegrityError: What the remote has is malformed.
+            EnvironmentPreparationError: The cache cannot be written.
+        """
+        with self.open(sha256=len(commit) == _LENGTH_OF_SHA256) as folder:
+            mark = f"refs/history/{commit}"
+            if self._peel(folder, mark) is None:
+                self.report(Noted(f"fetching the history of `{self.remote.location}`"))
+                # No branch or tag may lead to it; and not every server gives it by its hash.
+                depth = ["--unshallow"] if (folder / "shallow").exists() else []
+                references = [*_EVERYTHING, commit]
+                if self._fetch(folder, "--prune", *depth, references=references) is not None:
+                    self._fetch_all(folder)
+                self._run(folder, "update-ref", mark, commit)
+            return self._list_tags(folder)
+
     @contextmanager
     def open(self, *, sha256: bool) -> Iterator[Path]:
         """The bare repository, held against other processes.
@@ -133,6 +153,14 @@ class Repository:
         ended = self.git.run(command, repository=folder)
         found = ended.output.decode("ascii", "replace").strip()
         return found if ended.succeeded and is_full_hash(found) else None
+
+    def _list_tags(self, folder: Path) -> Mapping[str, str]:
+        command = ["for-each-ref", "--format=%(objectname) %(refname:lstrip=3)", "refs/origin/tags"]
+        ended = self.git.run(command, repository=folder)
+        if not ended.succeeded or not ended.complete:
+            raise EnvironmentPreparationError(f"`{folder}` cannot be read: {ended.complaint}")
+        lines = (line.partition(" ") for line in ended.output.decode("utf-8", "surrogateescape").splitlines())
+        return {name: found for found, _, name in lines}
 
     def _fetch_all(self, folder: Path) -> bool:
         """Fetch all branches and tags with their history; whether the remote has hashes of this kind."""

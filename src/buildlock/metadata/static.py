@@ -64,6 +64,15 @@ def read_static_metadata(
     return metadata
 
 
+def declares_version(pyproject: bytes | None) -> bool:
+    """Whether `[project]` in pyproject.toml says the version, so that it depends on nothing else."""
+    document = parse_document(pyproject, label="pyproject.toml", faults=Faults()) if pyproject is not None else None
+    if document is None:
+        return False
+    project = document.root_table(Faults()).table("project")
+    return project.string("version") is not None and "version" not in project.strings("dynamic")
+
+
 def _read_pkg_info(content: bytes | None, where: str) -> CoreMetadata | None:
     if content is None:
         return None

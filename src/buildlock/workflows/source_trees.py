@@ -14,11 +14,15 @@ from buildlock.environment.store import Store
 from buildlock.environment.trees import copy_tree
 from buildlock.errors import IntegrityError, InvalidArchiveError
 from buildlock.index.download import download
-from buildlock.index.git import checkout
+from buildlock.index.git import add_history, checkout
 from buildlock.index.http import HttpClient
 from buildlock.index.urls import to_path
 from buildlock.lockfile.select import LockedSource
+from buildlock.metadata.static import declares_version
 from buildlock.workflows.workspace import Workspace, file_url
+
+_MAX_TEXT = 4 << 20
+"""Bytes of PKG-INFO and pyproject.toml each."""
 
 PlaceKind: TypeAlias = Literal["file", "commit", "folder"]
 
@@ -39,8 +43,6 @@ class Place:
     content: str | None = None
     """The sha256 that a folder's content has to have."""
     commit: str | None = None
-    revision: str | None = None
-    """The branch or tag that the commit was found by, for servers that give no commit by its hash."""
     subdirectory: str | None = None
 
 
@@ -56,9 +58,17 @@ class SourceTree:
     """Bytes of the file."""
 
     def read(self, name: str) -> bytes | None:
-        """A file at the top of the project; `None` where there is none."""
+        """A file at the top of the project; `None` where there is none. A link leads to another file of the source.
+
+        Raises:
+            InvalidArchiveError: It is too large.
+        """
         path = self.root / name
-        return path.read_bytes() if path.is_file() and not path.is_symlink() else None
+        if not path.is_file():
+            return None
+        if path.stat().st_size > _MAX_TEXT:
+            raise InvalidArchiveError(f"`{name}` of the source is larger than {_MAX_TEXT} bytes")
+        return path.read_bytes()
 
 
 class SourceTrees:
@@ -95,13 +105,7 @@ class SourceTrees:
                 with open_sdist(file, filename=place.label) as sdist:
                     folder = sdist.unpack(folder)
             elif place.kind == "commit":
-                checkout(
-                    Origin(kind="vcs", url=place.url, revision=place.revision, commit=place.commit),
-                    folder,
-                    cache=self._workspace.cache_dir,
-                    environ=self._workspace.environ,
-                    report=self._workspace.report,
-                )
+                self._checkout(place, folder)
             else:
                 sha256 = copy_tree(to_path(place.url), folder)
                 if place.content is not None and sha256 != place.content:
@@ -111,6 +115,16 @@ class SourceTrees:
                         hint="it was edited since: lock again",
                     )
             yield SourceTree(root=_enter(folder, place), sha256=sha256, size=size)
+
+    def _checkout(self, place: Place, folder: Path) -> None:
+        workspace = self._workspace
+        origin = Origin(kind="vcs", url=place.url, commit=place.commit)
+        cache, environ, report = workspace.cache_dir, workspace.environ, workspace.report
+        checkout(origin, folder, cache=cache, environ=environ, report=report)
+        tree = SourceTree(root=_enter(folder, place), sha256=None, size=None)
+        # A version that is not declared may be made of the history, which can be large.
+        if not declares_version(tree.read("pyproject.toml")):
+            add_history(origin, folder, cache=cache, environ=environ, report=report)
 
     def _fetch(self, place: Place, scratch: Path) -> tuple[Path, str, int]:
         """A file, its sha256 and its size in bytes; not downloaded where it was kept."""
@@ -147,7 +161,6 @@ def place_of_origin(origin: Origin) -> Place:
             label=label,
             url=origin.url,
             commit=origin.commit,
-            revision=origin.revision,
             subdirectory=origin.subdirectory,
         )
     if origin.kind == "directory":

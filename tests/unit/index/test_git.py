@@ -21,9 +21,9 @@ from buildlock.errors import (
     UnavailableError,
 )
 from buildlock.index import git_command
-from buildlock.index.git import checkout, resolve_revision
+from buildlock.index.git import add_history, checkout, resolve_revision
 from buildlock.reporting import Event, Noted
-from support.git import ENVIRON, GitRepository, GitServer
+from support.git import ENVIRON, GitRepository, GitServer, run_git
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
@@ -80,7 +80,7 @@ def read(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and ".git" not in path.parts
     }
 
 
@@ -118,7 +118,7 @@ def test_a_parent_is_found_after_its_child_was_fetched_alone(repository: GitRepo
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
-def test_a_tree_is_written_without_git(tmp_path: Path, algorithm: str, resolve: Resolve, write: Checkout) -> None:
+def test_a_tree_is_written(tmp_path: Path, algorithm: str, resolve: Resolve, write: Checkout) -> None:
     repository = GitRepository(tmp_path / "with space", algorithm=algorithm)
     (repository.folder / "run").touch()
     (repository.folder / "run").chmod(0o755)
@@ -361,7 +361,8 @@ def test_submodules_are_at_the_commits_that_the_tree_names(
     folder = write(f"{server.url}/demo/.git", commit)
     assert {name for name in read(folder) if ".gitmodules" not in name} == expected
     assert (folder / "lib/deep/inner/c").read_text() == "3"
-    assert not list(folder.rglob(".git"))
+    assert list(folder.rglob(".git")) == [folder / ".git"]
+    assert run_git(folder, "status", "--porcelain") == ""
     server.requests.clear()
     write(f"{server.url}/demo/.git", commit)
     assert server.requests == []
@@ -427,6 +428,61 @@ def test_a_tree_that_is_too_large_is_refused_before_it_is_written(
         write(repository.url, commit, limit=1999)
     assert list((tmp_path / "out").rglob("*")) == [tmp_path / "out" / "0"]
     assert len(read(write(repository.url, commit, limit=2000))) == 2
+
+
+class TestHistory:
+    @pytest.fixture
+    def describe(self, tmp_path: Path, write: Checkout, events: list[Event]) -> Callable[[str, str], str]:
+        def describe(url: str, commit: str) -> str:
+            folder = write(url, commit)
+            assert run_git(folder, "rev-list", "--count", "HEAD") == "1"
+            origin = Origin(kind="vcs", url=url, commit=commit)
+            add_history(origin, folder, environ=ENVIRON, report=events.append, cache=tmp_path / "cache")
+            assert run_git(folder, "status", "--porcelain") == ""
+            assert not run_git(folder, "remote")
+            assert not (folder / ".git/hooks").exists()
+            return run_git(folder, "describe", "--tags", "--long", "--dirty", "--always", "--abbrev=64")
+
+        return describe
+
+    @pytest.mark.parametrize("protocol", ["smart", "dumb"])
+    @pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+    def test_a_version_can_be_made_of_it(
+        self, tmp_path: Path, server: GitServer, describe: Callable[[str, str], str], algorithm: str, protocol: str
+    ) -> None:
+        repository = GitRepository(tmp_path / "served" / algorithm, algorithm=algorithm)
+        repository.commit({"a": "1"})
+        repository.run("tag", "--annotate", "--message=x", "v1.0")
+        commits = [repository.commit({"a": str(number)}) for number in range(3)]
+        repository.run("tag", "later")
+        repository.run("update-server-info")
+        server.dumb = protocol == "dumb"
+        url = f"{server.url}/{algorithm}/.git"
+        assert describe(url, commits[1]) == f"v1.0-2-g{commits[1]}"
+        assert describe(url, commits[2]) == f"later-0-g{commits[2]}"
+        server.requests.clear()
+        # One that was fetched alone, and is in the history of the other.
+        assert describe(url, commits[1]) == f"v1.0-2-g{commits[1]}"
+        assert describe(url, commits[2]) == f"later-0-g{commits[2]}"
+        assert server.requests == []
+
+    def test_of_a_commit_that_no_branch_has(
+        self, repository: GitRepository, describe: Callable[[str, str], str]
+    ) -> None:
+        repository.commit({"a": "1"})
+        repository.run("tag", "v1.0")
+        commit = repository.commit({"a": "2"})
+        repository.run("reset", "--quiet", "--hard", "v1.0")
+        repository.run("update-ref", "refs/pull/1/head", commit)
+        assert describe(repository.url, commit) == f"v1.0-1-g{commit}"
+
+    def test_of_a_remote_that_has_no_more(
+        self, tmp_path: Path, repository: GitRepository, describe: Callable[[str, str], str]
+    ) -> None:
+        repository.commit({"a": "1"})
+        commit = repository.commit({"a": "2"})
+        run_git(tmp_path, "clone", "--quiet", "--bare", "--depth=1", repository.url, str(tmp_path / "shallow"))
+        assert describe((tmp_path / "shallow").as_uri(), commit) == commit
 
 
 @pytest.mark.parametrize("name", [".git", "..", ".GIT", "git~1", ".g\u200cit"])
@@ -540,4 +596,4 @@ def test_the_cache_may_be_relative(repository: GitRepository, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     origin = Origin(kind="vcs", url=repository.url, commit=commit)
     checkout(origin, Path("out"), environ=ENVIRON, report=lambda _: None, cache=Path("cache"))
-    assert list(Path("out").iterdir()) == [Path("out/a")]
+    assert sorted(Path("out").iterdir()) == [Path("out/.git"), Path("out/a")]
