@@ -13,6 +13,7 @@ from buildlock.lockfile.reader import read_lockfile
 from buildlock.project.model import BuildRequirement, Project
 from buildlock.runtime.discovery import RuntimeLocks
 from buildlock.runtime.installed import InstalledEnvironment
+from buildlock.workflows.local_content import find_changed
 from buildlock.workflows.runtime import RuntimeMatches, find_matches
 from buildlock.workflows.workspace import Workspace
 
@@ -45,7 +46,10 @@ def read_environment(workspace: Workspace, project: Project, variant: str, *, fr
 def stale_inputs(
     project: Project, variant: str, environment: LockedEnvironment, runtime: RuntimeLocks
 ) -> tuple[str, ...]:
-    """The inputs that moved since the variant was locked, and where build and runtime drift apart: a sentence each.
+    """The inputs and local sources that moved since the variant was locked, and where build and runtime drift apart.
+
+    Returns:
+        A sentence each.
 
     Raises:
         InvalidProjectError, RuntimeLockError: The runtime lock cannot be used.
@@ -62,7 +66,11 @@ def stale_inputs(
         root=project.root,
         matched=_list_matched(matches, environment),
     )
-    return (*compare_inputs(environment.inputs, current), *matches.describe_drift(environment))
+    return (
+        *compare_inputs(environment.inputs, current),
+        *matches.describe_drift(environment),
+        *find_changed(environment, project.root),
+    )
 
 
 def _list_matched(matches: RuntimeMatches, environment: LockedEnvironment) -> Mapping[str, tuple[str, ...]]:
