@@ -1,6 +1,7 @@
 """What is locked into the store: wheels found there or downloaded, verified and unpacked; sources built first."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from buildlock.artifacts import parse_filename, wheel_tags
@@ -13,10 +14,11 @@ from buildlock.index.http import HttpClient
 from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource
 from buildlock.reporting import Began
 from buildlock.workflows.building import open_source_backend
+from buildlock.workflows.closure import check_closed
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.parallel import map_parallel
 from buildlock.workflows.requirements import check_locked
-from buildlock.workflows.source_trees import SourceTrees, place_of_locked
+from buildlock.workflows.source_trees import Place, SourceTrees, place_of_locked
 from buildlock.workflows.tools import check_tools
 from buildlock.workflows.workspace import Workspace, file_url
 
@@ -49,10 +51,16 @@ def refuse_builds(conditions: Conditions, locked: Sequence[Locked]) -> None:
         BuildRefusedError: `no-build` excludes some of it.
     """
     settings = conditions.inputs.settings
+    found: dict[str, LockedSource] = {}
+    waiting = list(locked)
+    while waiting:
+        source = waiting.pop()
+        # Each once: through sources that share theirs there are more ways than time.
+        if isinstance(source, LockedSource) and source.key not in found:
+            found[source.key] = source
+            waiting += source.requires
     refused = sorted(
-        source.key
-        for source in locked
-        if isinstance(source, LockedSource) and (settings.no_build or source.name in settings.no_build_package)
+        key for key, source in found.items() if settings.no_build or source.name in settings.no_build_package
     )
     if refused:
         names = ", ".join(f"`{key}`" for key in refused)
@@ -60,9 +68,6 @@ def refuse_builds(conditions: Conditions, locked: Sequence[Locked]) -> None:
             f"{names} would have to be built from source, which `no-build` excludes",
             hint="lock again with the same setting to choose versions that have wheels",
         )
-    for source in locked:
-        if isinstance(source, LockedSource):
-            refuse_builds(conditions, source.requires)
 
 
 class Preparer:
@@ -94,9 +99,11 @@ class Preparer:
         files.sort(key=lambda artifact: -(artifact.size or 0))
         fetched = map_parallel(self._fetch, files, give_up=self._client.close)
         wheels = {artifact.sha256: wheel for artifact, wheel in zip(files, fetched, strict=True)}
-        return tuple(
+        prepared = tuple(
             wheels[each.sha256] if isinstance(each, LockedArtifact) else self._build_once(each) for each in locked
         )
+        check_closed(self._conditions, locked, prepared)
+        return prepared
 
     def _fetch(self, artifact: LockedArtifact) -> StoredWheel:
         if stored := self._store.find(artifact.sha256):
@@ -145,7 +152,7 @@ class Preparer:
         wheels = self.prepare(source.requires)
         workspace, conditions = self._workspace, self._conditions
         settings = conditions.config_settings(source.name)
-        place = place_of_locked(source, workspace.lock_path.parent)
+        place = self._find_place(source)
         with (
             self._trees.open(place) as tree,
             open_source_backend(
@@ -173,13 +180,22 @@ class Preparer:
             self._check(built, source)
         return built
 
+    def _find_place(self, source: LockedSource) -> Place:
+        """Where the source is; of a repository with the credentials that the project has for it."""
+        place = place_of_locked(source, self._workspace.lock_path.parent)
+        for rule in self._conditions.inputs.sources.get(source.name, ()):
+            if source.origin == "vcs" and rule.direct is not None and rule.direct.location == place.url:
+                return replace(place, url=rule.direct.url)
+        return place
+
     def _check(self, built: Path, source: LockedSource) -> None:
         """The name was looked at already: a wheel of another version, or for another machine, is refused."""
         _, version, _ = parse_filename(built.name)
         if version != source.version:
             raise BackendError(
                 f"it built `{built.name}`, and {source.version} is locked",
-                hint="its version depends on something else than its source; declare it, or lock again",
+                hint="its version depends on something else than its source, such as a tag that was set since; "
+                "declare it, or lock again",
             )
         if wheel_tags(built.name)[1].isdisjoint(self._conditions.interpreter.target.tags):
             raise BackendError(f"it built `{built.name}`, which does not fit {self._conditions.interpreter.target}")

@@ -45,7 +45,11 @@ def list_unlocked(asked: Sequence[Requirement], locked: Sequence[Locked], enviro
     versions = {package.name: package.version for package in locked}
     missing = []
     for requirement in asked:
-        if requirement.marker is not None and not requirement.marker.evaluate(cast("dict[str, str]", environment)):
+        try:
+            if requirement.marker is not None and not requirement.marker.evaluate(cast("dict[str, str]", environment)):
+                continue
+        except (ValueError, RecursionError):
+            missing.append(f"`{requirement}`: its marker has no meaning here")
             continue
         version = versions.get(canonicalize_name(requirement.name))
         if version is None:
