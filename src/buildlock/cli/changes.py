@@ -39,5 +39,5 @@ def _describe_source(change: Change, environment: LockedEnvironment) -> list[str
             )
             if package.wheels:
                 kind = "sdist for some targets"
-            return [kind, f"built in {count_packages(len(build.packages))}"]
+            return [kind, f"built in {count_packages(len(build.packages))}" if build.packages else "built as it is"]
     return []

@@ -189,5 +189,5 @@ def _name_details(label: str, details: Sequence[str]) -> str:
     if not details:
         return ""
     rest = len(details) - _MAX_NAMED
-    named = ", ".join(detail[: _MAX_WIDTH // _MAX_NAMED] for detail in details[:_MAX_NAMED])
+    named = ", ".join(excerpt(detail, _MAX_WIDTH // _MAX_NAMED) for detail in details[:_MAX_NAMED])
     return f" ({label}{named}, and {rest} more)" if rest > 0 else f" ({label}{named})"

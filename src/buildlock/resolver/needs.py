@@ -86,7 +86,7 @@ class Needs:
         """What a package needs: without `extra` at all times, with it what the extra adds.
 
         Raises:
-            UnusableRequirementError: A requirement that holds is a direct URL, or cannot be read.
+            UnusableRequirementError: A requirement that holds has a URL, or cannot be read.
         """
         for requirement in metadata.requires_dist:
             conditional = _mentions_extra(requirement.marker)
@@ -130,9 +130,7 @@ def _read(requirement: Requirement, target: Target, extra: str = "", origin: str
         raise UnusableRequirementError(f"{name} cannot be read: {error}") from error
     # What the user wrote has a rule for its URL: there is but one version, the one that is there.
     if requirement.url is not None and origin is None:
-        raise UnusableRequirementError(
-            f"{name} is a direct URL, which a package may not require: only the project may say so"
-        )
+        raise UnusableRequirementError(f"{name} is required by a URL, which only the project may do")
     return Need(
         name=canonicalize_name(requirement.name),
         specifier=requirement.specifier,
