@@ -44,6 +44,7 @@ _File = TypeVar("_File", PackageWheel, PackageSdist)
 
 # What may stand in the name of a file; no separator, no space, nothing invisible.
 _FILENAME = re.compile(r"[A-Za-z0-9._+!-]+\.(?:whl|tar\.gz|zip)")
+_ARCHIVE = re.compile(r"[^/\\]+\.(?:tar\.gz|tgz|zip)")
 _DIRECT = ("archive", "vcs", "directory")
 
 
@@ -173,7 +174,7 @@ def _read_archive(package: Table, expected: _Expected) -> PackageArchive | None:
         if subdirectory is not None:
             table.fault("subdirectory", "is nothing that a wheel has")
     # A snapshot of a repository is called what its server likes: `main.zip`.
-    elif len(filename) > MAX_FILENAME or not _FILENAME.fullmatch(filename):
+    elif len(filename) > MAX_FILENAME or not filename.isprintable() or not _ARCHIVE.fullmatch(filename):
         table.faults.append(
             f"{show(table.path)}: {show(filename or url or '')} is not the name of a `.whl`, `.tar.gz` or `.zip` file"
         )

@@ -57,8 +57,14 @@ def open_source_backend(
             conditions.variables(name),
             report,
             name=name,
-            environ=conditions.inherited,
+            # The version of what is no repository is not that of one around the cache.
+            environ={**conditions.inherited, "GIT_CEILING_DIRECTORIES": str(scratch.parent)},
         )
     except BackendError as error:
+        if not (tree.root / ".git").exists() and "setuptools-scm" in str(error):
+            error.hint = error.hint or (
+                f"only a `git` source has the history that its version is made of; write under "
+                f'`[tool.uv.extra-build-variables]`: `{name} = {{ SETUPTOOLS_SCM_PRETEND_VERSION = "1.0" }}`'
+            )
         error.blame_package(name)
         raise

@@ -40,9 +40,9 @@ from buildlock.workflows.preparation import Preparer
 from buildlock.workflows.requirements import list_unlocked
 from buildlock.workflows.runtime import RuntimeMatches
 from buildlock.workflows.source_trees import SourceTrees
-from buildlock.workflows.sources import BackendAnswer, SourceFacts, Sources, Subject
+from buildlock.workflows.sources import BackendAnswer, SourceFacts, Sources, Subject, repository_key
 from buildlock.workflows.universe import IndexUniverse
-from buildlock.workflows.workspace import Workspace
+from buildlock.workflows.workspace import Workspace, file_url
 
 _MAX_BUILDS = 500
 """Packages of one variant that are built; this ends what has no end."""
@@ -117,7 +117,7 @@ class Locker:
             self._inputs,
             self._trees,
             self._ask_backend if ask else None,
-            dict(_list_commits(self.keep(_all_packages(locked)))),
+            dict(_list_commits(self.keep(_all_packages(locked)), workspace.lock_path.parent)),
         )
         self._pinner = Pinner(
             indexes=frozenset(index.location for index in self._inputs.indexes if index.format == "simple"),
@@ -412,7 +412,8 @@ def _all_packages(environment: LockedEnvironment | None) -> Iterator[Package]:
             yield from build.packages
 
 
-def _list_commits(packages: Iterable[Package]) -> Iterator[tuple[tuple[str, str | None], str]]:
+def _list_commits(packages: Iterable[Package], lock_dir: Path) -> Iterator[tuple[tuple[str, str | None], str]]:
     for package in packages:
-        if package.vcs is not None and package.vcs.url is not None:
-            yield (package.vcs.url, package.vcs.requested_revision), package.vcs.commit_id
+        if (vcs := package.vcs) is not None:
+            location = vcs.url or file_url(lock_dir, vcs.path or "")
+            yield (repository_key(location), vcs.requested_revision), vcs.commit_id

@@ -22,6 +22,7 @@ from buildlock.artifacts import (
 )
 from buildlock.errors import BuildCycleError, IntegrityError, InvalidProjectError
 from buildlock.index.git import resolve_revision
+from buildlock.index.urls import to_path
 from buildlock.metadata.static import read_static_metadata
 from buildlock.project.build_system import read_build_system_of
 from buildlock.project.model import BuildInputs, BuildSystem
@@ -92,7 +93,7 @@ class Sources:
         inputs: What the user says of them.
         trees: Brings them here.
         ask: Runs their backends; `None` where no code may be run.
-        commits: The commits that are locked so far, by URL, revision and subdirectory.
+        commits: The commits that are locked so far, by `repository_key` and revision.
     """
 
     def __init__(
@@ -195,17 +196,15 @@ class Sources:
         if origin.kind == "vcs":
             origin = self._resolve(origin)
         subject = Subject(name=name, version=None, place=place_of_origin(origin))
-        metadata = self.metadata(subject)
-        facts = self._facts.get(subject.place)
-        digest = facts.sha256 if facts else None
+        metadata, facts = self.metadata(subject), self.facts(subject)
         return Artifact(
             name=name,
             version=metadata.version,
             kind="sdist",
             filename=subject.place.label,
             url=_identify(origin),
-            hashes={**origin.hashes, **({"sha256": digest} if digest else {})},
-            size=facts.size if facts else None,
+            hashes={**origin.hashes, **({"sha256": facts.sha256} if facts.sha256 else {})},
+            size=facts.size,
             requires_python=str(metadata.requires_python) if metadata.requires_python is not None else None,
             origin=origin,
         )
@@ -232,7 +231,7 @@ class Sources:
 
     def _resolve(self, origin: Origin) -> Origin:
         """The commit of a repository: the locked one, if the same branch or tag is still asked for."""
-        if commit := self._commits.get((origin.location, origin.revision)):
+        if commit := self._commits.get((repository_key(origin.location), origin.revision)):
             return replace(origin, commit=commit)
         return resolve_revision(
             origin,
@@ -283,6 +282,11 @@ class Sources:
             yield
         finally:
             self._trail.pop()
+
+
+def repository_key(location: str) -> str:
+    """What a repository is known by in the lock, which has no links in the path of a local one."""
+    return to_path(location).resolve().as_uri() if location.startswith("file:") else location
 
 
 def cycle_error(names: list[str]) -> BuildCycleError:

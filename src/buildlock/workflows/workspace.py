@@ -47,7 +47,7 @@ class Workspace:
         return Store(self.cache_dir / "store-v1", self.report)
 
     def open_client(self, inputs: BuildInputs) -> HttpClient:
-        """A client that has the credentials of the indexes which a variant may ask."""
+        """A client that has the credentials of the indexes, and of the files, which a variant may ask for."""
         # pip's variable, where Python's own is silent.
         certificates = None if self.environ.get("SSL_CERT_FILE") else self.environ.get("PIP_CERT")
         client = HttpClient(
@@ -55,6 +55,9 @@ class Workspace:
         )
         for index in inputs.indexes:
             client.remember_credentials(index.url)
+        for rule in (rule for rules in inputs.sources.values() for rule in rules):
+            if rule.direct is not None and rule.direct.kind == "archive":
+                client.remember_credentials(rule.direct.url)
         return client
 
     @contextmanager
@@ -94,7 +97,8 @@ def default_cache_dir(environ: Mapping[str, str]) -> Path:
 
 def file_url(folder: Path, relative: str) -> str:
     """A locked `path` as a `file:` URL."""
-    return (folder.resolve() / relative).as_uri()
+    # It was made of resolved paths, so that no link is before a `..`.
+    return Path(os.path.normpath(folder.resolve() / relative)).as_uri()
 
 
 def choose_variant(project: Project, asked: str | None, environ: Mapping[str, str], report: Reporter = silence) -> str:
