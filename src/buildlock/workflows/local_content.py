@@ -18,11 +18,12 @@ def find_changed(environment: LockedEnvironment, lock_dir: Path) -> Iterator[str
     """
     for path, sha256 in sorted(_list_content(environment).items()):
         place = lock_dir / path
-        try:
-            found = hash_tree(place) if place.is_dir() else hash_file(place)
-        except FileNotFoundError:
+        # What else there may be, such as a pipe, is not read.
+        if not place.is_dir() and not place.is_file():
             yield f"`{path}` was locked, and is not there any more"
             continue
+        try:
+            found = hash_tree(place) if place.is_dir() else hash_file(place)
         except OSError as error:
             yield f"`{path}` was locked, and cannot be read: {error.strerror or error}"
             continue
