@@ -246,7 +246,8 @@ class _VariantLocker:
                 if dynamic:
                     draft = locker.redraft(draft, self._with_dynamic(dynamic), locked, preferences)
             environment = self._environment(draft, dynamic, locker.lock_builds(draft))
-        selected = [(target, select_packages(environment, target)) for target in self.targets]
+        # Selected one by one, and only if there is something to compare.
+        selected = ((target, select_packages(environment, target)) for target in self.targets)
         self.matches.own.verify(selected, self.workspace.report)
         return environment
 

@@ -88,13 +88,14 @@ class RuntimeMatches:
             for name in self.found
             for package in self._packages_of(name)
         }
-        return NarrowedUniverse(universe, wanted)
+        return NarrowedUniverse(universe, wanted) if wanted else universe
 
-    def verify(self, selected: Sequence[tuple[Target, Sequence[Package]]], report: Reporter) -> None:
+    def verify(self, selected: Iterable[tuple[Target, Sequence[Package]]], report: Reporter) -> None:
         """Compare what is to be locked with what the runtime installs, file by file.
 
         Args:
-            selected: The packages that each target gets, with the files that it gets.
+            selected: The packages that each target gets, with the files that it gets; only asked for if there is a
+                runtime lock.
             report: Warned of what is not known, or not used.
 
         Raises:
@@ -103,9 +104,10 @@ class RuntimeMatches:
         if self.lock is None:
             return
         events: dict[Event, None] = {}
-        used = {package.name for _, packages in selected for package in packages}
+        targets = list(selected)
+        used = {package.name for _, packages in targets for package in packages}
         self.require(used)
-        for target, packages in selected:
+        for target, packages in targets:
             for package in packages:
                 for found in self._packages_of(package.name):
                     if found.version == package.version:
