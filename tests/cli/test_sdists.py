@@ -156,6 +156,10 @@ def test_each_variant_builds_against_its_own_torch(setuptools_server: IndexServe
         assert environment["inputs"]["requires"] == ["setuptools", "torch"]
         root = installed(project.succeed("install", "--variant", variant))
         assert ask(root, compares, project) == f"{torch} {torch}"
+    # One extension for each, of the same source and the same name.
+    first, second = (json.loads(path.read_text(encoding="utf-8")) for path in project.cache.rglob("built/*/kept.json"))
+    assert first["filename"] == second["filename"]
+    assert first["sha256"] != second["sha256"]
     # Both are kept: going back and forth builds and fetches nothing.
     setuptools_server.exchanges.clear()
     for number, variant in enumerate(["cu118", "cu124", "cu118"]):
