@@ -89,8 +89,7 @@ class Needs:
             UnusableRequirementError: A requirement that holds has a URL, or cannot be read.
         """
         for requirement in metadata.requires_dist:
-            conditional = _mentions_extra(requirement.marker)
-            if extra and not conditional:
+            if extra and not _mentions_extra(requirement.marker):
                 continue
             overrides = self._overrides.get(canonicalize_name(requirement.name))
             if overrides is None:
@@ -99,7 +98,7 @@ class Needs:
                     yield need
             # An override replaces its requirement whatever the marker says (uv's documentation, "Dependency
             # overrides"), except that it does not bring in an extra which nobody asked for.
-            elif not conditional or _holds(requirement, self._target, extra):
+            elif not _mentions_extra(requirement.marker) or _holds(requirement, self._target, extra):
                 yield from self._read_all(overrides)
 
     def _read_all(self, requirements: Sequence[BuildRequirement]) -> tuple[Need, ...]:
