@@ -10,6 +10,10 @@ from typing import TypeAlias
 import pytest
 import uv
 
+from buildlock.lockfile.reader import read_lockfile
+from buildlock.lockfile.select import LockedArtifact, select
+from buildlock.platforms import parse_platform
+from buildlock.targets import make_target, parse_python
 from index.server import IndexServer
 from support.command import Checkout, CopyLockedProject, CopyProject, Result, run_process
 
@@ -18,6 +22,8 @@ Uv: TypeAlias = Callable[..., Result]
 LOCK = ("lock", "--variant", "cu124", "--no-dynamic")
 DRIFT = "build has torch 2.4.0+cu124, uv.lock now installs 2.5.1+cu124 for extra cu124"
 UPGRADE = ("lock", "--upgrade-package", "torch")
+PYTHONS = ("3.11", "3.12", "3.13")
+PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "x86_64-pc-windows-msvc")
 
 
 @pytest.fixture
@@ -151,6 +157,63 @@ class TestUvLock:
             assert "Traceback" not in result.stderr
         # Who uses the lock as it is asks nobody else.
         assert seed.run("export", "--variant", "cu124", "--frozen").code == 0
+
+
+class TestManyTargets:
+    """What uv.lock installs on each of them, whichever of them this machine is."""
+
+    @pytest.fixture
+    def many(self, seed: Checkout) -> Checkout:
+        seed.replace("[tool.buildlock]", f"[tool.buildlock]\npython = {list(PYTHONS)}\nplatforms = {list(PLATFORMS)}")
+        return seed
+
+    @staticmethod
+    def torches(project: Checkout, variant: str) -> dict[tuple[str, str], LockedArtifact]:
+        """The file of torch that each target gets."""
+        environment = read_lockfile(project.lock_path).variants[variant]
+        found = {}
+        for python in PYTHONS:
+            for platform in PLATFORMS:
+                files = select(environment, make_target(parse_python(python), parse_platform(platform)))
+                (torch,) = (file for file in files if file.name == "torch")
+                assert isinstance(torch, LockedArtifact)
+                found[python, platform] = torch
+        return found
+
+    @pytest.mark.parametrize(("variant", "version"), [("cu118", "2.2.0+cu118"), ("cu124", "2.4.0+cu124")])
+    def test_the_very_file_for_each(self, many: Checkout, variant: str, version: str) -> None:
+        many.succeed("lock", "--variant", variant, "--no-dynamic")
+        text = (many.root / "uv.lock").read_text(encoding="utf-8")
+        torches = self.torches(many, variant)
+        assert {str(torch.version) for torch in torches.values()} == {version}
+        assert len({torch.filename for torch in torches.values()}) == len(PYTHONS) * len(PLATFORMS)
+        for torch in torches.values():
+            # Where the index has a hash, uv.lock has it too.
+            hashed = f', hash = "sha256:{torch.sha256}"' if variant == "cu124" else ""
+            assert f'{{ url = "{torch.url}"{hashed}' in text
+        assert many.run("check", "--variant", variant).code == 0
+
+    def test_after_an_upgrade_of_the_runtime(self, many: Checkout, run_uv: Uv) -> None:
+        many.succeed(*LOCK)
+        before = many.lock_path.read_bytes()
+        run_uv(many, *UPGRADE)
+        result = many.run("check", "--variant", "cu124")
+        assert result.code == 3
+        assert DRIFT in result.stderr
+        many.succeed(*LOCK)
+        assert many.run("check", "--variant", "cu124").code == 0
+        assert many.lock_path.read_bytes() != before
+        for (_, platform), torch in self.torches(many, "cu124").items():
+            # On Linux aarch64 the index has this one without a local version.
+            assert str(torch.version) == ("2.5.1" if platform.startswith("aarch64") else "2.5.1+cu124")
+
+    def test_the_version_where_the_runtime_has_no_file_of_the_target(self, many: Checkout, run_uv: Uv) -> None:
+        many.replace("[tool.uv]\n", "[tool.uv]\nenvironments = [\"sys_platform == 'linux'\"]\n")
+        run_uv(many, "lock")
+        assert "win_amd64" not in (many.root / "uv.lock").read_text(encoding="utf-8")
+        many.succeed(*LOCK)
+        assert {str(torch.version) for torch in self.torches(many, "cu124").values()} == {"2.4.0+cu124"}
+        assert many.run("check", "--variant", "cu124").code == 0
 
 
 class TestWithoutUvLock:
