@@ -156,7 +156,9 @@ def builds_of(draw: st.DrawFn, packages: Sequence[Package], depth: int) -> dict[
         inside = draw(packages_of([f"{name}-{depth}" for name in NAMES[:3]], KINDS if depth else ("wheels", "wheel")))
         inputs = LockedInputs(
             requires=tuple(package.name for package in inside),
+            extra_requires=tuple(package.name for package in draw(st.lists(st.sampled_from(inside)))) if inside else (),
             dynamic={"wheel": tuple(package.name for package in inside[:1])},
+            match_runtime={"uv.lock": tuple(f"{package.name}==={package.version}" for package in inside[:1])},
             backend=draw(st.none() | lines),
         )
         targets = tuple(map(Marker, draw(st.lists(markers, min_size=1, max_size=2))))
@@ -193,7 +195,9 @@ def environments(draw: st.DrawFn) -> LockedEnvironment:
 def outside_of(draw: st.DrawFn, name: str) -> LockedEnvironment:
     """What a package from elsewhere is built in."""
     source = draw(origins(name, draw(versions), draw(st.sampled_from(["sdist", "archive", "vcs"]))))
-    return replace(draw(environments()), source=source)
+    environment = draw(environments())
+    extra = draw(st.sets(st.sampled_from(environment.inputs.requires))) if environment.inputs.requires else ()
+    return replace(environment, inputs=replace(environment.inputs, extra_requires=tuple(extra)), source=source)
 
 
 elsewhere = names.map(lambda name: f"{name}-x").flatmap(

@@ -27,8 +27,12 @@ class Change:
 
 
 def compare_environments(before: LockedEnvironment | None, after: LockedEnvironment) -> tuple[Change, ...]:
-    """The packages that differ, sorted by name, then those of the builds of what was built before too."""
-    changes = _compare_packages(before.packages if before else (), after.packages)
+    """What differs: the package from elsewhere that it is for, packages by name, then those of the builds of what
+    was built before too.
+    """
+    source = [before.source] if before is not None and before.source is not None else []
+    changes = _compare_packages(source, [after.source] if after.source is not None else [])
+    changes += _compare_packages(before.packages if before else (), after.packages)
     if before is not None:
         for old, new in _pair_builds(before.builds, after.builds):
             changes += [

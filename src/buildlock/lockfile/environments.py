@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 
 from buildlock.lockfile.consistency import check_consistency
 from buildlock.lockfile.fields import Table, show
-from buildlock.lockfile.inputs import read_build_inputs, read_inputs
+from buildlock.lockfile.inputs import read_build_inputs, read_inputs, read_outside_inputs
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs
 from buildlock.lockfile.packages import read_package, read_source
 from buildlock.lockfile.values import parse_build_key, parse_marker
@@ -27,7 +27,7 @@ def read_outside(table: Table, name: NormalizedName) -> LockedEnvironment | None
 def _read_section(table: Table, *, outside: NormalizedName | None) -> LockedEnvironment | None:
     before = len(table.faults)
     source = _read_outside_source(table, outside) if outside is not None else None
-    environment = _read_body(table, read_inputs)
+    environment = _read_body(table, read_inputs if outside is None else read_outside_inputs)
     builds = _read_builds(table.table("builds"))
     table.close()
     if len(table.faults) > before or environment is None:

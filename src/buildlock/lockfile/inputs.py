@@ -15,10 +15,20 @@ _LIST_SETTINGS = ("exclude-newer-package", "find-links", "index", "no-binary-pac
 
 
 def read_inputs(table: Table) -> LockedInputs:
-    """The inputs of a variant's environment, or of that of a package from elsewhere."""
+    """The inputs of a variant's environment."""
+    return _read_all(table, extra_requires=())
+
+
+def read_outside_inputs(table: Table) -> LockedInputs:
+    """The inputs of the environment of a package from elsewhere."""
+    return _read_all(table, extra_requires=_read_extra(table))
+
+
+def _read_all(table: Table, *, extra_requires: tuple[str, ...]) -> LockedInputs:
     table.require("requires")
     inputs = LockedInputs(
         requires=table.texts("requires", parse_requirement),
+        extra_requires=extra_requires,
         dynamic=_read_lists(table.table("dynamic"), parse_requirement, _PRODUCTS),
         targets=table.texts("targets", parse_target),
         constraints=table.texts("constraints", parse_requirement),
@@ -33,15 +43,27 @@ def read_inputs(table: Table) -> LockedInputs:
 
 
 def read_build_inputs(table: Table) -> LockedInputs:
-    """The inputs of what a locked package is built in: what it says itself, the rest is the variant's."""
+    """The inputs of what a locked package is built in: what is its own, the rest is the variant's."""
     table.require("requires")
     inputs = LockedInputs(
         requires=table.texts("requires", parse_requirement),
+        extra_requires=_read_extra(table),
         dynamic=_read_lists(table.table("dynamic"), parse_requirement, ("wheel",)),
+        match_runtime=_read_matches(table.table("match-runtime")),
         backend=table.text("backend", parse_plain),
     )
     table.close()
     return inputs
+
+
+def _read_extra(table: Table) -> tuple[str, ...]:
+    """What is added to a package's own requirements; it is among them."""
+    extra = table.texts("extra-requires", parse_requirement)
+    requires = {text for text in table.values.get("requires") or () if isinstance(text, str)} if extra else ()
+    for text in extra:
+        if text not in requires:
+            table.fault("extra-requires", f"has {show(text)}, which is not in `requires`")
+    return extra
 
 
 def _read_lists(

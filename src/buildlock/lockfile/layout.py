@@ -102,6 +102,7 @@ def _format_inputs(key: str, inputs: LockedInputs) -> Iterator[str]:
     if inputs.backend is not None:
         lines.append(f"backend = {format_string(inputs.backend)}")
     for name, values in (
+        ("extra-requires", inputs.extra_requires),
         ("targets", inputs.targets),
         ("constraints", inputs.constraints),
         ("overrides", inputs.overrides),

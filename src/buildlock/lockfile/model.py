@@ -25,7 +25,9 @@ class LockedInputs:
     """
 
     requires: tuple[str, ...] = ()
-    """The static build requirements of the variant."""
+    """The static build requirements of the variant, or of a package, `extra_requires` among them."""
+    extra_requires: tuple[str, ...] = ()
+    """Those that the user adds to what a package says itself."""
     targets: tuple[str, ...] = ()
     """The targets that the project names, `3.12 x86_64-manylinux_2_28`; none where it leaves that to the machine."""
     dynamic: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -42,7 +44,7 @@ class LockedInputs:
     backend: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("requires", "targets", "constraints", "overrides"):
+        for name in ("requires", "extra_requires", "targets", "constraints", "overrides"):
             object.__setattr__(self, name, _arrange(getattr(self, name)))
         for name in ("dynamic", "indexes", "match_runtime"):
             table: Mapping[str, tuple[str, ...]] = getattr(self, name)
@@ -128,6 +130,22 @@ class Lockfile:
                 hint=f"run `buildlock lock --variant {variant}`",
             )
         return self.variants[variant]
+
+    def outside(self, name: NormalizedName, variant: str) -> LockedEnvironment:
+        """The environment that a package from elsewhere is built in, for a variant.
+
+        Raises:
+            MissingLockError: The lock does not hold it.
+        """
+        variants = self.packages.get(name, {})
+        if variant not in variants:
+            names = ", ".join(f"`{name}`" for name in variants)
+            held = f"for {names} alone" if names else "for no variant"
+            raise MissingLockError(
+                f"`{FILENAME}` does not lock the package `{name}` for the variant `{variant}`: it does {held}",
+                hint=f"run `buildlock lock --package {name} --variant {variant}`",
+            )
+        return variants[variant]
 
 
 def build_key(name: NormalizedName, version: Version) -> str:
