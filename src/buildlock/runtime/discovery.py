@@ -6,12 +6,28 @@
 
 from pathlib import Path
 
+from packaging.pylock import is_valid_pylock_path
 from packaging.utils import canonicalize_name
 
-from buildlock.runtime.model import RuntimeLock
+from buildlock.errors import UsageError
+from buildlock.runtime.model import ListedRuntimeLock, RuntimeLock
 from buildlock.runtime.pylock import StandardLock
 from buildlock.runtime.uv_lock import FILENAME, UvLock
 from buildlock.variants import Variant
+
+
+def read_runtime_lock(path: Path) -> ListedRuntimeLock:
+    """Read the runtime lock that a user names: a `uv.lock`, `pylock.toml` or `pylock.NAME.toml`.
+
+    Raises:
+        UsageError: It is none of these by its name, or not there.
+        InvalidProjectError: It cannot be read.
+    """
+    if path.name != FILENAME and not is_valid_pylock_path(path):
+        raise UsageError(f"`{path}` is neither a `{FILENAME}` nor a `pylock.toml`")
+    if not path.is_file():
+        raise UsageError(f"there is no file `{path}`")
+    return UvLock(path) if path.name == FILENAME else StandardLock(path)
 
 
 class RuntimeLocks:

@@ -1,6 +1,6 @@
 """A package as a runtime lock installs it, and what every kind of runtime lock answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -15,7 +15,7 @@ from buildlock.variants import Variant
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuntimeFile:
-    """One wheel that may be installed."""
+    """One wheel that may be installed, or an sdist."""
 
     filename: str
     url: str | None
@@ -31,7 +31,19 @@ class RuntimePackage:
     name: NormalizedName
     version: Version
     files: tuple[RuntimeFile, ...] = ()
-    """For every target that the runtime lock serves; none where it does not say."""
+    """The wheels, for every target that the runtime lock serves; none where it does not say."""
+    sdist: RuntimeFile | None = None
+    """What a target builds that can use none of them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuntimeInstallation:
+    """All that is installed for a variant in one environment, but for the project itself."""
+
+    packages: tuple[RuntimePackage, ...]
+    """What comes from an index."""
+    elsewhere: Mapping[NormalizedName, str]
+    """What does not, with the kind of its source: `git`, `directory`."""
 
 
 class RuntimeLock(Protocol):
@@ -51,6 +63,18 @@ class RuntimeLock(Protocol):
         Raises:
             InvalidProjectError: The runtime lock is invalid.
             RuntimeLockError: It installs two of them, or one that comes from no index.
+        """
+
+
+class ListedRuntimeLock(RuntimeLock, Protocol):
+    """A runtime lock that is a file: it says of all that is installed where it comes from."""
+
+    def list_installed(self, variant: Variant, environment: Environment) -> RuntimeInstallation:
+        """All that is installed for a variant.
+
+        Raises:
+            InvalidProjectError: The runtime lock is invalid.
+            RuntimeLockError: It installs two versions of a package.
         """
 
 

@@ -20,7 +20,14 @@ from buildlock.errors import RuntimeLockError
 from buildlock.project.document import Table
 from buildlock.project.faults import Faults
 from buildlock.runtime.document import read_runtime_document
-from buildlock.runtime.model import RuntimeFile, RuntimePackage, describe_runtime, filename_of, refuse_two
+from buildlock.runtime.model import (
+    RuntimeFile,
+    RuntimeInstallation,
+    RuntimePackage,
+    describe_runtime,
+    filename_of,
+    refuse_two,
+)
 from buildlock.text import excerpt
 from buildlock.variants import Variant
 
@@ -71,6 +78,25 @@ class UvLock:
         found = self._read_package(name, installed[0], variant) if installed else None
         self._faults.raise_collected()
         return found
+
+    def list_installed(self, variant: Variant, environment: Environment) -> RuntimeInstallation:
+        """See `ListedRuntimeLock`."""
+        packages: dict[NormalizedName, RuntimePackage] = {}
+        elsewhere: dict[NormalizedName, str] = {}
+        for position in self._walk(variant, environment):
+            package = self._packages[position]
+            source = package.table("source")
+            kind = excerpt(next(iter(source), "unknown"))
+            name = canonicalize_name(package.string("name") or "")
+            if "registry" in source:
+                if (found := self._read_package(name, package, variant)) is not None:
+                    versions = [str(each.version) for each in (packages.get(name), found) if each is not None]
+                    refuse_two(versions, name, FILENAME, variant)
+                    packages[name] = found
+            elif kind != "virtual" and source.get(kind) != ".":
+                elsewhere[name] = kind
+        self._faults.raise_collected()
+        return RuntimeInstallation(packages=tuple(packages.values()), elsewhere=elsewhere)
 
     def _walk(self, variant: Variant, environment: Environment) -> list[int]:
         """The positions of all packages that are installed."""
@@ -165,7 +191,8 @@ class UvLock:
             )
         version = _read_version(package)
         files = tuple(file for table in package.tables("wheels") if (file := _read_file(table)) is not None)
-        return None if version is None else RuntimePackage(name=name, version=version, files=files)
+        sdist = _read_file(package.table("sdist")) if "sdist" in package else None
+        return None if version is None else RuntimePackage(name=name, version=version, files=files, sdist=sdist)
 
 
 @lru_cache(maxsize=4096)
