@@ -23,7 +23,7 @@ from buildlock.variants import is_variant_name
 _TARGET_KEYS = ("python", "platforms")
 _OWN_KEYS = (
     *("default-variant", "variants", "sources", "constraints", "overrides", "match-runtime", "pin-runtime"),
-    *("dynamic-requires", "packages", *_TARGET_KEYS),
+    *("dynamic-requires", "packages", "pass-environment", *_TARGET_KEYS),
     *("build-system", "unlocked"),  # the backend in the project's tree reads these
 )
 _VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment", "host", "match-runtime", *_TARGET_KEYS)
@@ -32,6 +32,8 @@ _NOT_YET = ("mirrors", "policy")
 _PRECISIONS: tuple[PinPrecision, ...] = ("minor", "exact")
 _UNLOCKED = ("refuse", "resolve")
 _AUTO = "auto"
+_VARIABLE_PATTERN = re.compile(r"[A-Za-z0-9_.()*?-]+", re.ASCII)
+_LONGEST_PATTERN = 200
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
 
 
@@ -71,6 +73,7 @@ class BuildlockSettings:
     dynamic: Mapping[str, tuple[BuildRequirement, ...]] | None = None
     packages: Mapping[NormalizedName, OutsidePackage] = field(default_factory=dict)
     """Whether there are the variants that they name is known later."""
+    pass_environment: tuple[str, ...] = ()
 
 
 def read_buildlock_settings(table: Table) -> BuildlockSettings:
@@ -101,6 +104,7 @@ def read_buildlock_settings(table: Table) -> BuildlockSettings:
         platforms=_read_names(table, "platforms", parse_platform),
         dynamic=_read_dynamic(table) if "dynamic-requires" in table else None,
         packages=read_outside_packages(table.table("packages")),
+        pass_environment=_read_pass_environment(table),
     )
 
 
@@ -115,6 +119,22 @@ def _read_names(table: Table, key: str, parse: Callable[[str], object]) -> tuple
         else:
             names.append(name)
     return tuple(dict.fromkeys(names))
+
+
+def _read_pass_environment(table: Table) -> tuple[str, ...]:
+    """Names and patterns of variables; a fault for what can be neither, and for what would pass all of them."""
+    key = "pass-environment"
+    patterns = []
+    for text in table.strings(key):
+        if not _VARIABLE_PATTERN.fullmatch(text):
+            table.fault(key, f"has `{text}`, which is neither the name of a variable nor a pattern such as `NAME_*`")
+        elif len(text) > _LONGEST_PATTERN:
+            table.fault(key, f"has a name of {len(text)} characters")
+        elif not text.strip("*?"):
+            table.fault(key, f"has `{text}`, which would pass every variable, secrets among them")
+        else:
+            patterns.append(text)
+    return tuple(dict.fromkeys(patterns))
 
 
 def _read_dynamic(table: Table) -> Mapping[str, tuple[BuildRequirement, ...]]:

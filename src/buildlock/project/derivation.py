@@ -37,6 +37,7 @@ class Declarations:
     declared: Settings
     match_runtime: frozenset[NormalizedName] = frozenset()
     source_builds: SourceBuilds = SourceBuilds()  # noqa: RUF009 - frozen
+    pass_environment: tuple[str, ...] = ()
     faults: Faults = field(compare=False)
 
 
@@ -141,6 +142,7 @@ def derive_inputs(variant: Variant, declarations: Declarations) -> BuildInputs:
         extra_requires=declarations.source_builds.extra_requires,
         extra_matches=declarations.source_builds.extra_matches,
         extra_variables=declarations.source_builds.extra_variables,
+        pass_environment=declarations.pass_environment,
         config_settings=declarations.source_builds.config_settings,
         config_settings_package=declarations.source_builds.config_settings_package,
     )

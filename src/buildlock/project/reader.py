@@ -80,6 +80,7 @@ def read_project(
         ),
         match_runtime=buildlock.match_runtime,
         source_builds=settled.source_builds,
+        pass_environment=buildlock.pass_environment,
         faults=faults,
     )
     variants = derive_variants(declarations)
