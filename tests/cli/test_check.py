@@ -162,6 +162,8 @@ class TestVariants:
             "path": str(project.lock_path),
             "fresh": True,
             "orphans": [],
+            "orphaned_packages": [],
+            "packages": [],
             "variants": [
                 {
                     "name": name,

@@ -21,15 +21,26 @@ from buildlock.cli.options import (
     VariantName,
     Verbose,
     open_workspace,
+    parse_name,
     refuse_builds,
 )
 from buildlock.errors import UsageError
 from buildlock.frontend.backend import PRODUCTS
+from buildlock.lockfile.select import Locked
 from buildlock.workflows import build as workflow
 from buildlock.workflows.build import BuildOptions, Built
+from buildlock.workflows.build_package import BuiltPackage, PackageBuildOptions, build_package
 
 
 def build(
+    package: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PACKAGE]",
+            help="A package that is not the project's, as `lock --package` locked it.",
+            show_default="the project",
+        ),
+    ] = None,
     project: ProjectDir = HERE,
     variant: VariantName = None,
     wheel: Annotated[bool, typer.Option("--wheel", help="Build a wheel (the default).")] = False,
@@ -42,6 +53,9 @@ def build(
         list[str] | None,
         typer.Option("--config-setting", "-C", metavar="KEY=VALUE", help="Handed to the backend; may be repeated."),
     ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Build PACKAGE even if it was built before from the very same.")
+    ] = False,
     python: Python = None,
     frozen: Frozen = False,
     no_build: NoBuild = False,
@@ -53,12 +67,32 @@ def build(
 ) -> None:
     """Build in a locked environment, print the file.
 
-    Each build gets an environment of its own, made from the lock as `install` does and thrown away afterwards.
+    Each build gets an environment of its own, made from the lock as `install` does and thrown away afterwards. What
+    was built of PACKAGE before, from the very same, is found again.
     """
     console = Console(quiet=quiet, verbose=verbose, backend_output=True)
     if wheel and editable:
         # Backends may give both one name: the second would take the place of the first.
         raise UsageError("`--wheel` and `--editable` exclude each other", hint="build them into folders of their own")
+    if package is not None:
+        if sdist or editable:
+            raise UsageError(f"`--{'sdist' if sdist else 'editable'}`: of `{package}` only a wheel is built")
+        package_options = PackageBuildOptions(
+            package=parse_name(package),
+            variant=variant,
+            out_dir=out_dir.resolve() if out_dir else None,
+            config_settings=parse_config_settings(config_setting or ()),
+            python=python,
+            frozen=frozen,
+            rebuild=rebuild,
+            overrides=refuse_builds(no_build, no_build_package, only_binary),
+        )
+        with console.watch():
+            outcome = build_package(open_workspace(project, console), package_options)
+        _report_package(console, outcome, as_json=as_json)
+        return
+    if rebuild:
+        raise UsageError("`--rebuild` is for a package that is named: the project is built every time")
     asked = {"wheel": wheel, "sdist": sdist, "editable": editable}
     options = BuildOptions(
         variant=variant,
@@ -77,6 +111,28 @@ def build(
         write_json([_to_json(each) for each in built])
     else:
         write_data("".join(f"{each.path}\n" for each in built))
+
+
+def _report_package(console: Console, built: BuiltPackage, *, as_json: bool) -> None:
+    found = ("Found ", ", built before") if built.reused else ("Built ", "")
+    console.say(
+        Text.assemble(
+            found[0], (built.path.name, "bold"), f" for {built.variant}{_describe_against(built.against)}{found[1]}"
+        )
+    )
+    if as_json:
+        write_json(
+            {
+                "package": built.source.name,
+                "version": str(built.source.version),
+                "variant": built.variant,
+                "path": str(built.path),
+                "reused": built.reused,
+                "environment": {package.name: str(package.version) for package in built.source.requires},
+            }
+        )
+    else:
+        write_data(f"{built.path}\n")
 
 
 def parse_config_settings(pairs: Sequence[str]) -> dict[str, str | list[str]]:
@@ -102,10 +158,12 @@ def parse_config_settings(pairs: Sequence[str]) -> dict[str, str | list[str]]:
 
 
 def _describe(built: Built) -> Text:
-    against = ", ".join(f"{package.name} {package.version}" for package in built.against)
-    return Text.assemble(
-        "Built ", (built.path.name, "bold"), f" for {built.variant}" + (f" against {against}" if against else "")
-    )
+    return Text.assemble("Built ", (built.path.name, "bold"), f" for {built.variant}{_describe_against(built.against)}")
+
+
+def _describe_against(packages: Sequence[Locked]) -> str:
+    against = ", ".join(f"{package.name} {package.version}" for package in packages)
+    return f" against {against}" if against else ""
 
 
 def _to_json(built: Built) -> object:

@@ -8,7 +8,7 @@ from buildlock.cli.console import Console, write_json
 from buildlock.cli.options import HERE, Json, ProjectDir, Quiet, VariantNames, Verbose, open_workspace
 from buildlock.workflows import check as workflow
 from buildlock.workflows.backend_file import RELATIVE_PATH, FileState
-from buildlock.workflows.check import LockStatus, VariantStatus
+from buildlock.workflows.check import LockStatus, PackageStatus, VariantStatus
 
 STALE = 3
 
@@ -32,38 +32,51 @@ def check(
     """
     console = Console(quiet=quiet, verbose=verbose)
     status = workflow.check(open_workspace(project, console), tuple(variant or ()))
-    unlocked = not status.lock_fresh or (variant and any(each.state != "fresh" for each in status.variants))
+    unlocked = not status.lock_fresh or (variant and any(_is_in_vain(each, status) for each in status.variants))
     if as_json:
         write_json(status_to_json(status))
     else:
         for each in status.variants:
-            console.say(_describe(each))
+            console.say(_describe(each.name, each))
+        for package in status.packages:
+            console.say(_describe(f"{package.name} for {package.variant}", package))
         for name in status.orphans:
             console.say(f"{name}: locked, and no longer a variant of the project")
+        for outside, name in status.orphaned_packages:
+            console.say(f"{outside} for {name}: locked, and the project does not have it for that variant any more")
         if status.backend in _BACKEND:
             console.say(f"{RELATIVE_PATH}: {_BACKEND[status.backend]}: run `buildlock init --backend`")
         if unlocked:
-            console.say(f"\nhint: run `buildlock lock {_choose_options(status)}`")
+            commands = " and ".join(f"`buildlock lock {options}`" for options in _choose_options(status))
+            console.say(f"\nhint: run {commands}")
     if unlocked or not status.fresh:
         raise typer.Exit(STALE)
 
 
-def _describe(variant: VariantStatus) -> str:
-    match variant.state:
+def _describe(subject: str, status: VariantStatus | PackageStatus) -> str:
+    match status.state:
         case "fresh":
-            return f"{variant.name}: fresh"
+            return f"{subject}: fresh"
         case "unlocked":
-            return f"{variant.name}: not locked"
+            return f"{subject}: not locked"
         case "stale":
-            return "\n  - ".join([f"{variant.name}: stale", *variant.moved])
+            return "\n  - ".join([f"{subject}: stale", *status.moved])
 
 
-def _choose_options(status: LockStatus) -> str:
-    """Which variants to lock: those that are stale, else those that were asked for in vain."""
-    if status.orphans:
-        return "--all"
+def _is_in_vain(variant: VariantStatus, status: LockStatus) -> bool:
+    """Whether nothing is locked for a variant that was asked for."""
+    return variant.state == "unlocked" and all(each.variant != variant.name for each in status.packages)
+
+
+def _choose_options(status: LockStatus) -> list[str]:
+    """What to lock: what is stale, else the variants that were asked for in vain."""
+    if status.orphans or status.orphaned_packages:
+        return ["--all"]
+    outside = [f"--package {each.name} --variant {each.variant}" for each in status.packages if each.state != "fresh"]
     stale = [each.name for each in status.variants if each.state == "stale"]
-    return " ".join(f"--variant {name}" for name in stale or [v.name for v in status.variants if v.state != "fresh"])
+    if not stale and not outside:
+        stale = [each.name for each in status.variants if each.state != "fresh"]
+    return [*([" ".join(f"--variant {name}" for name in stale)] if stale else []), *outside]
 
 
 def status_to_json(status: LockStatus) -> object:
@@ -90,6 +103,18 @@ def status_to_json(status: LockStatus) -> object:
             }
             for variant in status.variants
         ],
+        "packages": [
+            {
+                "name": package.name,
+                "version": str(package.version) if package.version is not None else None,
+                "variant": package.variant,
+                "state": package.state,
+                "moved": list(package.moved),
+                "packages": package.packages,
+            }
+            for package in status.packages
+        ],
         "orphans": list(status.orphans),
+        "orphaned_packages": [{"package": name, "variant": variant} for name, variant in status.orphaned_packages],
         "backend": status.backend,
     }

@@ -22,16 +22,37 @@ from buildlock.cli.options import (
     Verbose,
     open_workspace,
     parse_name,
+    parse_package,
     refuse_builds,
 )
 from buildlock.workflows import lock as workflow
-from buildlock.workflows.lock import LockedVariant, LockOptions, LockResult
+from buildlock.workflows.lock import LockedSection, LockResult
+from buildlock.workflows.lock_options import LockOptions
 
 
 def lock(
     project: ProjectDir = HERE,
     variant: VariantNames = None,
     all_variants: Annotated[bool, typer.Option("--all", help="Every variant of the project.")] = False,
+    package: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="REQUIREMENT",
+            help="Lock what a package that is not the project's is built in, and nothing else; may be given several "
+            "times.",
+            show_default=False,
+        ),
+    ] = None,
+    drop_package: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Lock such a package no longer.", show_default=False)
+    ] = None,
+    runtime_lock: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Lock what each package is built in that this uv.lock or pylock.toml installs and has no wheel for.",
+        ),
+    ] = None,
     python: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,6 +111,9 @@ def lock(
     options = LockOptions(
         variants=tuple(variant or ()),
         all_variants=all_variants,
+        runtime_lock=runtime_lock.absolute() if runtime_lock else None,
+        packages=tuple(map(parse_package, package or ())),
+        drop_packages=frozenset(map(parse_name, drop_package or ())),
         pythons=tuple(python or ()),
         platforms=tuple(platform or ()),
         upgrade=upgrade,
@@ -109,31 +133,39 @@ def lock(
     )
     with console.watch():
         locked = workflow.lock(open_workspace(project, console), options)
-    for each in locked.variants:
-        _say_variant(console, each)
+    for each in locked.sections:
+        _say_section(console, each)
     for name in locked.dropped:
         console.say(f"Dropped {name}: no longer a variant of the project")
-    _say_outcome(console, locked, options)
+    for outside, name in locked.dropped_packages:
+        console.say(f"Dropped {outside} for {name}")
+    if runtime_lock is not None and not locked.sections:
+        console.say(f"{runtime_lock.name} installs nothing that has to be built")
+    else:
+        _say_outcome(console, locked, options)
     if as_json:
         write_json(_to_json(locked))
 
 
-def _say_variant(console: Console, variant: LockedVariant) -> None:
-    packages = count_packages(len(variant.environment.packages))
-    for source, matched in variant.environment.inputs.match_runtime.items():
+def _say_section(console: Console, section: LockedSection) -> None:
+    environment = section.environment
+    packages = count_packages(len(environment.packages))
+    for source, matched in environment.inputs.match_runtime.items():
         names = dict.fromkeys(Requirement(text).name for text in matched)
         packages += f", {', '.join(names)} as in {source}"
-    console.say(
-        Text.assemble("Locked ", (variant.name, "bold"), f": {packages}" + ("" if variant.changes else ", unchanged"))
-    )
-    for change in variant.changes:
-        console.say(describe_change(change, variant.environment))
+    subject = [(section.variant, "bold")]
+    if environment.source is not None:
+        subject = [(f"{environment.source.name} {environment.source.version}", "bold"), (f" for {section.variant}", "")]
+    unchanged = "" if section.changes else ", unchanged"
+    console.say(Text.assemble("Locked ", *subject, f": {packages}{unchanged}"))
+    for change in section.changes:
+        console.say(describe_change(change, environment))
 
 
 def _say_outcome(console: Console, locked: LockResult, options: LockOptions) -> None:
     if locked.written:
         console.say(f"Wrote {locked.path.name}")
-    elif options.dry_run and (locked.dropped or any(variant.touched for variant in locked.variants)):
+    elif options.dry_run and (locked.dropped or locked.dropped_packages or any(s.touched for s in locked.sections)):
         console.say(f"{locked.path.name} would change (dry run: nothing was written)")
     else:
         console.say(f"{locked.path.name} is up to date")
@@ -144,22 +176,37 @@ def _to_json(locked: LockResult) -> object:
         "path": str(locked.path),
         "written": locked.written,
         "dropped": list(locked.dropped),
+        "dropped_packages": [{"package": package, "variant": variant} for package, variant in locked.dropped_packages],
         "variants": [
+            {"name": section.variant, **_section_to_json(section)}
+            for section in locked.sections
+            if section.package is None
+        ],
+        "packages": [
             {
-                "name": variant.name,
-                "packages": len(variant.environment.packages),
-                "touched": variant.touched,
-                "changes": [
-                    {
-                        "name": change.name,
-                        "before": str(change.before) if change.before else None,
-                        "after": str(change.after) if change.after else None,
-                        "build": change.build,
-                        "index": change.index,
-                    }
-                    for change in variant.changes
-                ],
+                "name": source.name,
+                "version": str(source.version),
+                "variant": section.variant,
+                **_section_to_json(section),
             }
-            for variant in locked.variants
+            for section in locked.sections
+            if (source := section.environment.source) is not None
+        ],
+    }
+
+
+def _section_to_json(section: LockedSection) -> dict[str, object]:
+    return {
+        "packages": len(section.environment.packages),
+        "touched": section.touched,
+        "changes": [
+            {
+                "name": change.name,
+                "before": str(change.before) if change.before else None,
+                "after": str(change.after) if change.after else None,
+                "build": change.build,
+                "index": change.index,
+            }
+            for change in section.changes
         ],
     }

@@ -7,8 +7,10 @@ from typing import Annotated, TypeAlias
 import typer
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from buildlock.errors import UsageError
-from buildlock.project.model import Overrides
+from buildlock.errors import InvalidProjectError, UsageError
+from buildlock.project.faults import Faults
+from buildlock.project.model import BuildRequirement, Overrides
+from buildlock.project.requirements import keep_valid, parse_requirement
 from buildlock.reporting import Reporter
 from buildlock.workflows.workspace import Workspace, default_cache_dir
 
@@ -66,6 +68,25 @@ def parse_name(name: str) -> NormalizedName:
         return canonicalize_name(name, validate=True)
     except InvalidName as error:
         raise UsageError(f"`{name}` is not the name of a package") from error
+
+
+def parse_package(text: str) -> BuildRequirement:
+    """The package that is not the project's which an option names, and which version of it.
+
+    Raises:
+        UsageError: It is not a requirement, or says more than that.
+    """
+    faults = Faults()
+    wanted = parse_requirement(text, origin="--package", faults=faults)
+    kept = keep_valid([wanted] if wanted is not None else [], faults)
+    try:
+        faults.raise_collected()
+    except InvalidProjectError as error:
+        raise UsageError(error.faults[0]) from error
+    (found,) = kept
+    if found.requirement.extras or found.requirement.marker is not None:
+        raise UsageError(f"`--package {text}` has an extra or a marker: name a package and a version of it alone")
+    return found
 
 
 def open_workspace(project: Path, report: Reporter) -> Workspace:

@@ -47,8 +47,10 @@ def export_requirements(environment: LockedEnvironment, *, variant: str) -> str:
 
 
 def _format_comment(environment: LockedEnvironment, variant: str) -> Iterator[str]:
-    yield f"# The build environment `{variant}` of `{FILENAME}`, written by"
-    yield f"#   buildlock export --variant {variant} --format requirements"
+    package = f"{environment.source.name}` for `" if environment.source is not None else ""
+    option = f"--package {environment.source.name} " if environment.source is not None else ""
+    yield f"# The build environment `{package}{variant}` of `{FILENAME}`, written by"
+    yield f"#   buildlock export {option}--variant {variant} --format requirements"
     yield "# It serves"
     for marker in environment.environments:
         yield f"#   {format_marker(marker)}"

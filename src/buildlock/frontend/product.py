@@ -2,6 +2,7 @@
 
 import re
 import reprlib
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -69,6 +70,20 @@ def place_product(built: Path, out_dir: Path) -> Path:
     except OSError as error:
         raise _refuse_directory(out_dir, error) from error
     return placed
+
+
+def copy_product(built: Path, out_dir: Path) -> Path:
+    """Copy a product that is kept elsewhere into `out_dir`, where it appears in one step.
+
+    Raises:
+        EnvironmentPreparationError: It cannot be read, or `out_dir` not be written.
+    """
+    with open_scratch(out_dir) as scratch:
+        try:
+            copy = Path(shutil.copyfile(built, scratch / built.name))
+        except OSError as error:
+            raise _refuse_directory(out_dir, error) from error
+        return place_product(copy, out_dir)
 
 
 def check_product(scratch: Path, filename: object, *, kind: ArtifactKind, name: str | None) -> Path:

@@ -115,6 +115,10 @@ class OutsidePackage:
     """What its build needs beyond what it says itself. They come from where the variant's sources say."""
     origin: str
 
+    def is_for(self, variant: str) -> bool:
+        """Whether it is built for a variant of the project."""
+        return self.variants is None or variant in self.variants
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:

@@ -1,16 +1,20 @@
 """`check` and `variants`: whether the lock still answers the project, without a network or an interpreter."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
 from buildlock.errors import MissingLockError
 from buildlock.lockfile.model import Lockfile
 from buildlock.lockfile.reader import read_lockfile
-from buildlock.project.model import SourceRule
+from buildlock.project.model import Project, SourceRule
 from buildlock.runtime.discovery import RuntimeLocks
 from buildlock.workflows.backend_file import FileState, judge_backend
-from buildlock.workflows.locks import stale_inputs
+from buildlock.workflows.staleness import list_orphaned, stale_inputs
 from buildlock.workflows.workspace import Workspace, choose_variant
 
 State: TypeAlias = Literal["fresh", "stale", "unlocked"]
@@ -32,13 +36,31 @@ class VariantStatus:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PackageStatus:
+    """A package from elsewhere, and what the lock says of it for one variant."""
+
+    name: NormalizedName
+    variant: str
+    state: State
+    """`unlocked` is what the project configures, for a variant that is locked."""
+    moved: tuple[str, ...]
+    """Why it is stale: the inputs that moved, a sentence each."""
+    version: Version | None
+    packages: int | None
+    """How many the lock holds to build it with."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LockStatus:
-    """Every variant of the project."""
+    """Every variant of the project, and what is locked for it."""
 
     path: Path
     variants: tuple[VariantStatus, ...]
+    packages: tuple[PackageStatus, ...]
     orphans: tuple[str, ...]
     """Variants that the lock holds and the project no longer has."""
+    orphaned_packages: tuple[tuple[NormalizedName, str], ...]
+    """The same of packages from elsewhere, or of the variants that they are configured for."""
     backend: FileState | None = None
     """How the file of buildlock's backend is, in a project whose `[build-system]` names it."""
 
@@ -49,9 +71,13 @@ class LockStatus:
 
     @property
     def lock_fresh(self) -> bool:
-        """Whether every variant that is locked still answers the project, and at least one is locked."""
-        locked = [variant for variant in self.variants if variant.state != "unlocked"]
-        return bool(locked) and not self.orphans and all(variant.state == "fresh" for variant in locked)
+        """Whether all that is locked still answers the project, and anything is."""
+        locked = [
+            *(each.state for each in self.variants if each.state != "unlocked"),
+            *(p.state for p in self.packages),
+        ]
+        orphaned = self.orphans or self.orphaned_packages
+        return bool(locked) and not orphaned and all(state == "fresh" for state in locked)
 
 
 def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
@@ -93,5 +119,35 @@ def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
             )
         )
     orphans = () if variants else tuple(name for name in lockfile.variants if name not in project.variants)
-    backend = judge_backend(project.root) if project.build_system.locked else None
-    return LockStatus(path=workspace.lock_path, variants=tuple(statuses), orphans=orphans, backend=backend)
+    orphaned = () if variants else tuple(list_orphaned(project, lockfile))
+    return LockStatus(
+        path=workspace.lock_path,
+        variants=tuple(statuses),
+        packages=tuple(
+            each
+            for each in _list_packages(project, lockfile, runtime)
+            if each.variant in chosen and (each.name, each.variant) not in orphaned
+        ),
+        orphans=orphans,
+        orphaned_packages=orphaned,
+        backend=judge_backend(project.root) if project.build_system.locked else None,
+    )
+
+
+def _list_packages(project: Project, lockfile: Lockfile, runtime: RuntimeLocks) -> Iterator[PackageStatus]:
+    for name in sorted({*lockfile.packages, *project.packages}):
+        configured = project.packages.get(name)
+        for variant in project.variants:
+            environment = lockfile.packages.get(name, {}).get(variant)
+            if environment is not None:
+                moved = stale_inputs(project, variant, environment, runtime)
+                yield PackageStatus(
+                    name=name,
+                    variant=variant,
+                    state="stale" if moved else "fresh",
+                    moved=moved,
+                    version=environment.source.version if environment.source else None,
+                    packages=len(environment.packages),
+                )
+            elif configured is not None and configured.is_for(variant) and variant in lockfile.variants:
+                yield PackageStatus(name=name, variant=variant, state="unlocked", moved=(), version=None, packages=None)

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact, CoreMetadata
 from buildlock.environment.store import Store
-from buildlock.errors import BackendError, BuildCycleError, InvalidProjectError, NoSolutionError
+from buildlock.errors import BackendError, BuildCycleError, InvalidProjectError
 from buildlock.frontend.backend import Backend
 from buildlock.index.catalogue import Catalogue
 from buildlock.index.http import HttpClient
@@ -28,11 +28,13 @@ from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement
 from buildlock.project.requirements import direct_rule, name_of
 from buildlock.reporting import Noted, Warned
-from buildlock.resolver.request import Resolution, ResolutionRequest, ResolvedPackage, Universe
+from buildlock.resolver.request import Resolution, ResolutionRequest, Universe
 from buildlock.resolver.resolve import resolve_all
 from buildlock.resolver.view import View
 from buildlock.targets import Target
+from buildlock.workflows.build_inputs import bind_package, inputs_of_build, list_added
 from buildlock.workflows.building import open_source_backend
+from buildlock.workflows.choosing import OutsideSource, build_package, choose_source
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.drafts import Draft, reach, unite
 from buildlock.workflows.pinning import Pinner
@@ -82,8 +84,7 @@ class Locker:
     Args:
         workspace: Where the lock is, and who is told.
         conditions: The variant, and the interpreter that sources are built for when only that tells what they need.
-        matches: What the runtime says of the packages that the project is built with.
-        extra_matches: What it says of those that other packages are built with, `BuildInputs.extra_matches`.
+        matches: What the runtime says of the packages that are to be matched.
         access: The indexes and the store.
         locked: The lock so far; `None` where there is none.
         ask: Whether the backends of sources may be run.
@@ -95,7 +96,6 @@ class Locker:
         workspace: Workspace,
         conditions: Conditions,
         matches: RuntimeMatches,
-        extra_matches: RuntimeMatches,
         access: Access,
         *,
         locked: LockedEnvironment | None,
@@ -106,7 +106,6 @@ class Locker:
         self._conditions = conditions
         self._inputs = conditions.inputs
         self._matches = matches
-        self._extra_matches = extra_matches
         self._access = access
         self._locked = locked
         self._forget = forget
@@ -217,49 +216,37 @@ class Locker:
         reached = reach(drafts)
         return {key: environment for key, environment in builds.items() if key in reached}
 
-    def choose_source(self, wanted: BuildRequirement) -> ResolvedPackage:
-        """The source of the newest version of a package that a requirement accepts, whether it has wheels or not.
+    def lock_source(self, asked: OutsideSource, targets: Sequence[Target]) -> LockedEnvironment:
+        """The environment that a package from elsewhere is built in for itself; of `inputs` it has what is its own.
 
         Raises:
-            NoSolutionError: There is none.
-        """
-        name = name_of(wanted)
-        here = self._conditions.interpreter.target
-        settings = self._inputs.settings
-        known = [self._locked.source] if self._locked and self._locked.source else []
-        request = ResolutionRequest(
-            requirements=(wanted,),
-            target=here,
-            settings=replace(settings, no_binary_package=settings.no_binary_package | {name}),
-            preferences=find_versions(self.keep(known), here),
-        )
-        view = View(request, self._enter_universe(here, self._inputs), self._workspace.report)
-        for release in view.fitting(name, view.needs.roots):
-            artifact = view.verdict(release)
-            if isinstance(artifact, Artifact) and artifact.kind == "sdist":
-                return ResolvedPackage(
-                    name=name,
-                    version=release.version,
-                    index=release.index,
-                    artifact=artifact,
-                    requires=(),
-                    extras=frozenset(),
-                )
-        raise NoSolutionError(
-            f"no index offers a source of `{wanted.requirement}` that can be built on {here}",
-            hint="a package that has only wheels is not built: require another version of it",
-        )
-
-    def lock_source(self, chosen: ResolvedPackage, targets: Sequence[Target]) -> tuple[Package, LockedInputs, Draft]:
-        """A package from elsewhere as it is locked to be built for itself, and what it is built in.
-
-        Raises:
+            RuntimeLockError: The index offers another file than the runtime lock has.
+            NoSolutionError: It has no source that all targets can build.
             BuildlockError: As of `lock_builds`.
         """
-        (source,) = self._pinner.pin([Resolution(packages=(chosen,))], targets[:1])
+        wanted = asked.requirement
+        known = self.keep([self._locked.source] if self._locked and self._locked.source else ())
+        inputs = bind_package(self._inputs, wanted)
+        views = [
+            View(
+                ResolutionRequest(
+                    requirements=(wanted,),
+                    constraints=inputs.constraints,
+                    overrides=(),
+                    target=target,
+                    settings=build_package(inputs.settings, name_of(wanted)),
+                    preferences=find_versions(known, target),
+                ),
+                self._enter_universe(target, inputs),
+                self._workspace.report,
+            )
+            for target in targets
+        ]
+        chosen = asked.verify(choose_source(wanted, views))
+        (source,) = self._pinner.pin([Resolution(packages=(chosen,))], targets[:1], known)
         locked = self.keep(self._locked.packages if self._locked else ())
         environment, draft = self._lock_build(chosen.artifact, targets, locked)
-        return source, environment.inputs, draft
+        return replace(environment, builds=self.lock_builds(draft), source=source)
 
     def select(self, environment: LockedEnvironment) -> tuple[Locked, ...]:
         """What the interpreter of this machine gets of an environment.
@@ -289,7 +276,9 @@ class Locker:
             environments=MarkerWriter(targets).environments(),
             inputs=LockedInputs(
                 requires=tuple(format_requirement(each.requirement) for each in inputs.requires),
+                extra_requires=list_added(inputs, subject.name, facts.build_system.requires),
                 dynamic={"wheel": tuple(map(format_requirement, asked))},
+                match_runtime=self._matches.record({package.name for package in draft.packages}, subject.name),
                 backend=facts.build_system.backend,
             ),
             packages=draft.packages,
@@ -299,12 +288,11 @@ class Locker:
     def inputs_for(self, name: NormalizedName, facts: SourceFacts) -> BuildInputs:
         """What the build environment of a source is resolved from: its own requirements, by the variant's rules."""
         own = facts.build_system.requires
-        requires = (*own, *self._inputs.extra_requires.get(name, ()))
         for each in own:
             _refuse_local(each, name)
-        matched = self._extra_matches.constrain(requires, self._inputs.extra_matches.get(name, frozenset()))
-        constraints = (*self._inputs.constraints, *matched)
-        return add_requirements(replace(self._inputs, requires=(), constraints=constraints), requires)
+        inputs = inputs_of_build(self._inputs, name, own)
+        matched = self._matches.constrain(inputs.requires, name)
+        return replace(inputs, constraints=(*inputs.constraints, *matched))
 
     def _pins_of(self, key: str) -> Sequence[Package]:
         """The pins of what a package is built in."""
@@ -362,7 +350,7 @@ class Locker:
     def _enter_universe(self, target: Target, inputs: BuildInputs) -> Universe:
         access = self._access
         universe = IndexUniverse(access.catalogue, access.reader, self._sources, inputs, target.environment)
-        return self._extra_matches.narrow(self._matches.narrow(universe, target), target)
+        return self._matches.narrow(universe, target)
 
     def _warn_foreign(self, subject: Subject, asked: Sequence[Requirement], targets: Sequence[Target]) -> None:
         here = self._conditions.interpreter.target
@@ -407,6 +395,7 @@ def _refuse_local(requirement: BuildRequirement, name: NormalizedName) -> None:
 
 def _all_packages(environment: LockedEnvironment | None) -> Iterator[Package]:
     if environment is not None:
+        yield from (environment.source,) if environment.source is not None else ()
         yield from environment.packages
         for build in environment.builds.values():
             yield from build.packages

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from buildlock.artifacts import parse_filename, wheel_tags
-from buildlock.environment.kept import KeptFiles
+from buildlock.environment.kept import KeptFile, KeptFiles
 from buildlock.environment.own_files import hash_file
 from buildlock.environment.store import Store, StoredWheel
 from buildlock.errors import BackendError, BuildRefusedError
@@ -124,6 +124,24 @@ class Preparer:
             )
             return self._store.add(archive, sha256=artifact.sha256, filename=artifact.filename)
 
+    def build(self, source: LockedSource, *, anew: bool = False) -> tuple[KeptFile, bool]:
+        """The wheel of a source as a file, and whether it was built before from the very same.
+
+        Args:
+            source: What is built, unless it was.
+            anew: Build it all the same; what was kept is replaced.
+
+        Raises:
+            As of `prepare_wheels`.
+        """
+        key = self._conditions.digest(source)
+        if not anew and (kept := self._built.find_intact(key)):
+            return kept, True
+        with self._store.lock(key), self._store.scratch() as scratch:
+            if not anew and (kept := self._built.find_intact(key)):
+                return kept, True
+            return self._build_and_keep(source, key, scratch)[1], False
+
     def _build_once(self, source: LockedSource) -> StoredWheel:
         key = self._conditions.digest(source)
         if stored := self._find_built(key):
@@ -131,11 +149,13 @@ class Preparer:
         with self._store.lock(key), self._store.scratch() as scratch:
             if stored := self._find_built(key):
                 return stored
-            wheel = self._build(source, scratch)
-            sha256 = hash_file(wheel)
-            stored = self._store.add(wheel, sha256=sha256, filename=wheel.name)
-            self._built.keep(key, wheel, filename=wheel.name, sha256=sha256)
-            return stored
+            return self._build_and_keep(source, key, scratch)[0]
+
+    def _build_and_keep(self, source: LockedSource, key: str, scratch: Path) -> tuple[StoredWheel, KeptFile]:
+        wheel = self._build(source, scratch)
+        sha256 = hash_file(wheel)
+        stored = self._store.add(wheel, sha256=sha256, filename=wheel.name)
+        return stored, self._built.keep(key, wheel, filename=wheel.name, sha256=sha256)
 
     def _find_built(self, key: str) -> StoredWheel | None:
         kept = self._built.find(key)

@@ -154,6 +154,11 @@ class Sources:
         facts = self.facts(subject)
         if facts.static is not None:
             return facts.static
+        if self._ask is None:
+            raise InvalidProjectError(
+                [f"what `{subject}` requires is known only to its backend, and `--no-dynamic` says not to run it"],
+                hint="declare it: `[[tool.uv.dependency-metadata]]`",
+            )
         metadata = self.answer(subject).metadata
         assert metadata is not None
         return metadata
@@ -260,11 +265,6 @@ class Sources:
 
     def _run(self, subject: Subject, facts: SourceFacts) -> BackendAnswer:
         if self._ask is None:
-            if facts.static is None and self._find_declared(subject) is None:
-                raise InvalidProjectError(
-                    [f"what `{subject}` requires is known only to its backend, and `--no-dynamic` says not to run it"],
-                    hint="declare it: `[[tool.uv.dependency-metadata]]`",
-                )
             return BackendAnswer(requires=(), metadata=None)
         return self._ask(subject, facts)
 
