@@ -176,6 +176,43 @@ class TestLocking:
         assert tiny.run("check").code == 0
         assert built_with(tiny.succeed("build", "zipped-source").stdout)["distributions"] == {"tinybackend": "1.0"}
 
+    def test_one_with_a_source_of_the_project(self, tiny: Checkout) -> None:
+        tiny.succeed("lock", "--package", "zipped-source")
+        url = section(tiny, "zipped-source")["source"]["sdist"]["url"]
+        tiny.append(f'[tool.uv.sources]\nzipped-source = {{ url = "{url}" }}')
+        assert f"  - `zipped-source` has a source now: `{url}`\n" in tiny.run("check").stderr
+        tiny.succeed("lock", "--package", "zipped-source")
+        locked = section(tiny, "zipped-source")
+        assert locked["source"]["archive"]["url"] == url
+        assert locked["inputs"]["indexes"] == {"zipped-source": [url]}
+        assert tiny.run("check").code == 0
+        folder = tiny.root / "zipped-source"
+        folder.mkdir()
+        (folder / "pyproject.toml").write_text('[project]\nname = "zipped-source"\nversion = "1.0"\n', encoding="utf-8")
+        tiny.replace(f'{{ url = "{url}" }}', '{ path = "zipped-source" }')
+        result = tiny.run("lock", "--package", "zipped-source")
+        assert result.code == 1
+        assert "`zipped-source` comes from a folder: only an sdist" in result.stderr
+
+    def test_for_another_machine(self, tiny: Checkout) -> None:
+        foreign = "3.12" if sys.version_info[:2] != (3, 12) else "3.13"
+        tiny.succeed("lock", "--package", "zipped-source", "--python", foreign, "--platform", "aarch64-manylinux_2_28")
+        (marker,) = section(tiny, "zipped-source")["environments"]
+        assert "aarch64" in marker
+        result = tiny.run("build", "zipped-source")
+        assert result.code == 1
+        assert "the lock does not cover" in result.stderr
+
+    def test_without_asking_its_backend(self, kernels: Checkout) -> None:
+        kernels.succeed("lock", "--package", "dynamic-source", "--variant", "cu124", "--no-dynamic")
+        assert "dynamic" not in section(kernels, "dynamic-source", "cu124")["inputs"]
+        result = kernels.run("build", "dynamic-source", "--variant", "cu124")
+        assert result.code == 1
+        assert "`markupsafe`: not in the lock" in result.stderr
+        assert "run `buildlock lock --package dynamic-source --variant cu124`" in result.stderr
+        kernels.succeed("lock", "--package", "dynamic-source", "--variant", "cu124")
+        kernels.succeed("build", "dynamic-source", "--variant", "cu124")
+
     def test_all_drops_what_there_is_no_more(self, kernels: Checkout) -> None:
         kernels.succeed("lock", "--package", "zipped-source", *BOTH)
         kernels.append('[tool.buildlock.packages]\nzipped-source = { version = "", variants = ["cu124"] }')
@@ -183,6 +220,11 @@ class TestLocking:
         assert result.code == 3
         assert "zipped-source for cu118: locked, and the project does not have it" in result.stderr
         assert "hint: run `buildlock lock --all`" in result.stderr
+        # It drops what there is no more, and would lock the project too, which says nothing of its build.
+        result = kernels.succeed("lock", "--all", "--no-dynamic")
+        assert "Dropped zipped-source for cu118\n" in result.stderr
+        assert list(sections(kernels)["zipped-source"]) == ["cu124"]
+        assert kernels.run("check").code == 0
 
     @pytest.mark.parametrize(
         ("package", "code", "message"),

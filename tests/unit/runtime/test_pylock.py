@@ -112,3 +112,29 @@ class TestDiscovery:
         (tmp_path / "uv.lock").mkdir()
         with pytest.raises(BuildlockError, match="is not a regular file"):
             RuntimeLocks(tmp_path).find(Variant(name="x"))
+
+
+def test_lists_all_that_is_installed(tmp_path: Path, linux: Environment) -> None:
+    text = (
+        LOCK
+        + f"""
+[[packages]]
+name = "demo"
+directory = {{ path = ".", editable = true }}
+
+[[packages]]
+name = "own"
+vcs = {{ type = "git", url = "https://git.example/own", commit-id = "0123" }}
+
+[[packages]]
+name = "archived"
+version = "1.0"
+archive = {{ url = "https://a.example/archived.zip", hashes = {{ sha256 = "{SHA256}" }} }}
+"""
+    )
+    installed = read(tmp_path, text).list_installed(Variant(name="cu124", extra="cu124"), linux)
+    torch, helper = installed.packages
+    assert (torch.name, torch.sdist) == ("torch", None)
+    assert helper.sdist is not None
+    assert (helper.sdist.filename, helper.sdist.sha256) == ("helper-1.0.tar.gz", SHA256)
+    assert installed.elsewhere == {"own": "vcs", "archived": "archive"}

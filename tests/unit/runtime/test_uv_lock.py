@@ -256,3 +256,47 @@ def test_whatever_it_holds_it_is_an_answer_or_an_error_of_ours(
         read(text).find(NormalizedName("demo"), CU124, linux)
     except BuildlockError as error:
         assert error.message  # noqa: PT017 - both ends are right
+
+
+def test_lists_all_that_is_installed(read: ReadUvLock, linux: Environment) -> None:
+    lock = read(f"""\
+version = 1
+
+[[package]]
+name = "demo"
+version = "1.0"
+source = {{ editable = "." }}
+dependencies = [{{ name = "kernels" }}, {{ name = "own" }}, {{ name = "grouped" }}, {{ name = "elsewhere" }}]
+
+[[package]]
+name = "kernels"
+version = "0.3"
+source = {{ registry = "https://a.example" }}
+sdist = {{ url = "https://a.example/kernels-0.3.tar.gz", hash = "sha256:{SHA256}", size = 9 }}
+wheels = [{{ url = "https://a.example/kernels-0.3-py3-none-any.whl" }}]
+
+[[package]]
+name = "own"
+source = {{ git = "https://git.example/own?rev=main#0123" }}
+
+[[package]]
+name = "grouped"
+version = "1.0"
+source = {{ virtual = "grouped" }}
+
+[[package]]
+name = "elsewhere"
+version = "1.0"
+source = {{ directory = "elsewhere" }}
+
+[[package]]
+name = "not-installed"
+version = "1.0"
+source = {{ url = "https://a.example/not-installed.zip" }}
+""")
+    installed = lock.list_installed(CU124, linux)
+    (kernels,) = installed.packages
+    assert (kernels.name, str(kernels.version), len(kernels.files)) == ("kernels", "0.3", 1)
+    assert kernels.sdist is not None
+    assert (kernels.sdist.filename, kernels.sdist.sha256) == ("kernels-0.3.tar.gz", SHA256)
+    assert installed.elsewhere == {"own": "git", "elsewhere": "directory"}

@@ -106,6 +106,26 @@ def test_drift_is_told_for_each_target_that_has_it() -> None:
         assert list(match(ByMachine(versions), ARM, X86).describe_drift(environment)) == drift
 
 
+def test_what_is_matched_in_the_build_of_one_package() -> None:
+    kernels = NormalizedName("kernels")
+    inputs = replace(INPUTS, match_runtime=frozenset(), extra_matches={kernels: frozenset({TORCH})})
+    matches = find_matches(inputs, ByMachine({"aarch64": "2.5.1", "x86_64": "2.5.1"}), [ARM, X86])
+    assert matches.bind().constraints == ()
+    assert [str(each.requirement) for each in matches.constrain((), kernels)] == ["torch===2.5.1"]
+    assert matches.record(["torch"]) == {"uv.lock": ()}
+    assert matches.record(["torch"], kernels) == {"uv.lock": ("torch===2.5.1",)}
+    built = LockedEnvironment(environments=(X86,), inputs=LockedInputs(), packages=(lock_torch("2.4.0"),))
+    environment = LockedEnvironment(
+        environments=(ARM, X86),
+        inputs=LockedInputs(),
+        packages=(lock_torch("2.2.0"),),
+        builds={"kernels==0.3": built, "other==1.0": built},
+    )
+    assert list(matches.describe_drift(environment)) == [
+        "kernels's build has torch 2.4.0, uv.lock now installs 2.5.1 for extra cu124"
+    ]
+
+
 @dataclass(frozen=True)
 class OneRelease:
     """A universe of one release of torch, with these files."""
