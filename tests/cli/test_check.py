@@ -163,6 +163,7 @@ class TestVariants:
             "fresh": True,
             "orphans": [],
             "orphaned_packages": [],
+            "backend": None,
             "packages": [],
             "variants": [
                 {
