@@ -16,7 +16,8 @@ from buildlock.lockfile.reader import read_lockfile
 from buildlock.lockfile.select import Locked, LockedSource, select
 from buildlock.platforms import parse_platform
 from buildlock.targets import Target, make_target, parse_python
-from buildlock.workflows.lock import LockOptions, lock
+from buildlock.workflows.lock import lock
+from buildlock.workflows.lock_options import LockOptions
 from buildlock.workflows.workspace import Workspace
 from index.offer import OfferedFile, offer_sdist, offer_wheel
 from index.server import serve

@@ -26,7 +26,7 @@ from buildlock.workflows.runtime import RuntimeMatches, find_matches, list_match
 def stale_inputs(
     project: Project, variant: str, environment: LockedEnvironment, runtime: RuntimeLocks
 ) -> tuple[str, ...]:
-    """The inputs and local sources that moved since a section was locked, and where build and runtime drift apart: a sentence each.
+    """What moved since a section was locked: inputs, local sources, and what the runtime installs. A sentence each.
 
     Args:
         project: What the section has to answer.
