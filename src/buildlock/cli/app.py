@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import buildlock
-from buildlock.cli import build, check, export, init, install, lock, variants
+from buildlock.cli import build, check, export, init, install, lock, matrix, variants
 from buildlock.cli.console import show_error
 from buildlock.errors import BuildlockError
 
@@ -25,7 +25,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lock.lock, install.install, build.build, check.check, variants.variants, export.export, init.init):
+for command in (
+    *(lock.lock, install.install, build.build, check.check, variants.variants, export.export, matrix.matrix),
+    init.init,
+):
     app.command()(command)
 
 

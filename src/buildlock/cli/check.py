@@ -1,6 +1,7 @@
 """`buildlock check`."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import typer
 
@@ -46,6 +47,8 @@ def check(
             console.say(f"{outside} for {name}: locked, and the project does not have it for that variant any more")
         if status.backend in _BACKEND:
             console.say(f"{RELATIVE_PATH}: {_BACKEND[status.backend]}: run `buildlock init --backend`")
+        if status.uv_block is not None and status.uv_block.fault is not None:
+            console.say(f"pyproject.toml: {status.uv_block.fault}: run `buildlock export {status.uv_block.options}`")
         if unlocked:
             commands = " and ".join(f"`buildlock lock {options}`" for options in _choose_options(status))
             console.say(f"\nhint: run {commands}")
@@ -117,4 +120,5 @@ def status_to_json(status: LockStatus) -> object:
         "orphans": list(status.orphans),
         "orphaned_packages": [{"package": name, "variant": variant} for name, variant in status.orphaned_packages],
         "backend": status.backend,
+        "uv_block": asdict(status.uv_block) if status.uv_block else None,
     }

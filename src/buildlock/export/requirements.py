@@ -1,19 +1,14 @@
 """A locked environment as a requirements file, for `pip install --require-hashes -r` and what reads the same."""
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from posixpath import dirname
-from urllib.parse import quote
 
 from packaging.pylock import Package, PackageSdist, PackageWheel
 
-from buildlock.errors import LockfileError
+from buildlock.export.references import check_line, format_fragment, format_path, format_repository
 from buildlock.lockfile.model import FILENAME, LockedEnvironment, format_marker, is_source
-
-# What pip reads as a variable or a comment, whether it is quoted or not.
-_SPECIAL = re.compile(r"\$\{|\s#")
 
 
 def export_requirements(environment: LockedEnvironment, *, variant: str) -> str:
@@ -37,11 +32,7 @@ def export_requirements(environment: LockedEnvironment, *, variant: str) -> str:
     options = list(_list_options(environment))
     packages = list(map(_format_package, environment.packages))
     for text in (*options, *packages):
-        if _SPECIAL.search(text):
-            raise LockfileError(
-                f"`{text.splitlines()[0]}` cannot be said in a requirements file: pip sees a variable or a comment",
-                hint="export a `pylock` instead",
-            )
+        check_line(text)
     blocks = [list(_format_comment(environment, variant)), options, packages]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
@@ -115,26 +106,12 @@ def _format_package(package: Package) -> str:
 
 def _format_requirement(package: Package) -> str:
     if (archive := package.archive) is not None:
-        url = archive.url or _format_path(archive.path or "")
-        return f"{package.name} @ {url}{_format_subdirectory(archive.subdirectory)}"
+        url = archive.url or format_path(archive.path or "")
+        return f"{package.name} @ {url}{format_fragment(subdirectory=archive.subdirectory)}"
     if (vcs := package.vcs) is not None:
-        if vcs.url is None:
-            raise LockfileError(
-                f"`{package.name}` cannot be said in a requirements file: its repository `{vcs.path}` has no URL that "
-                "is the same on every machine",
-                hint="export a `pylock` instead",
-            )
-        return f"{package.name} @ git+{vcs.url}@{vcs.commit_id}{_format_subdirectory(vcs.subdirectory)}"
+        location = format_repository(package.name, vcs.url, vcs.path, vcs.commit_id)
+        return f"{package.name} @ {location}{format_fragment(subdirectory=vcs.subdirectory)}"
     if (directory := package.directory) is not None:
         path = "/".join(filter(None, (directory.path, directory.subdirectory)))
-        return f"{package.name} @ {_format_path(path)}"
+        return f"{package.name} @ {format_path(path)}"
     return f"{package.name}=={package.version}"
-
-
-def _format_path(path: str) -> str:
-    """As a URL; pip and uv see a relative one from the folder that they run in."""
-    return f"file:{quote(path if path.startswith('.') else f'./{path}')}"
-
-
-def _format_subdirectory(subdirectory: str | None) -> str:
-    return "" if subdirectory is None else f"#subdirectory={quote(subdirectory)}"

@@ -9,6 +9,7 @@ from buildlock.project.document import Document, Table, parse_document, read_doc
 from buildlock.project.faults import Faults
 from buildlock.project.model import BuildRequirement, BuildSystem
 from buildlock.project.requirements import keep_valid, read_requirements
+from buildlock.project.uv_block import blank_block
 from buildlock.text import present
 
 KEYS = ("requires", "build-backend", "backend-path")
@@ -72,7 +73,9 @@ def read_project_document(root: Path, faults: Faults) -> Document | None:
         if not names & {"pyproject.toml", "setup.py"}:
             faults.add(str(root), "is not a Python project: it has neither pyproject.toml nor setup.py")
     path = root / "pyproject.toml"
-    document = read_document(path, label=path.name, faults=faults) if path.name in names else None
+    document = None
+    if path.name in names:
+        document = read_document(path, label=path.name, faults=faults, blank=blank_block)
     faults.raise_collected()
     return document
 

@@ -1,7 +1,7 @@
 """A TOML file of the user's, and its tables read with a place for every fault."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -158,10 +158,13 @@ class Table:
                 self.fault(key, f"is not a known key{suggest(key, known)}")
 
 
-def read_document(path: Path, *, label: str, faults: Faults) -> Document | None:
-    """Read a TOML file; `None`, with the fault noted, where it is none."""
+def read_document(path: Path, *, label: str, faults: Faults, blank: Callable[[str], str] = str) -> Document | None:
+    """Read a TOML file; `None`, with the fault noted, where it is none.
+
+    `blank` takes out of its text what is not to be read.
+    """
     text = read_text(path, label=label, faults=faults)
-    return None if text is None else _parse_document(text, label=label, folder=path.parent, faults=faults)
+    return None if text is None else _parse_document(blank(text), label=label, folder=path.parent, faults=faults)
 
 
 def parse_document(content: bytes, *, label: str, faults: Faults) -> Document | None:

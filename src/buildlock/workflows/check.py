@@ -15,6 +15,7 @@ from buildlock.project.model import Project, SourceRule
 from buildlock.runtime.discovery import RuntimeLocks
 from buildlock.workflows.backend_file import FileState, judge_backend
 from buildlock.workflows.staleness import list_orphaned, stale_inputs
+from buildlock.workflows.uv_block import UvBlockStatus, judge_uv_block
 from buildlock.workflows.workspace import Workspace, choose_variant
 
 State: TypeAlias = Literal["fresh", "stale", "unlocked"]
@@ -63,11 +64,14 @@ class LockStatus:
     """The same of packages from elsewhere, or of the variants that they are configured for."""
     backend: FileState | None = None
     """How the file of buildlock's backend is, in a project whose `[build-system]` names it."""
+    uv_block: UvBlockStatus | None = None
+    """The constraints that `export --format uv --write` put into pyproject.toml."""
 
     @property
     def fresh(self) -> bool:
-        """Whether the lock is, and buildlock's backend, if the project has it."""
-        return self.lock_fresh and self.backend in {None, "current"}
+        """Whether the lock is, and what buildlock wrote into the project beside it."""
+        in_step = self.uv_block is None or self.uv_block.fault is None
+        return self.lock_fresh and self.backend in {None, "current"} and in_step
 
     @property
     def lock_fresh(self) -> bool:
@@ -120,6 +124,9 @@ def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
         )
     orphans = () if variants else tuple(name for name in lockfile.variants if name not in project.variants)
     orphaned = () if variants else tuple(list_orphaned(project, lockfile))
+    block = judge_uv_block(project.root / "pyproject.toml", lockfile)
+    if block is not None and block.variant is not None and block.variant not in chosen:
+        block = None
     return LockStatus(
         path=workspace.lock_path,
         variants=tuple(statuses),
@@ -131,6 +138,7 @@ def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
         orphans=orphans,
         orphaned_packages=orphaned,
         backend=judge_backend(project.root) if project.build_system.locked else None,
+        uv_block=block,
     )
 
 

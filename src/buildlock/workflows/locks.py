@@ -40,3 +40,17 @@ def read_environment(
             hint=f"run `buildlock lock {option}--variant {variant}`, or pass `--frozen` to use the lock as it is",
         )
     return environment
+
+
+def read_locked_variants(
+    workspace: Workspace, project: Project, *, package: NormalizedName | None = None
+) -> tuple[str, ...]:
+    """The variants of the project that are locked, in its order; or those that a package from elsewhere is locked for.
+
+    Raises:
+        MissingLockError: There is no lock.
+        InvalidLockError: The lock cannot be read.
+    """
+    lockfile = read_lockfile(workspace.lock_path)
+    locked = lockfile.variants if package is None else lockfile.packages.get(package, {})
+    return tuple(name for name in project.variants if name in locked)

@@ -1,0 +1,40 @@
+"""`matrix`: the jobs that build a project's variants for all targets that are locked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeAlias
+
+from buildlock.errors import MissingLockError
+from buildlock.export.matrix import Job, format_github, format_gitlab, format_json, make_job
+from buildlock.export.served import list_served
+from buildlock.lockfile.model import FILENAME
+from buildlock.workflows.locks import read_environment, read_locked_variants
+from buildlock.workflows.workspace import Workspace, choose_variant
+
+MatrixFormat: TypeAlias = Literal["github", "gitlab", "json"]
+
+_FORMATS: Mapping[MatrixFormat, Callable[[Sequence[Job]], str]] = {
+    "github": format_github,
+    "gitlab": format_gitlab,
+    "json": format_json,
+}
+
+
+def matrix(workspace: Workspace, *, variants: Sequence[str] = (), to: MatrixFormat, frozen: bool = False) -> str:
+    """The text of a job matrix: of all variants that are locked, or of these.
+
+    Raises:
+        UnknownVariantError: One of `variants` is not the project's.
+        LockfileError: There is no lock, it is invalid, or it is stale and `frozen` is not set.
+    """
+    project = workspace.read_project()
+    if variants:
+        names = list(dict.fromkeys(choose_variant(project, name, workspace.environ) for name in variants))
+    else:
+        names = list(read_locked_variants(workspace, project))
+    if not names:
+        raise MissingLockError(f"`{FILENAME}` locks no variant of the project", hint="run `buildlock lock --all`")
+    jobs = []
+    for name in names:
+        environment = read_environment(workspace, project, name, frozen=frozen)
+        jobs += [make_job(name, served) for served in list_served(environment)]
+    return _FORMATS[to](jobs)
