@@ -185,7 +185,7 @@ def _with_implementation(target: Target, values: Mapping[str, str], environment:
     filenames = (wheel.filename for package in environment.packages for wheel in package.wheels or ())
     abis = {tag.abi for filename in filenames for tag in parse_wheel_filename(filename)[3]}
     own = sorted(abi for abi in abis if abi.startswith(implementation))
-    named = {"implementation_name": implementation, "platform_python_implementation": implementation.title()}
+    named = {"implementation_name": implementation, "platform_python_implementation": implementation}
     return replace(
         target, environment=cast("Environment", {**target.environment, **named}), abi=own[0] if own else "none"
     )
