@@ -9,7 +9,7 @@ from buildlock.export.served import list_served
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs
 from support.locks import LINUX_311, make_environment, make_package
 
-PYPY = "implementation_name == 'pypy' and python_version == '3.11' and sys_platform == 'linux' and platform_machine == 'x86_64'"
+PYPY = f"implementation_name == 'pypy' and {LINUX_311}"
 MAC_311 = "python_version == '3.11' and sys_platform == 'darwin' and platform_machine == 'arm64'"
 WINDOWS_311 = "python_version == '3.11' and sys_platform == 'win32' and platform_machine == 'AMD64'"
 GLIBC, MUSL = "3.11 x86_64-unknown-linux-gnu", "3.11 x86_64-unknown-linux-musl"
