@@ -12,7 +12,7 @@ from packaging.pylock import Pylock
 
 from index.faults import with_wrong_byte
 from index.server import IndexServer
-from support.command import Checkout, CopyLockedProject, Result, run_process
+from support.command import Checkout, CopyLockedProject, CopyProject, Result, run_process
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -110,6 +110,31 @@ class TestPylock:
         assert synced.code == 0, synced
         found = run_process(python, "-I", "-c", ASK, cwd=seed.root, environment=seed.environment).stdout
         assert set(found.split()) == {f"{name}=={version}" for name, version in seed.versions("cu124").items()}
+
+
+@pytest.mark.parametrize("to", ["pylock", "requirements"])
+@pytest.mark.parametrize("tool", ["uv", "pip"])
+def test_several_targets_and_sources(
+    checkout: CopyProject, server: IndexServer, pip: Sequence[str | Path], to: str, tool: str
+) -> None:
+    project = checkout("sdist-chain")
+    other = "3.13" if sys.version_info[:2] != (3, 13) else "3.12"
+    own = "{}.{}".format(*sys.version_info)
+    targets = ("--python", own, "--python", other, "--platform", "linux", "--platform", "macos")
+    project.succeed("lock", "--quiet", *targets)
+    project.succeed("export", "--all", "--format", to, "--output", project.root)
+    name = {"pylock": "pylock.default.toml", "requirements": "requirements.default.txt"}[to]
+    python = make_empty_environment(project.root / "empty")
+    install = {
+        "uv": [uv.find_uv_bin(), "pip", "install", "--no-config", "--python", python],
+        "pip": [*pip, "--python", python, "install"],
+    }[tool]
+    # The export names the index, but what a source is built in is resolved by the tool.
+    environment = {**project.environment, "PIP_INDEX_URL": server.url()}
+    done = run_process(*install, "-r", name, cwd=project.root, environment=environment)
+    assert done.code == 0
+    found = run_process(python, "-I", "-c", ASK, cwd=project.root, environment=environment).stdout
+    assert set(found.split()) == {f"{name}=={version}" for name, version in project.versions().items()}
 
 
 def test_a_stale_lock(seed: Checkout) -> None:
