@@ -65,12 +65,12 @@ def test_a_frontend_run_so_builds_from_the_lock(
     project = locked("seed", "--variant", "cu124", "--no-dynamic")
     project.succeed("lock", "--variant", "cu124", "--quiet", UV_DEFAULT_INDEX=setuptools_server.url())
     project.succeed("export", "--all", "--format", "constraints", "--output", ".")
-    command = {
+    commands: dict[str, list[str | Path]] = {
         "uv": [uv.find_uv_bin(), "build", f"--python={sys.executable}", project.root, "--wheel", "--out-dir=out"],
         "pip": [sys.executable, "-m", "pip", "wheel", project.root, "--wheel-dir=out", "--no-deps"],
-    }[name]
+    }
     variables = {**project.environment, "UV_CACHE_DIR": str(tmp_path / "uv"), "UV_NO_CONFIG": "1"}
-    built = run_process(*command, *flags, cwd=project.root, environment=variables)
+    built = run_process(*commands[name], *flags, cwd=project.root, environment=variables)
     assert built.code == 0
     (wheel,) = (project.root / "out").glob("*.whl")
     shutil.unpack_archive(wheel, tmp_path / "unpacked", "zip")

@@ -125,13 +125,13 @@ def test_several_targets_and_sources(
     project.succeed("export", "--all", "--format", to, "--output", project.root)
     name = {"pylock": "pylock.default.toml", "requirements": "requirements.default.txt"}[to]
     python = make_empty_environment(project.root / "empty")
-    install = {
-        "uv": [uv.find_uv_bin(), "pip", "install", "--no-config", "--python", python],
+    commands: dict[str, list[str | Path]] = {
+        "uv": [str(uv.find_uv_bin()), "pip", "install", "--no-config", "--python", python],
         "pip": [*pip, "--python", python, "install"],
-    }[tool]
+    }
     # The export names the index, but what a source is built in is resolved by the tool.
     environment = {**project.environment, "PIP_INDEX_URL": server.url()}
-    done = run_process(*install, "-r", name, cwd=project.root, environment=environment)
+    done = run_process(*commands[tool], "-r", name, cwd=project.root, environment=environment)
     assert done.code == 0
     found = run_process(python, "-I", "-c", ASK, cwd=project.root, environment=environment).stdout
     assert set(found.split()) == {f"{name}=={version}" for name, version in project.versions().items()}

@@ -130,7 +130,7 @@ class TestUv:
         self.write(seed)
         assert self.sync(seed) == 0
         python = seed.root / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-        asked = [python, "-c", "import seed_ext; print(seed_ext.built_against())"]
+        asked: list[str | Path] = [python, "-c", "import seed_ext; print(seed_ext.built_against())"]
         assert run_process(*asked, cwd=seed.root, environment=seed.environment).stdout == "2.4.0+cu124\n"
         # Without a hash, as the documentation warns: uv.lock holds the URLs alone.
         spoil(seed.pyproject)
