@@ -165,6 +165,7 @@ class TestVariants:
             "orphaned_packages": [],
             "backend": None,
             "packages": [],
+            "uv_block": None,
             "variants": [
                 {
                     "name": name,
