@@ -25,6 +25,7 @@ BuildlockError
 ├── BuildCycleError             a package is needed to build itself
 ├── HostError                   the machine lacks a tool that the variant's build needs
 ├── EnvironmentPreparationError the store or the environment cannot be written
+├── CommandError                the command that `run` was given cannot be run, exit 127
 └── BackendError                the build backend failed, or broke its protocol
     └── UnlockedRequirementError  it asks for what the lock does not hold
 ```
@@ -164,6 +165,11 @@ class HostError(BuildlockError):
 
 class EnvironmentPreparationError(BuildlockError):
     code = "environment"
+
+
+class CommandError(BuildlockError):
+    code = "command"
+    exit_code = 127
 
 
 class BackendError(BuildlockError):

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import buildlock
-from buildlock.cli import build, check, export, init, install, lock, matrix, variants
+from buildlock.cli import build, check, download, export, init, install, lock, matrix, run, variants
 from buildlock.cli.console import show_error
 from buildlock.errors import BuildlockError
 
@@ -30,6 +30,9 @@ for command in (
     init.init,
 ):
     app.command()(command)
+app.command()(download.download)
+# What follows the command's name is the command's.
+app.command(context_settings={"allow_interspersed_args": False})(run.run)
 
 
 def _print_version(wanted: bool) -> None:

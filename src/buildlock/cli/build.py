@@ -10,19 +10,21 @@ from rich.text import Text
 from buildlock.cli.console import Console, write_data, write_json
 from buildlock.cli.options import (
     HERE,
+    FindLinks,
     Frozen,
     Json,
     NoBuild,
     NoBuildPackage,
+    Offline,
     OnlyBinary,
     ProjectDir,
     Python,
     Quiet,
     VariantName,
     Verbose,
+    make_overrides,
     open_workspace,
     parse_name,
-    refuse_builds,
 )
 from buildlock.errors import UsageError
 from buildlock.frontend.backend import PRODUCTS
@@ -58,6 +60,8 @@ def build(
     ] = False,
     python: Python = None,
     frozen: Frozen = False,
+    offline: Offline = False,
+    find_links: FindLinks = None,
     no_build: NoBuild = False,
     no_build_package: NoBuildPackage = None,
     only_binary: OnlyBinary = None,
@@ -85,7 +89,13 @@ def build(
             python=python,
             frozen=frozen,
             rebuild=rebuild,
-            overrides=refuse_builds(no_build, no_build_package, only_binary),
+            overrides=make_overrides(
+                offline=offline,
+                find_links=find_links,
+                no_build=no_build,
+                no_build_package=no_build_package,
+                only_binary=only_binary,
+            ),
         )
         with console.watch():
             outcome = build_package(open_workspace(project, console), package_options)
@@ -101,7 +111,13 @@ def build(
         config_settings=parse_config_settings(config_setting or ()),
         python=python,
         frozen=frozen,
-        overrides=refuse_builds(no_build, no_build_package, only_binary),
+        overrides=make_overrides(
+            offline=offline,
+            find_links=find_links,
+            no_build=no_build,
+            no_build_package=no_build_package,
+            only_binary=only_binary,
+        ),
     )
     with console.watch():
         built = workflow.build(open_workspace(project, console), options)

@@ -8,18 +8,20 @@ import typer
 from buildlock.cli.console import Console, count_packages, write_data, write_json
 from buildlock.cli.options import (
     HERE,
+    FindLinks,
     Frozen,
     Json,
     NoBuild,
     NoBuildPackage,
+    Offline,
     OnlyBinary,
     ProjectDir,
     Python,
     Quiet,
     VariantName,
     Verbose,
+    make_overrides,
     open_workspace,
-    refuse_builds,
 )
 from buildlock.workflows import install as workflow
 from buildlock.workflows.install import InstallOptions
@@ -33,6 +35,8 @@ def install(
     ] = None,
     python: Python = None,
     frozen: Frozen = False,
+    offline: Offline = False,
+    find_links: FindLinks = None,
     no_build: NoBuild = False,
     no_build_package: NoBuildPackage = None,
     only_binary: OnlyBinary = None,
@@ -50,7 +54,13 @@ def install(
         target=target.absolute() if target else None,
         python=python,
         frozen=frozen,
-        overrides=refuse_builds(no_build, no_build_package, only_binary),
+        overrides=make_overrides(
+            offline=offline,
+            find_links=find_links,
+            no_build=no_build,
+            no_build_package=no_build_package,
+            only_binary=only_binary,
+        ),
     )
     with console.watch():
         installed = workflow.install(open_workspace(project, console), options)

@@ -20,10 +20,10 @@ from buildlock.cli.options import (
     Quiet,
     VariantNames,
     Verbose,
+    make_overrides,
     open_workspace,
     parse_name,
     parse_package,
-    refuse_builds,
 )
 from buildlock.workflows import lock as workflow
 from buildlock.workflows.lock import LockedSection, LockResult
@@ -123,7 +123,7 @@ def lock(
         dry_run=dry_run,
         runtime_environment=runtime_environment.absolute() if runtime_environment else None,
         overrides=replace(
-            refuse_builds(no_build, no_build_package, only_binary),
+            make_overrides(no_build=no_build, no_build_package=no_build_package, only_binary=only_binary),
             default_index=default_index,
             find_links=tuple(find_links or ()),
             no_index=no_index,

@@ -37,6 +37,13 @@ OnlyBinary: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--only-binary", metavar="NAME|:all:", help="The same as pip says it."),
 ]
+Offline: TypeAlias = Annotated[
+    bool, typer.Option("--offline", help="Ask no network: files of this machine and of --find-links only.")
+]
+FindLinks: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--find-links", metavar="DIR", help="Look for the locked files here first; may be repeated."),
+]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Every step.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Data as JSON, on stdout.")]
@@ -44,8 +51,15 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Data as JSON, on 
 HERE = Path()
 
 
-def refuse_builds(no_build: bool, no_build_package: list[str] | None, only_binary: list[str] | None) -> Overrides:
-    """What the options say of building from source.
+def make_overrides(
+    *,
+    offline: bool = False,
+    find_links: list[str] | None = None,
+    no_build: bool = False,
+    no_build_package: list[str] | None = None,
+    only_binary: list[str] | None = None,
+) -> Overrides:
+    """What the options say of the network and of building from source.
 
     Raises:
         UsageError: One does not name a package.
@@ -55,7 +69,12 @@ def refuse_builds(no_build: bool, no_build_package: list[str] | None, only_binar
     for name in named:
         if name not in {":all:", ":none:"}:
             packages.add(parse_name(name))
-    return Overrides(no_build=no_build or ":all:" in named, no_build_package=frozenset(packages))
+    return Overrides(
+        offline=offline,
+        find_links=tuple(find_links or ()),
+        no_build=no_build or ":all:" in named,
+        no_build_package=frozenset(packages),
+    )
 
 
 def parse_name(name: str) -> NormalizedName:

@@ -51,19 +51,30 @@ def isolate(
         environment: The build environment; it is active as its `activate` script would make it.
         variables: The variant's; they are set above the user's.
     """
-    kept = {key: value for key, value in environ.items() if not _reaches_around(key)}
-    kept |= variables
-    search = [str(environment.scripts), kept.get("PATH", os.defpath)]
-    return kept | {
-        "PATH": os.pathsep.join(filter(None, search)),
-        "VIRTUAL_ENV": str(environment.root),
-        "PYTHONNOUSERSITE": "1",
+    kept = {key: value for key, value in environ.items() if not key.upper().startswith(_FRONTENDS)}
+    return activate(kept, environment, variables) | {
         # The output is relayed line by line, read as UTF-8, stdout and stderr in the order in which they were written.
         "PYTHONIOENCODING": "utf-8:backslashreplace",
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def _reaches_around(key: str) -> bool:
+def activate(
+    environ: Mapping[str, str], environment: IsolatedEnvironment, variables: Mapping[str, str]
+) -> dict[str, str]:
+    """The variables for a command of the user's in `environment`, as its `activate` script would make them.
+
+    Args:
+        environ: The user's; what makes a Python import from elsewhere is left out.
+        environment: The build environment.
+        variables: The variant's; they are set above the user's.
+    """
     # Upper case: on Windows the names have no case.
-    return key.upper() in _REDIRECTING or key.upper().startswith(_FRONTENDS)
+    kept = {key: value for key, value in environ.items() if key.upper() not in _REDIRECTING}
+    kept |= variables
+    search = [str(environment.scripts), kept.get("PATH", os.defpath)]
+    return kept | {
+        "PATH": os.pathsep.join(filter(None, search)),
+        "VIRTUAL_ENV": str(environment.root),
+        "PYTHONNOUSERSITE": "1",
+    }

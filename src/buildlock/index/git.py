@@ -31,7 +31,9 @@ _LINK, _SUBMODULE = "120000", "160000"
 _MAX_LINK = 4096
 
 
-def resolve_revision(origin: Origin, *, environ: Mapping[str, str], report: Reporter, cache: Path) -> Origin:
+def resolve_revision(
+    origin: Origin, *, environ: Mapping[str, str], report: Reporter, cache: Path, offline: bool = False
+) -> Origin:
     """Find the commit that `origin.revision` is: of a branch, else of a tag, else by its hash or the beginning of it.
 
     The commit is in the cache afterwards. A full hash that was there before needs no network.
@@ -41,6 +43,7 @@ def resolve_revision(origin: Origin, *, environ: Mapping[str, str], report: Repo
         environ: The user's environment.
         report: Told of every question to the repository.
         cache: The folder for everything that can be fetched again.
+        offline: Ask nothing of other machines.
 
     Returns:
         `origin` with `commit`, a full hash.
@@ -51,7 +54,9 @@ def resolve_revision(origin: Origin, *, environ: Mapping[str, str], report: Repo
         UnavailableError: The repository does not answer.
         EnvironmentPreparationError: The cache cannot be written.
     """
-    repository = _open_repository(parse_remote(origin.url), environ=environ, report=report, cache=cache)
+    repository = _open_repository(
+        parse_remote(origin.url), environ=environ, report=report, cache=cache, offline=offline
+    )
     revision = origin.revision
     if revision is not None and (len(revision) > _MAX_REVISION or not _REVISION.fullmatch(revision)):
         raise ProjectError(
@@ -76,6 +81,7 @@ def checkout(
     report: Reporter,
     cache: Path,
     limit: int = DEFAULT_LIMIT,
+    offline: bool = False,
 ) -> None:
     """Write the tree of `origin.commit`, with its submodules at the commits that it names.
 
@@ -92,6 +98,7 @@ def checkout(
         report: Told of every question to a repository.
         cache: The folder for everything that can be fetched again.
         limit: Bytes that all files may have.
+        offline: Ask nothing of other machines.
 
     Raises:
         ProjectError: A URL cannot be used, or the repository does not have the commit.
@@ -103,7 +110,7 @@ def checkout(
     if origin.commit is None or not is_full_hash(origin.commit):
         raise ProjectError(present(f"`{origin.commit}` of `{origin.location}` is not the full hash of a commit"))
     remote = parse_remote(origin.url)
-    repository = _open_repository(remote, environ=environ, report=report, cache=cache)
+    repository = _open_repository(remote, environ=environ, report=report, cache=cache, offline=offline)
     try:
         destination.mkdir(parents=True, exist_ok=True)
         if next(destination.iterdir(), None) is not None:
@@ -114,7 +121,15 @@ def checkout(
         raise EnvironmentPreparationError(f"`{destination}` cannot be written: {error.strerror or error}") from error
 
 
-def add_history(origin: Origin, tree: Path, *, environ: Mapping[str, str], report: Reporter, cache: Path) -> None:
+def add_history(
+    origin: Origin,
+    tree: Path,
+    *,
+    environ: Mapping[str, str],
+    report: Reporter,
+    cache: Path,
+    offline: bool = False,
+) -> None:
     """Add to the `.git` of a tree what `git describe` needs: the commits before `origin.commit`, and all tags.
 
     Without the network where it was asked for before.
@@ -125,6 +140,7 @@ def add_history(origin: Origin, tree: Path, *, environ: Mapping[str, str], repor
         environ: The user's environment.
         report: Told of every question to the repository.
         cache: The folder for everything that can be fetched again.
+        offline: Ask nothing of other machines.
 
     Raises:
         UnavailableError: The repository does not answer.
@@ -132,7 +148,7 @@ def add_history(origin: Origin, tree: Path, *, environ: Mapping[str, str], repor
         EnvironmentPreparationError: The cache or the tree cannot be written.
     """
     assert origin.commit is not None
-    repository = _open_repository(parse_remote(origin.url), environ=environ, report=report, cache=cache)
+    repository = _open_repository(parse_remote(origin.url), environ=environ, report=report, cache=cache, offline=offline)
     tags = repository.obtain_history(origin.commit)
     try:
         add_tags(repository.git, tree, tags)
@@ -140,7 +156,9 @@ def add_history(origin: Origin, tree: Path, *, environ: Mapping[str, str], repor
         raise EnvironmentPreparationError(f"`{tree}` cannot be written: {error.strerror or error}") from error
 
 
-def _open_repository(remote: Remote, *, environ: Mapping[str, str], report: Reporter, cache: Path) -> Repository:
+def _open_repository(
+    remote: Remote, *, environ: Mapping[str, str], report: Reporter, cache: Path, offline: bool
+) -> Repository:
     # Absolute, because git is run in it and told of places in it.
     folder = cache.absolute() / _FORMAT
     git = find_git(environ, folder, purpose=remote.location)
@@ -157,7 +175,7 @@ def _open_repository(remote: Remote, *, environ: Mapping[str, str], report: Repo
             f"`{folder}` cannot be written: {error.strerror or error}",
             hint="set `BUILDLOCK_CACHE_DIR` to a folder that can be written",
         ) from error
-    return Repository(git=git, remote=remote, report=report)
+    return Repository(git=git, remote=remote, report=report, offline=offline)
 
 
 def _find_commit(repository: Repository, revision: str | None) -> str | None:

@@ -35,6 +35,8 @@ class Repository:
     git: Git
     remote: Remote
     report: Reporter
+    offline: bool = False
+    """Ask nothing of other machines."""
 
     def list_references(self, *patterns: str) -> Mapping[str, str]:
         """Ask the remote for the hashes of references; an annotated tag's commit is under its name and `^{}`.
@@ -42,6 +44,7 @@ class Repository:
         Raises:
             UnavailableError: It does not answer.
         """
+        self._check_online("the references of a repository are kept nowhere")
         self.report(Noted(f"asking `{self.remote.location}` for its references"))
         ended = self.git.run(["ls-remote", "--quiet", "--", self.remote.url, *patterns], remote=self.remote)
         if not ended.succeeded or not ended.complete:
@@ -67,6 +70,7 @@ class Repository:
             reference = f"refs/buildlock/{commit}"
             if found := self._peel(folder, reference):
                 return found
+            self._check_online(f"the cache has not its commit {commit}")
             self.report(Noted(f"fetching {commit} of `{self.remote.location}`"))
             # Not every server has single commits to give, and those that only have files cannot tell what is shallow.
             if self._fetch(folder, "--depth=1", references=[f"{commit}:{reference}"]) is not None:
@@ -82,6 +86,7 @@ class Repository:
             UnavailableError: The remote does not answer.
             EnvironmentPreparationError: The cache cannot be written.
         """
+        self._check_online("the commits of a repository are kept only by their full hashes")
         with self.open(sha256=sha256) as folder:
             self.report(Noted(f"fetching all of `{self.remote.location}`"))
             return self._peel(folder, abbreviation) if self._fetch_all(folder) else None
@@ -97,6 +102,7 @@ class Repository:
         with self.open(sha256=len(commit) == _LENGTH_OF_SHA256) as folder:
             mark = f"refs/history/{commit}"
             if self._peel(folder, mark) is None:
+                self._check_online(f"the cache has not the history of its commit {commit}")
                 self.report(Noted(f"fetching the history of `{self.remote.location}`"))
                 # No branch or tag may lead to it; and not every server gives it by its hash.
                 depth = ["--unshallow"] if (folder / "shallow").exists() else []
@@ -181,6 +187,13 @@ class Repository:
         command = ["fetch", *options, "--", self.remote.url, *references]
         ended = self.git.run(command, repository=folder, remote=self.remote)
         return None if ended.succeeded else ended.complaint
+
+    def _check_online(self, lacking: str) -> None:
+        if self.offline and not self.remote.is_local:
+            raise UnavailableError(
+                f"the git repository `{self.remote.location}` was not asked: this is offline, and {lacking}",
+                hint="run the command once with a network: the commit is kept in the cache then",
+            )
 
     def _unavailable(self, reason: str) -> UnavailableError:
         return UnavailableError(

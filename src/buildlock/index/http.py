@@ -86,6 +86,7 @@ class HttpClient:
         retries: Attempts after the first, for failures that may pass.
         backoff: Seconds before the first retry; doubled for each further one.
         max_workers: How many connections to one host are kept open.
+        offline: Ask no server: pages that were kept are used however old, files of this machine are read.
     """
 
     def __init__(
@@ -98,7 +99,9 @@ class HttpClient:
         retries: int = 3,
         backoff: float = 0.5,
         max_workers: int = 16,
+        offline: bool = False,
     ) -> None:
+        self._offline = offline
         self._certificates = certificates
         self._cache = HttpCache(cache_dir) if cache_dir is not None else None
         self._report = report
@@ -168,7 +171,7 @@ class HttpClient:
             cache = None
         accept = headers.get("Accept", "")
         entry = cache.find(address.url, accept) if cache else None
-        if entry and entry.fresh:
+        if entry and (entry.fresh or self._offline):
             self._report(Noted(f"used the kept answer of `{address.url}`"))
             return Response(url=address.url, status=200, headers=entry.headers, content=entry.content)
         validators = entry.validators if entry else {}
@@ -288,6 +291,10 @@ class HttpClient:
 
     def _send(self, address: Address, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         self._check_open(address.url)
+        if self._offline:
+            raise UnavailableError(
+                f"`{address.url}` was not asked: this is offline", hint="it is kept by no cache of this machine"
+            )
         sent = dict(headers)
         if address.authorization:
             sent["Authorization"] = address.authorization

@@ -48,6 +48,8 @@ class LockedArtifact:
     size: int | None
     """Bytes."""
     sha256: str
+    index: str | None = None
+    """That of the package, if it comes from one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +70,8 @@ class LockedSource:
     sha256: str | None = None
     """Of an sdist the file's; of a folder that of its content; `None` for a commit, which names its content."""
     commit: str | None = None
+    index: str | None = None
+    """Of an sdist that comes from one."""
     subdirectory: str | None = None
     """Where the project is in it; an sdist of an index has it at its top."""
     # Not shown and not hashed: through many sources that share theirs, there are more ways than time.
@@ -220,12 +224,20 @@ def _describe_wheel(package: Package, file: PackageWheel | PackageArchive, filen
         path=file.path,
         size=file.size,
         sha256=file.hashes["sha256"],
+        index=package.index,
     )
 
 
 def _describe_source(package: Package, place: _Source, requires: tuple[Locked, ...]) -> LockedSource:
     assert package.version is not None
-    source = partial(LockedSource, name=package.name, version=package.version, path=place.path, requires=requires)
+    source = partial(
+        LockedSource,
+        name=package.name,
+        version=package.version,
+        path=place.path,
+        index=package.index,
+        requires=requires,
+    )
     match place:
         case PackageSdist(url=url, size=size, hashes=hashes):
             return source(origin="sdist", url=url, filename=place.filename, size=size, sha256=hashes["sha256"])

@@ -10,7 +10,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from buildlock.platforms import parse_platform
 from buildlock.project.choices import Choices
 from buildlock.project.document import Table
-from buildlock.project.model import BuildRequirement, OutsidePackage, PinPrecision
+from buildlock.project.mirrors import read_mirrors
+from buildlock.project.model import BuildRequirement, Mirror, OutsidePackage, PinPrecision
 from buildlock.project.names import package_names
 from buildlock.project.outside_packages import read_outside_packages
 from buildlock.project.requirements import keep_valid, read_requirements
@@ -23,12 +24,12 @@ from buildlock.variants import is_variant_name
 _TARGET_KEYS = ("python", "platforms")
 _OWN_KEYS = (
     *("default-variant", "variants", "sources", "constraints", "overrides", "match-runtime", "pin-runtime"),
-    *("dynamic-requires", "packages", "pass-environment", *_TARGET_KEYS),
+    *("dynamic-requires", "packages", "mirrors", "pass-environment", *_TARGET_KEYS),
     *("build-system", "unlocked"),  # the backend in the project's tree reads these
 )
 _VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment", "host", "match-runtime", *_TARGET_KEYS)
 _PRODUCTS = ("wheel", "sdist", "editable")
-_NOT_YET = ("mirrors", "policy")
+_NOT_YET = ("policy",)
 _PRECISIONS: tuple[PinPrecision, ...] = ("minor", "exact")
 _UNLOCKED = ("refuse", "resolve")
 _AUTO = "auto"
@@ -74,6 +75,7 @@ class BuildlockSettings:
     packages: Mapping[NormalizedName, OutsidePackage] = field(default_factory=dict)
     """Whether there are the variants that they name is known later."""
     pass_environment: tuple[str, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
 
 
 def read_buildlock_settings(table: Table) -> BuildlockSettings:
@@ -105,6 +107,7 @@ def read_buildlock_settings(table: Table) -> BuildlockSettings:
         dynamic=_read_dynamic(table) if "dynamic-requires" in table else None,
         packages=read_outside_packages(table.table("packages")),
         pass_environment=_read_pass_environment(table),
+        mirrors=read_mirrors(table.table("mirrors")),
     )
 
 

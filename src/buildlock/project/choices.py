@@ -34,6 +34,7 @@ class Choices:
     constraints: tuple[BuildRequirement, ...] = ()
     overrides: tuple[BuildRequirement, ...] = ()
     source_builds: SourceBuilds = SourceBuilds()  # noqa: RUF009 - frozen
+    offline: bool | None = None
     unisolated: tuple[str, ...] = ()
     """Settings that would have something built without isolation."""
     unsupported: tuple[str, ...] = ()
@@ -73,6 +74,7 @@ def merge_choices(places: Sequence[Choices]) -> Choices:
         constraints=tuple(constraint for place in places for constraint in place.constraints),
         overrides=tuple(override for place in places for override in place.overrides),
         source_builds=merge_source_builds([place.source_builds for place in places]),
+        offline=first(lambda place: place.offline),
         unisolated=tuple(dict.fromkeys(setting for place in places for setting in place.unisolated)),
         unsupported=tuple(dict.fromkeys(setting for place in places for setting in place.unsupported)),
     )

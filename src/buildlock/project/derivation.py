@@ -10,7 +10,7 @@ from buildlock.errors import InvalidProjectError
 from buildlock.project.buildlock_settings import DeclaredVariant
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.indexes import find_index
-from buildlock.project.model import BuildInputs, BuildRequirement, BuildSystem, Index, Settings, SourceRule
+from buildlock.project.model import BuildInputs, BuildRequirement, BuildSystem, Index, Mirror, Settings, SourceRule
 from buildlock.project.requirements import direct_rule, keep_valid, name_of
 from buildlock.project.runtime import RuntimeDependencies
 from buildlock.project.source_builds import SourceBuilds
@@ -38,6 +38,8 @@ class Declarations:
     match_runtime: frozenset[NormalizedName] = frozenset()
     source_builds: SourceBuilds = SourceBuilds()  # noqa: RUF009 - frozen
     pass_environment: tuple[str, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
+    offline: bool = False
     faults: Faults = field(compare=False)
 
 
@@ -145,6 +147,8 @@ def derive_inputs(variant: Variant, declarations: Declarations) -> BuildInputs:
         pass_environment=declarations.pass_environment,
         config_settings=declarations.source_builds.config_settings,
         config_settings_package=declarations.source_builds.config_settings_package,
+        mirrors=declarations.mirrors,
+        offline=declarations.offline,
     )
     return add_requirements(inputs, requires)
 

@@ -68,6 +68,29 @@ class Index:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Mirror:
+    """A place to fetch files from, which stands in for another."""
+
+    prefix: str
+    """How the URLs of the files, or of the index, begin that it stands in for; without a slash at the end."""
+    url: str
+    """What takes its place; may carry credentials. Without a slash at the end."""
+    origin: str
+    """Where it was written, for messages."""
+
+    def replace(self, url: str) -> str | None:
+        """`url` at the mirror; `None` where it is not one that the mirror stands in for.
+
+        >>> mirror = Mirror(prefix="https://pkgs.example", url="http://mirror.example/pkgs", origin="")
+        >>> mirror.replace("https://pkgs.example/foo-1.0.tar.gz"), mirror.replace("https://pkgs.example.com/")
+        ('http://mirror.example/pkgs/foo-1.0.tar.gz', None)
+        """
+        if not f"{url}/".startswith(f"{self.prefix}/"):
+            return None
+        return self.url + url.removeprefix(self.prefix)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SourceRule:
     """Where a package comes from, and when: one entry of `sources`, or a direct reference (PEP 508).
 
@@ -177,6 +200,10 @@ class BuildInputs:
     config_settings: Mapping[str, ConfigSetting] = field(default_factory=dict)
     """PEP 517: for the backend of every package that is built from source."""
     config_settings_package: Mapping[NormalizedName, Mapping[str, ConfigSetting]] = field(default_factory=dict)
+    mirrors: tuple[Mirror, ...] = ()
+    """Where locked files are fetched from; of several that stand in for a URL, the first with the longest prefix."""
+    offline: bool = False
+    """Ask no network."""
 
     @property
     def indexes(self) -> tuple[Index, ...]:
@@ -196,6 +223,7 @@ class Overrides:
     no_build_package: frozenset[NormalizedName] = frozenset()
     no_binary: bool = False
     no_binary_package: frozenset[NormalizedName] = frozenset()
+    offline: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from buildlock.project.derivation import Declarations, derive_inputs, derive_var
 from buildlock.project.document import Document, Table, read_document
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.indexes import add_credentials, arrange_indexes, make_index
+from buildlock.project.mirrors import read_mirror_variables
 from buildlock.project.model import Index, Overrides, Project, Settings
 from buildlock.project.outside_packages import spell_variants
 from buildlock.project.runtime import RuntimeDependencies
@@ -23,7 +24,7 @@ from buildlock.project.settings import KEYS, find_links
 from buildlock.project.sources import read_sources
 from buildlock.project.uv_environments import derive_from_uv
 from buildlock.project.uv_settings import keep_project_only, read_uv_settings
-from buildlock.project.variables import read_pip_variables, read_uv_variables
+from buildlock.project.variables import read_pip_variables, read_switch, read_uv_variables
 from buildlock.reporting import Reporter, Warned
 from buildlock.targets import TargetName, choose_names
 from buildlock.text import present
@@ -81,6 +82,8 @@ def read_project(
         match_runtime=buildlock.match_runtime,
         source_builds=settled.source_builds,
         pass_environment=buildlock.pass_environment,
+        mirrors=(*read_mirror_variables(environ, indexes, report, faults), *buildlock.mirrors),
+        offline=bool(settled.offline),
         faults=faults,
     )
     variants = derive_variants(declarations)
@@ -149,6 +152,7 @@ def _read_places(project: Choices, environ: Mapping[str, str], overrides: Overri
             no_binary_package=overrides.no_binary_package,
             no_build=overrides.no_build or None,
             no_build_package=overrides.no_build_package,
+            offline=overrides.offline or read_switch(environ, "BUILDLOCK_OFFLINE", faults),
         ),
         project=project,
         uv_variables=read_uv_variables(environ, folder=folder, faults=faults),

@@ -31,6 +31,7 @@ KEYS = (
     "no-binary-package",
     "no-build",
     "no-build-package",
+    "offline",
     *source_builds.KEYS,
     *_ISOLATION_KEYS,
 )
@@ -59,6 +60,7 @@ def read_settings(table: Table, *, strict: bool) -> Choices:
         no_binary_package=_read_packages(table, "no-binary-package"),
         no_build=table.boolean("no-build"),
         no_build_package=_read_packages(table, "no-build-package"),
+        offline=table.boolean("offline"),
         source_builds=source_builds.read_source_builds(table),
         unisolated=tuple(table.place(key) for key in _ISOLATION_KEYS if table.get(key) not in (None, False, [])),
         unsupported=unsupported,

@@ -20,7 +20,7 @@ from buildlock.project.settings import PRERELEASE_MODES, STRATEGIES, find_links
 # What changes the files that are chosen, or whom we trust to serve them. Timeouts and retries do neither.
 _UNSUPPORTED_OF_UV = (
     *("UV_EXCLUDE", "UV_FORK_STRATEGY", "UV_INSECURE_HOST", "UV_KEYRING_PROVIDER", "UV_NATIVE_TLS"),
-    *("UV_NO_SOURCES", "UV_NO_SOURCES_PACKAGE", "UV_OFFLINE", "UV_REQUIRE_HASHES"),
+    *("UV_NO_SOURCES", "UV_NO_SOURCES_PACKAGE", "UV_REQUIRE_HASHES"),
     *("UV_RESOLUTION", "UV_SYSTEM_CERTS", "UV_TORCH_BACKEND"),
 )
 _UNSUPPORTED_OF_PIP = (
@@ -60,6 +60,7 @@ def read_uv_variables(environ: Mapping[str, str], *, folder: Path, faults: Fault
         no_build_package=variables.packages("UV_NO_BUILD_PACKAGE"),
         constraints=constraints,
         overrides=overrides,
+        offline=variables.boolean("UV_OFFLINE"),
         unisolated=variables.unsupported(("UV_NO_BUILD_ISOLATION",)),
         unsupported=(*variables.unsupported(_UNSUPPORTED_OF_UV), *ignored, *also_ignored),
     )
@@ -89,7 +90,12 @@ def read_pip_variables(environ: Mapping[str, str], *, folder: Path, faults: Faul
 
 def is_set(environ: Mapping[str, str], name: str, faults: Faults) -> bool:
     """Whether the boolean variable `name` is true."""
-    return _Variables(environ=environ, folder=Path(), faults=faults).boolean(name) or False
+    return read_switch(environ, name, faults) or False
+
+
+def read_switch(environ: Mapping[str, str], name: str, faults: Faults) -> bool | None:
+    """What the boolean variable `name` says; `None` where it is not set."""
+    return _Variables(environ=environ, folder=Path(), faults=faults).boolean(name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

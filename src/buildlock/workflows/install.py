@@ -1,12 +1,15 @@
 """`install`: the isolated environment of a variant, from the lock alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from buildlock.environment.claims import Claim
 from buildlock.environment.interpreter import find_interpreter
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
 from buildlock.lockfile.select import select
 from buildlock.project.model import Overrides
+from buildlock.workflows.cached_environments import claim_environment
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.locks import read_environment
 from buildlock.workflows.preparation import prepare_wheels
@@ -36,6 +39,10 @@ class Installed:
     packages: int
     reused: bool
     """The environment was there, complete and undamaged."""
+    variables: Mapping[str, str]
+    """Those of the variant."""
+    claim: Claim | None
+    """While it is held, nobody replaces the environment; `None` where the user said where it goes."""
 
 
 def install(workspace: Workspace, options: InstallOptions) -> Installed:
@@ -54,9 +61,22 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
     selected = select(locked, interpreter.target)
     conditions = Conditions(inputs=project.inputs[variant], interpreter=interpreter, environ=workspace.environ)
     identity = conditions.identify(selected)
-    destination = options.target or workspace.cache_dir / "environments-v1" / identity[:32]
-    if environment := open_environment(destination, identity):
-        return Installed(variant=variant, environment=environment, packages=len(selected), reused=True)
-    wheels = prepare_wheels(workspace, conditions, selected)
-    environment = create_environment(destination, interpreter, wheels, identity=identity, report=workspace.report)
-    return Installed(variant=variant, environment=environment, packages=len(selected), reused=False)
+
+    def make(destination: Path) -> tuple[BuildEnvironment, bool]:
+        if environment := open_environment(destination, identity):
+            return environment, True
+        wheels = prepare_wheels(workspace, conditions, selected)
+        return create_environment(destination, interpreter, wheels, identity=identity, report=workspace.report), False
+
+    if options.target is not None:
+        (environment, reused), claim = make(options.target), None
+    else:
+        (environment, reused), claim = claim_environment(workspace, identity, make)
+    return Installed(
+        variant=variant,
+        environment=environment,
+        variables=project.variants[variant].environment,
+        packages=len(selected),
+        reused=reused,
+        claim=claim,
+    )

@@ -110,7 +110,7 @@ class Locker:
         self._locked = locked
         self._forget = forget
         self._warned: set[str] = set()
-        self._trees = SourceTrees(workspace, access.store, access.client)
+        self._trees = SourceTrees(workspace, access.store, access.client, offline=self._inputs.offline)
         self._sources = Sources(
             workspace,
             self._inputs,

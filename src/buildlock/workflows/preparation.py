@@ -1,6 +1,6 @@
 """What is locked into the store: wheels found there or downloaded, verified and unpacked; sources built first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,19 +8,19 @@ from buildlock.artifacts import parse_filename, wheel_tags
 from buildlock.environment.kept import KeptFile, KeptFiles
 from buildlock.environment.own_files import hash_file
 from buildlock.environment.store import Store, StoredWheel
-from buildlock.errors import BackendError, BuildRefusedError
-from buildlock.index.download import download
+from buildlock.errors import BackendError, BuildRefusedError, EnvironmentPreparationError
 from buildlock.index.http import HttpClient
 from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource
 from buildlock.reporting import Began
 from buildlock.workflows.building import open_source_backend
 from buildlock.workflows.closure import check_closed
 from buildlock.workflows.conditions import Conditions
+from buildlock.workflows.files import LockedFile, LockedFiles, describe_missing, file_of
 from buildlock.workflows.parallel import map_parallel
 from buildlock.workflows.requirements import check_locked
 from buildlock.workflows.source_trees import Place, SourceTrees, place_of_locked
 from buildlock.workflows.tools import check_tools
-from buildlock.workflows.workspace import Workspace, file_url
+from buildlock.workflows.workspace import Workspace
 
 
 def prepare_wheels(workspace: Workspace, conditions: Conditions, locked: Sequence[Locked]) -> tuple[StoredWheel, ...]:
@@ -41,7 +41,23 @@ def prepare_wheels(workspace: Workspace, conditions: Conditions, locked: Sequenc
     workspace.report(Began(f"Preparing the environment of {conditions.inputs.variant.name}"))
     refuse_builds(conditions, locked)
     with workspace.open_client(conditions.inputs) as client:
-        return Preparer(workspace, conditions, workspace.open_store(), client).prepare(locked)
+        preparer = Preparer(workspace, conditions, workspace.open_store(), client)
+        preparer.check_here(locked)
+        return preparer.prepare(locked)
+
+
+def keep_wheels(workspace: Workspace, conditions: Conditions, locked: Sequence[Locked]) -> tuple[KeptFile, ...]:
+    """The wheels of every package as whole files in the store, in their order; those of sources are built.
+
+    Raises:
+        As of `prepare_wheels`.
+    """
+    workspace.report(Began(f"Preparing the wheels of {conditions.inputs.variant.name}"))
+    refuse_builds(conditions, locked)
+    with workspace.open_client(conditions.inputs) as client:
+        preparer = Preparer(workspace, conditions, workspace.open_store(), client)
+        preparer.check_here(locked, whole=True)
+        return preparer.keep_wheels(locked)
 
 
 def refuse_builds(conditions: Conditions, locked: Sequence[Locked]) -> None:
@@ -85,7 +101,9 @@ class Preparer:
         self._conditions = conditions
         self._store = store
         self._client = client
-        self._trees = SourceTrees(workspace, store, client)
+        self._files = LockedFiles(workspace, conditions.inputs, client)
+        self._trees = SourceTrees(workspace, store, client, files=self._files, offline=conditions.inputs.offline)
+        self._whole = KeptFiles(store, "files", workspace.report)
         self._built = KeptFiles(store, "built", workspace.report)
 
     def prepare(self, locked: Sequence[Locked]) -> tuple[StoredWheel, ...]:
@@ -112,16 +130,10 @@ class Preparer:
             # Another process may have brought it while this one waited.
             if stored := self._store.find(artifact.sha256):
                 return stored
+            if kept := self._whole.find_intact(artifact.sha256):
+                return self._store.add(kept.path, sha256=artifact.sha256, filename=artifact.filename)
             archive = scratch / artifact.filename
-            download(
-                self._client,
-                artifact.url or file_url(self._workspace.lock_path.parent, artifact.path or ""),
-                archive,
-                filename=artifact.filename,
-                sha256=artifact.sha256,
-                size=artifact.size,
-                report=self._workspace.report,
-            )
+            self._files.fetch(self._file(artifact), archive)
             return self._store.add(archive, sha256=artifact.sha256, filename=artifact.filename)
 
     def build(self, source: LockedSource, *, anew: bool = False) -> tuple[KeptFile, bool]:
@@ -141,6 +153,60 @@ class Preparer:
             if not anew and (kept := self._built.find_intact(key)):
                 return kept, True
             return self._build_and_keep(source, key, scratch)[1], False
+
+    def _file(self, artifact: LockedArtifact) -> LockedFile:
+        file = file_of(artifact, self._workspace.lock_path.parent)
+        assert file is not None
+        return file
+
+    def keep_wheels(self, locked: Sequence[Locked]) -> tuple[KeptFile, ...]:
+        """The wheels of these packages as whole files, for tools that unpack them themselves.
+
+        Raises:
+            As of `prepare_wheels`.
+        """
+        files = [each for each in locked if isinstance(each, LockedArtifact)]
+        kept = dict(zip(files, map_parallel(self._keep, files, give_up=self._client.close), strict=True))
+        return tuple(kept[each] if isinstance(each, LockedArtifact) else self.build(each)[0] for each in locked)
+
+    def _keep(self, artifact: LockedArtifact) -> KeptFile:
+        if kept := self._whole.find_intact(artifact.sha256):
+            return kept
+        with self._store.lock(artifact.sha256), self._store.scratch() as scratch:
+            if kept := self._whole.find_intact(artifact.sha256):
+                return kept
+            archive = scratch / artifact.filename
+            self._files.fetch(self._file(artifact), archive)
+            return self._whole.keep(artifact.sha256, archive, filename=artifact.filename, sha256=artifact.sha256)
+
+    def check_here(self, locked: Sequence[Locked], *, whole: bool = False) -> None:
+        """Do nothing if no network is needed to prepare these packages, or one may be asked.
+
+        Args:
+            locked: What the lock selects.
+            whole: Whether the files themselves are needed.
+
+        Raises:
+            UnavailableError: It is, and none may be; every file that is missing is named.
+        """
+        if self._conditions.inputs.offline and (missing := list(self._list_missing(locked, whole=whole))):
+            raise describe_missing(missing, self._conditions.inputs.variant.name)
+
+    def _list_missing(self, locked: Sequence[Locked], *, whole: bool = False) -> Iterator[str]:
+        for each in locked:
+            if isinstance(each, LockedSource) and self._find_built(self._conditions.digest(each)):
+                continue
+            file = file_of(each, self._workspace.lock_path.parent)
+            if file is not None and not self._is_here(each, file, whole=whole):
+                yield file.filename
+            if isinstance(each, LockedSource):
+                yield from self._list_missing(each.requires)
+
+    def _is_here(self, locked: Locked, file: LockedFile, *, whole: bool) -> bool:
+        if isinstance(locked, LockedSource):
+            return self._trees.has(file) or self._files.has(file)
+        unpacked = not whole and self._store.find(file.sha256) is not None
+        return unpacked or self._whole.find_intact(file.sha256) is not None or self._files.has(file)
 
     def _build_once(self, source: LockedSource) -> StoredWheel:
         key = self._conditions.digest(source)

@@ -19,6 +19,7 @@ from buildlock.index.http import HttpClient
 from buildlock.index.urls import to_path
 from buildlock.lockfile.select import LockedSource
 from buildlock.metadata.static import declares_version
+from buildlock.workflows.files import LockedFile, LockedFiles, file_of
 from buildlock.workflows.workspace import Workspace, file_url
 
 _MAX_TEXT = 4 << 20
@@ -44,6 +45,8 @@ class Place:
     """The sha256 that a folder's content has to have."""
     commit: str | None = None
     subdirectory: str | None = None
+    file: LockedFile | None = field(default=None, hash=False)
+    """The locked file that it is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,13 +81,29 @@ class SourceTrees:
         workspace: Where caches are, and who is told.
         store: Where files are kept.
         client: Asks for them; not closed here.
+        files: Where locked files may be besides.
+        offline: Ask nothing of other machines.
     """
 
-    def __init__(self, workspace: Workspace, store: Store, client: HttpClient) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        store: Store,
+        client: HttpClient,
+        *,
+        files: LockedFiles | None = None,
+        offline: bool = False,
+    ) -> None:
         self._workspace = workspace
+        self._files = files
+        self._offline = offline
         self._store = store
         self._client = client
         self._kept = KeptFiles(store, "sources", workspace.report)
+
+    def has(self, file: LockedFile) -> bool:
+        """Whether a file was kept."""
+        return self._kept.find_intact(file.sha256) is not None
 
     @contextmanager
     def open(self, place: Place) -> Iterator[SourceTree]:
@@ -120,11 +139,11 @@ class SourceTrees:
         workspace = self._workspace
         origin = Origin(kind="vcs", url=place.url, commit=place.commit)
         cache, environ, report = workspace.cache_dir, workspace.environ, workspace.report
-        checkout(origin, folder, cache=cache, environ=environ, report=report)
+        checkout(origin, folder, cache=cache, environ=environ, report=report, offline=self._offline)
         tree = SourceTree(root=_enter(folder, place), sha256=None, size=None)
         # A version that is not declared may be made of the history, which can be large.
         if not declares_version(tree.read("pyproject.toml")):
-            add_history(origin, folder, cache=cache, environ=environ, report=report)
+            add_history(origin, folder, cache=cache, environ=environ, report=report, offline=self._offline)
 
     def _fetch(self, place: Place, scratch: Path) -> tuple[Path, str, int]:
         """A file, its sha256 and its size in bytes; not downloaded where it was kept."""
@@ -132,16 +151,19 @@ class SourceTrees:
         if expected is not None and (kept := self._kept.find_intact(expected)):
             return kept.path, expected, kept.path.stat().st_size
         archive = scratch / "archive"
-        got = download(
-            self._client,
-            place.url,
-            archive,
-            filename=place.label,
-            sha256=expected,
-            size=place.size,
-            hashes=place.hashes,
-            report=self._workspace.report,
-        )
+        if self._files is not None and place.file is not None:
+            got = self._files.fetch(place.file, archive)
+        else:
+            got = download(
+                self._client,
+                place.url,
+                archive,
+                filename=place.label,
+                sha256=expected,
+                size=place.size,
+                hashes=place.hashes,
+                report=self._workspace.report,
+            )
         kept = self._kept.keep(got.sha256, archive, filename="source", sha256=got.sha256)
         return kept.path, got.sha256, got.size
 
@@ -186,6 +208,7 @@ def place_of_locked(source: LockedSource, lock_dir: Path) -> Place:
         content=source.sha256 if source.origin == "directory" else None,
         commit=source.commit,
         subdirectory=source.subdirectory,
+        file=file_of(source, lock_dir),
     )
 
 

@@ -243,6 +243,7 @@ class Sources:
             cache=self._workspace.cache_dir,
             environ=self._workspace.environ,
             report=self._workspace.report,
+            offline=self._inputs.offline,
         )
 
     def is_known(self, subject: Subject) -> bool:

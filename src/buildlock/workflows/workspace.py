@@ -51,13 +51,18 @@ class Workspace:
         # pip's variable, where Python's own is silent.
         certificates = None if self.environ.get("SSL_CERT_FILE") else self.environ.get("PIP_CERT")
         client = HttpClient(
-            cache_dir=self.cache_dir, report=self.report, certificates=Path(certificates) if certificates else None
+            cache_dir=self.cache_dir,
+            report=self.report,
+            certificates=Path(certificates) if certificates else None,
+            offline=inputs.offline,
         )
         for index in inputs.indexes:
             client.remember_credentials(index.url)
         for rule in (rule for rules in inputs.sources.values() for rule in rules):
             if rule.direct is not None and rule.direct.kind == "archive":
                 client.remember_credentials(rule.direct.url)
+        for mirror in inputs.mirrors:
+            client.remember_credentials(mirror.url)
         return client
 
     @contextmanager
