@@ -1,6 +1,7 @@
 """`buildlock download` and builds without a network: exactly the locked files, and nothing else."""
 
 import hashlib
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -9,10 +10,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import uv
 
 from index.faults import with_status, with_wrong_byte
 from index.server import IndexServer
-from support.command import Checkout, CopyLockedProject, CopyProject
+from support.command import Checkout, CopyLockedProject, CopyProject, Result, run_process
 
 CU124 = ("--variant", "cu124", "--no-dynamic")
 
@@ -177,3 +179,41 @@ class TestOffline:
         tiny.succeed("download", "-d", tmp_path / "wheels")
         server.faults.append(with_status(500, "/"))
         tiny.succeed("install", "--find-links", tmp_path / "wheels")
+
+
+PIP = [sys.executable, "-m", "pip", "wheel", ".", "--no-deps", "--wheel-dir", "out"]
+BUILD = [sys.executable, "-m", "build", "--wheel", "--outdir", "out"]
+LINKS = ["--no-index", "--find-links", "wheels"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="uv made this environment")
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param([*PIP, *LINKS], id="pip"),
+        pytest.param(BUILD, id="build"),
+        pytest.param([uv.find_uv_bin(), "build", "--wheel", "--out-dir", "out", *LINKS, "--no-config"], id="uv"),
+    ],
+)
+class TestOtherFrontends:
+    """What the documents say that builds without buildlock and without a network."""
+
+    def build(self, tiny: Checkout, command: list[str]) -> Result:
+        environment = {name: value for name, value in tiny.environment.items() if not name.startswith("UV_")}
+        # Nothing answers there.
+        variables = {"PIP_INDEX_URL": "http://127.0.0.1:1/simple", "UV_CACHE_DIR": str(tiny.cache / "uv")}
+        if command is BUILD:
+            variables |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tiny.root / "wheels")}
+        return run_process(*command, cwd=tiny.root, environment={**environment, **variables})
+
+    def test_from_the_folder(self, tiny: Checkout, command: list[str]) -> None:
+        tiny.succeed("download", "-d", "wheels")
+        result = self.build(tiny, command)
+        assert result.code == 0, result
+        assert list(tiny.root.glob("out/*.whl"))
+
+    def test_not_from_elsewhere(self, tiny: Checkout, command: list[str]) -> None:
+        tiny.succeed("download", "-d", "wheels")
+        shutil.rmtree(tiny.root / "wheels")
+        (tiny.root / "wheels").mkdir()
+        assert self.build(tiny, command).code

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,11 +24,13 @@ VARIANTS = """
 [tool.buildlock]
 constraints = ["fsspec<2024.10"]
 
-[tool.buildlock.variants.cu118]
-requires = ["torch==2.2.0"]
-
 [tool.buildlock.variants.cu124.environment]
 TORCH_CUDA_ARCH_LIST = "9.0"
+"""
+ASK_FOR_MORE = """
+import setuptools
+_setup = setuptools.setup
+setuptools.setup = lambda **given: _setup(**given, setup_requires=["tinybackend"])
 """
 RECORD = """
 import importlib.metadata, json, os
@@ -45,7 +46,7 @@ def tiny(locked: CopyLockedProject) -> Checkout:
 
 class TestCommand:
     def test_sees_the_locked_packages(self, tiny: Checkout) -> None:
-        result = tiny.succeed("run", "--quiet", "--", "python", "-c", ASK, PYTHONHOME="/nowhere", PYTHONPATH="/else")
+        result = tiny.succeed("run", "--quiet", "--", "python", "-c", ASK, PYTHONPATH="/else", VIRTUAL_ENV="/else")
         assert json.loads(result.stdout) == tiny.versions()
         root = tiny.succeed("run", "-q", "--", "sh", "-c", 'echo "$VIRTUAL_ENV"').stdout.strip()
         assert root == tiny.succeed("install", "-q").stdout.strip()
@@ -57,14 +58,12 @@ class TestCommand:
 
     def test_a_signal_is_its_own(self, tiny: Checkout) -> None:
         tiny.succeed("install", "-q")
-        process = start(
-            tiny, "run", "-q", "--", "sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done"
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 9
-        process.stdout.close()
+        wait = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done"
+        with start(tiny, "run", "-q", "--", "sh", "-c", wait) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 9
 
     def test_stdin_is_its_own(self, tiny: Checkout) -> None:
         command = [sys.executable, "-m", "buildlock", "run", "-q", "--", "cat"]
@@ -101,16 +100,15 @@ class TestCommand:
             "import pathlib, sys, sysconfig, os; p = pathlib.Path(sysconfig.get_path('purelib'), 'new.py');"
             " p.write_text(''); print('ready', flush=True); sys.stdin.read(); print(p.exists())"
         )
-        process = start(tiny, "run", "-q", "--", "python", "-c", write)
-        assert process.stdout is not None
-        assert process.stdin is not None
-        assert process.stdout.readline() == b"ready\n"
-        assert "No module named 'new'" in tiny.run("run", "--", "python", "-c", "import new").stderr
-        tiny.succeed("install")
-        process.stdin.close()
-        assert process.stdout.read() == b"True\n"
-        process.stdout.close()
-        assert process.wait(30) == 0
+        with start(tiny, "run", "-q", "--", "python", "-c", write) as process:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            assert process.stdout.readline() == b"ready\n"
+            assert "No module named 'new'" in tiny.run("run", "--", "python", "-c", "import new").stderr
+            tiny.succeed("install")
+            process.stdin.close()
+            assert process.stdout.read() == b"True\n"
+            assert process.wait(30) == 0
 
 
 def start(project: Checkout, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -127,6 +125,8 @@ def locked_seed(tmp_path_factory: pytest.TempPathFactory, setuptools_server: Ind
     root = copy_project("seed", folder, setuptools_server.root)
     with (root / "pyproject.toml").open("a") as file:
         file.write(VARIANTS)
+    text = (root / "pyproject.toml").read_text()
+    (root / "pyproject.toml").write_text(text.replace('"torch==2.4.0", "numpy"', '"torch", "numpy"'))
     (root / "setup.py").write_text(RECORD + (root / "setup.py").read_text())
     project = Checkout(root=root, environment=hermetic(folder, setuptools_server.environment))
     project.succeed("lock", "--all", "--no-dynamic")
@@ -134,7 +134,7 @@ def locked_seed(tmp_path_factory: pytest.TempPathFactory, setuptools_server: Ind
 
 
 @pytest.fixture
-def seed(locked_seed: Path, setuptools_server: IndexServer, tmp_path: Path) -> Iterator[Checkout]:
+def seed(locked_seed: Path, setuptools_server: IndexServer, tmp_path: Path) -> Checkout:
     root = Path(shutil.copytree(locked_seed, tmp_path / "seed"))
     index = {
         **setuptools_server.environment,
@@ -144,7 +144,7 @@ def seed(locked_seed: Path, setuptools_server: IndexServer, tmp_path: Path) -> I
         "UV_CACHE_DIR": str(tmp_path / "uv"),
         "PATH": f"{Path(uv.find_uv_bin()).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    yield Checkout(root=root, environment=hermetic(tmp_path, index))
+    return Checkout(root=root, environment=hermetic(tmp_path, index))
 
 
 PIP = (sys.executable, "-m", "pip", "wheel", "--no-deps", ".", "--wheel-dir", "out")
@@ -172,11 +172,10 @@ class TestFrontend:
             wheel.unlink()
 
     def test_takes_nothing_that_is_not_locked(self, seed: Checkout, command: tuple[str, ...]) -> None:
-        """The index has it, and the lock has not: hatchling, which the backend's hook asks for."""
+        """What the backend's hook asks for is on the index, and not in the lock."""
         setup = seed.root / "setup.py"
-        setup.write_text("import setuptools\n" + setup.read_text())
-        seed.replace('"numpy", "ninja"]', '"numpy", "ninja", "mpmath", "jinja2", "tinybackend"]')
-        result = seed.run("run", "--variant", "cu124", "--frozen", "--frontend", "--", *command)
+        setup.write_text(ASK_FOR_MORE + setup.read_text())
+        result = seed.run("run", "--variant", "cu124", "--frontend", "--", *command)
         assert result.code not in {0, 3}
         assert "tinybackend" in result.stdout + result.stderr
         assert not list(seed.root.glob("out/*.whl"))
@@ -207,7 +206,7 @@ class TestRefusal:
         [
             ("uv sync --extra cu124", "`uv sync` cannot be held to the lock"),
             ("uv pip install .", "`uv pip install` cannot be held to the lock"),
-            ("uv run python", "`uv run python` cannot be held to the lock"),
+            ("uv run python", "`uv run` cannot be held to the lock"),
             ("tox run", "`tox run --installpkg dist/NAME.whl`"),
             ("nox", "`nox` cannot be held to the lock"),
             ("cibuildwheel", "containers"),
@@ -218,7 +217,7 @@ class TestRefusal:
             ("uv build --no-build-isolation", "with `--no-build-isolation`"),
             ("uv build --build-constraint=mine.txt", "with `--build-constraint=mine.txt`"),
             ("uv build -bmine.txt", "with `-bmine.txt`"),
-            ("hatch run test", "`hatch run test` cannot be held to the lock"),
+            ("hatch run test", "`hatch run` cannot be held to the lock"),
             ("pip --isolated install .", "with `--isolated`"),
         ],
     )
@@ -227,6 +226,12 @@ class TestRefusal:
         assert result.code == 2
         assert said in result.stderr
         assert "hint: " in result.stderr
+
+    def test_a_variant_that_replaces_what_the_frontend_reads(self, seed: Checkout) -> None:
+        seed.replace('"torch", "numpy"', '"torch==2.4.0", "numpy"')
+        result = seed.run("run", "--variant", "cu118", "--frozen", "--frontend", "--", "uv", "build")
+        assert result.code == 2
+        assert "`torch==2.4.0`: the lock has 2.2.0+cu118" in result.stderr
 
     @needs_pip
     def test_the_extra_of_another_variant(self, seed: Checkout) -> None:

@@ -89,7 +89,7 @@ def recognize(command: Sequence[str]) -> Frontend:
         raise UsageError(f"`{name}` is no frontend that is known: there are {SUPPORTED}", hint=_BACKEND)
     words = [argument for argument in arguments if not argument.startswith("-")]
     if tool in _VERBS and not _VERBS[tool].intersection(words[:1] if tool == "uv" else words):
-        shown = " ".join([name, *words[:2]])
+        shown = " ".join([name, *words[: 2 if words[:1] == ["pip"] else 1]])
         raise UsageError(
             f"`{shown}` cannot be held to the lock by variables; there are {SUPPORTED}"
             + (f".\n{_HINTS['uv']}" if tool == "uv" else ""),

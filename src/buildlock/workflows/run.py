@@ -22,6 +22,7 @@ from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.install import InstallOptions, install
 from buildlock.workflows.locks import read_environment
 from buildlock.workflows.preparation import keep_wheels
+from buildlock.workflows.requirements import list_unlocked
 from buildlock.workflows.tools import check_tools
 from buildlock.workflows.workspace import Workspace, choose_variant
 
@@ -84,6 +85,7 @@ def open_frontend(workspace: Workspace, command: Sequence[str], options: RunOpti
     locked = read_environment(workspace, project, variant.name, frozen=options.frozen)
     interpreter = find_interpreter(options.python or frontend.python, workspace.environ)
     selected = select(locked, interpreter.target)
+    _check_static(project, variant.name, selected, interpreter)
     conditions = Conditions(inputs=project.inputs[variant.name], interpreter=interpreter, environ=workspace.environ)
     wheels = keep_wheels(workspace, conditions, selected)
     with workspace.open_store().scratch() as scratch:
@@ -103,6 +105,22 @@ def format_constraints(packages: Sequence[Locked], wheels: Sequence[KeptFile]) -
         for package, wheel in zip(packages, wheels, strict=True)
     )
     return "\n".join(["--no-index", *lines]) + "\n"
+
+
+def _check_static(project: Project, variant: str, packages: Sequence[Locked], interpreter: Interpreter) -> None:
+    """See that the lock answers what a frontend reads: `[build-system]` itself, without what a variant replaces in it.
+
+    Raises:
+        UsageError: It does not.
+    """
+    asked = [each.requirement for each in project.build_system.requires]
+    if missing := list_unlocked(asked, packages, interpreter.target.environment):
+        lines = "\n".join(f"  - {line}" for line in missing)
+        raise UsageError(
+            f"a frontend reads `[build-system].requires` alone; the lock of `{variant}` does not answer it:\n{lines}",
+            hint="leave to the variants what differs between them (`torch` without a version there), or run"
+            " `buildlock init --backend`, which builds each variant as it is locked",
+        )
 
 
 def _infer_variant(project: Project, frontend: Frontend) -> str | None:

@@ -88,7 +88,8 @@ ILLEGAL = {
     "[tool.buildlock.pin-runtime]\ntorch = 'exakt'": "must be one of `minor`, `exact`, not `exakt`",
     "[tool.buildlock.pin-runtime]\ntorch = 'exact'\nTorch = 'minor'": "Torch` is the package `torch` again",
     "[tool.buildlock.variants.a]\nmatch-runtime = ['a b']": "has `a b`, which is not the name of a package",
-    "[tool.buildlock]\nmirrors = ['3.11']": "[tool.buildlock].mirrors` is not supported yet",
+    "[tool.buildlock]\nmirrors = ['3.11']": "[tool.buildlock].mirrors` must be a table",
+    "[tool.buildlock]\noffline = 'no'": "[tool.buildlock].offline` must be `true` or `false`",
     "[tool.buildlock.build-system]\nrequires = []": "[tool.buildlock].build-system` has no effect",
     "[tool.buildlock]\ndefault-varant = 'a'": "default-varant` is not a known key; did you mean `default-variant`?",
     "[tool.buildlock]\ndefault-variant = 'defalt'": "is no variant of the project; did you mean `default`?",
@@ -284,7 +285,6 @@ def test_what_is_not_supported_is_named_in_one_warning(warnings_of: Warnings) ->
 [tool.uv]
 resolution = "lowest"
 fork-strategy = "requires-python"
-offline = false
 environments = []
 extra-build-dependencies = { torch = ["x"] }
 a-setting-of-tomorrow = 1
@@ -297,11 +297,10 @@ url = "https://a.example"
 authenticate = "always"
 cache-control = { api = "no-cache" }
 a-key-of-tomorrow = 1
-""", environ={"UV_OFFLINE": "1", "UV_NO_SOURCES": "0", "UV_RESOLUTION": "highest"})  # fmt: skip
+""", environ={"UV_NO_SOURCES": "0", "UV_RESOLUTION": "highest"})  # fmt: skip
     (warning,) = warnings
     named = [name for name in warning.split("`") if name.startswith(("pyproject", "UV"))]
     assert named == [
-        "UV_OFFLINE",
         "pyproject.toml: [tool.uv].resolution",
         "pyproject.toml: [tool.uv].a-setting-of-tomorrow",
         "pyproject.toml: [tool.uv.index][0].a-key-of-tomorrow",
