@@ -217,7 +217,7 @@ class TestRefusal:
             ("uv build --no-build-isolation", "with `--no-build-isolation`"),
             ("uv build --build-constraint=mine.txt", "with `--build-constraint=mine.txt`"),
             ("uv build -bmine.txt", "with `-bmine.txt`"),
-            ("hatch run test", "`hatch run` cannot be held to the lock"),
+            ("hatch run build", "`hatch run` cannot be held to the lock"),
             ("pip --isolated install .", "with `--isolated`"),
         ],
     )

@@ -88,7 +88,8 @@ def recognize(command: Sequence[str]) -> Frontend:
             raise UsageError(f"`{name}` cannot be held to the lock by variables: {_HINTS[name]}", hint=_BACKEND)
         raise UsageError(f"`{name}` is no frontend that is known: there are {SUPPORTED}", hint=_BACKEND)
     words = [argument for argument in arguments if not argument.startswith("-")]
-    if tool in _VERBS and not _VERBS[tool].intersection(words[:1] if tool == "uv" else words):
+    # Those of pip may come after options that have values; no other word of its commands builds anything.
+    if tool in _VERBS and not _VERBS[tool].intersection(words if tool == "pip" else words[:1]):
         shown = " ".join([name, *words[: 2 if words[:1] == ["pip"] else 1]])
         raise UsageError(
             f"`{shown}` cannot be held to the lock by variables; there are {SUPPORTED}"
