@@ -200,6 +200,13 @@ def ask_wheel(wheel: Path) -> str:
     return said
 
 
+def test_a_project_with_a_backend_of_ours(tiny: Checkout) -> None:
+    """It holds any frontend to the lock by itself."""
+    tiny.succeed("init", "--backend")
+    result = tiny.succeed("run", "--frontend", "--", "sh", "-c", 'echo "$BUILDLOCK_VARIANT"')
+    assert result.stdout == "default\n"
+
+
 class TestRefusal:
     @pytest.mark.parametrize(
         ("command", "said"),

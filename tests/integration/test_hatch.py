@@ -35,9 +35,9 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hatch")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     scripts = folder / ("Scripts" if os.name == "nt" else "bin")
-    subprocess.run([scripts / "python", "-m", "pip", "install", "--quiet", "hatch", "uv"], check=True)
-    pip = [scripts / "python", "-m", "pip", "download", "--quiet", "--dest", folder / "wheels", "setuptools", "wheel"]
-    subprocess.run(pip, check=True)
+    pip = [str(scripts / "python"), "-m", "pip", "--quiet"]
+    subprocess.run([*pip, "install", "hatch", "uv"], check=True)
+    subprocess.run([*pip, "download", "--dest", str(folder / "wheels"), "setuptools", "wheel"], check=True)
     return scripts
 
 

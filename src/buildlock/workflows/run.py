@@ -77,8 +77,13 @@ def open_frontend(workspace: Workspace, command: Sequence[str], options: RunOpti
         LockfileError, IndexError_, InvalidArchiveError, BackendError: As of `install`.
         HostError: The machine does not have the tools that the variant asks for.
     """
-    frontend = _check_pip(recognize(command), workspace.environ, options.python)
     project = workspace.read_project(options.overrides)
+    if project.build_system.locked:
+        # Its own backend holds every frontend to the lock, and needs to be told the variant alone.
+        name = choose_variant(project, options.variant, workspace.environ, workspace.report)
+        yield Ready(variant=name, command=tuple(command), environ={**workspace.environ, "BUILDLOCK_VARIANT": name})
+        return
+    frontend = _check_pip(recognize(command), workspace.environ, options.python)
     asked = options.variant or _infer_variant(project, frontend)
     variant = project.variants[choose_variant(project, asked, workspace.environ, workspace.report)]
     _check_extras(project, frontend, variant.name)
