@@ -77,9 +77,10 @@ def test_a_caching_proxy(seed: Checkout, server: IndexServer, mirror: WebServer)
     for number, (name, package) in enumerate(seed.packages("cu124").items()):
         links = []
         for wheel in package["wheels"]:
+            filename = wheel["url"].rpartition("/")[2]
             with urlopen(wheel["url"]) as response:
-                mirror.answers[f"/+f/{number}/{name}"] = Answer(response.read())
-            links.append(f'<a href="/+f/{number}/{name}">{unquote(wheel["url"].rpartition("/")[2])}</a>')
+                mirror.answers[f"/+f/{number}/{filename}"] = Answer(response.read())
+            links.append(f'<a href="/+f/{number}/{filename}">{unquote(filename)}</a>')
         mirror.answers[f"/root/+simple/{name}/"] = Answer("".join(links).encode(), {"Content-Type": "text/html"})
     server.exchanges.clear()
     proxy = f"{mirror.url}/root/+simple"
