@@ -148,7 +148,9 @@ def add_history(
         EnvironmentPreparationError: The cache or the tree cannot be written.
     """
     assert origin.commit is not None
-    repository = _open_repository(parse_remote(origin.url), environ=environ, report=report, cache=cache, offline=offline)
+    repository = _open_repository(
+        parse_remote(origin.url), environ=environ, report=report, cache=cache, offline=offline
+    )
     tags = repository.obtain_history(origin.commit)
     try:
         add_tags(repository.git, tree, tags)
