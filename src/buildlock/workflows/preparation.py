@@ -8,7 +8,7 @@ from buildlock.artifacts import parse_filename, wheel_tags
 from buildlock.environment.kept import KeptFile, KeptFiles
 from buildlock.environment.own_files import hash_file
 from buildlock.environment.store import Store, StoredWheel
-from buildlock.errors import BackendError, BuildRefusedError, EnvironmentPreparationError
+from buildlock.errors import BackendError, BuildRefusedError
 from buildlock.index.http import HttpClient
 from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource
 from buildlock.reporting import Began
