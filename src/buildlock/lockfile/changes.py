@@ -34,7 +34,7 @@ def compare_environments(before: LockedEnvironment | None, after: LockedEnvironm
     changes = _compare_packages(source, [after.source] if after.source is not None else [])
     changes += _compare_packages(before.packages if before else (), after.packages)
     if before is not None:
-        for old, new in _pair_builds(before.builds, after.builds):
+        for old, new in pair_builds(before.builds, after.builds):
             changes += [
                 replace(change, build=new)
                 for change in _compare_packages(before.builds[old].packages, after.builds[new].packages)
@@ -42,7 +42,7 @@ def compare_environments(before: LockedEnvironment | None, after: LockedEnvironm
     return tuple(changes)
 
 
-def _pair_builds(before: Collection[str], after: Collection[str]) -> Iterator[tuple[str, str]]:
+def pair_builds(before: Collection[str], after: Collection[str]) -> Iterator[tuple[str, str]]:
     """The builds of one package before and after, of another version where just that moved."""
     gone: dict[str, list[str]] = {}
     for key in before:

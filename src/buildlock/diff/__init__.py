@@ -1,0 +1,1 @@
+"""What changed between two locks: computed once, rendered many times."""

@@ -1,0 +1,68 @@
+"""What brings a package into an environment: the shortest way from a requirement down to it."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from buildlock.lockfile.model import LockedEnvironment, LockedInputs
+
+
+@dataclass(frozen=True)
+class Chains:
+    """The chains of one environment."""
+
+    environment: LockedEnvironment
+
+    def find(self, name: str) -> tuple[str, ...]:
+        """The requirement that leads to a package, then the packages from it down to this one; nothing if none does."""
+        chain: list[str] = []
+        current: str | None = name
+        while current is not None and current in self._parents:
+            chain.append(current)
+            current = self._parents[current]
+        if not chain:
+            return ()
+        top = chain.pop()
+        return (self.roots[top], *reversed(chain))
+
+    def leads_through(self, name: str, parent: str) -> bool:
+        """Whether one package is needed by another, directly or not, on the shortest way to it."""
+        current = self._parents.get(name)
+        while current is not None and current != parent:
+            current = self._parents[current]
+        return current == parent
+
+    @cached_property
+    def roots(self) -> Mapping[str, str]:
+        """By package, the requirement that asks for it by name."""
+        return {
+            canonicalize_name(Requirement(text).name): text
+            for text in reversed(list(list_asked(self.environment.inputs)))
+        }
+
+    @cached_property
+    def _parents(self) -> Mapping[str, str | None]:
+        edges: dict[str, list[str]] = {}
+        for package in self.environment.packages:
+            names = edges.setdefault(package.name, [])
+            names += (str(dependency["name"]) for dependency in package.dependencies or ())
+        parents: dict[str, str | None] = dict.fromkeys((name for name in self.roots if name in edges), None)
+        waiting = deque(parents)
+        while waiting:
+            name = waiting.popleft()
+            for needed in edges.get(name, ()):
+                if needed not in parents:
+                    parents[needed] = name
+                    waiting.append(needed)
+        return parents
+
+
+def list_asked(inputs: LockedInputs) -> Iterator[str]:
+    """The requirements that an environment starts from."""
+    yield from inputs.requires
+    for requirements in inputs.dynamic.values():
+        yield from requirements

@@ -1,0 +1,105 @@
+"""A diff for a terminal: to be read without colour, in 80 columns."""
+
+import textwrap
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from buildlock.diff.model import Diff
+from buildlock.diff.quoting import quote, unquote
+from buildlock.diff.wording import (
+    Group,
+    Item,
+    count_followers,
+    describe_chain,
+    describe_download,
+    describe_follower,
+    describe_places,
+    describe_subject,
+    describe_verdict,
+    group_findings,
+    summarize,
+)
+from buildlock.risks import Risk
+
+_INDENT = " " * 4
+_DEEPER = " " * 6
+_COLOURS: dict[Risk, str] = {"high": "bold red", "medium": "bold yellow", "low": "bold"}
+
+
+def render_text(diff: Diff, *, width: int = 80) -> Text:
+    """The diff in lines of at most `width` columns; only a word that is longer, such as a URL, makes a longer one."""
+    text = Text()
+    for line in _list_lines(diff, width):
+        text.append(line).append("\n")
+    return text
+
+
+def _list_lines(diff: Diff, width: int) -> Iterator[Text]:
+    heading = f"{unquote(quote(diff.old))} → {unquote(quote(diff.new))}: {summarize(diff)}"
+    yield from (Text(line) for line in _wrap(heading, width, "", "  "))
+    for risk, groups in group_findings(diff):
+        yield Text()
+        yield Text(f"{risk.upper()} RISK", style=_COLOURS[risk])
+        for group in groups:
+            yield from _list_group(group, diff, width)
+    if diff.findings and diff.downloads:
+        yield Text()
+        longest = max(len(download.place.section) for download in diff.downloads)
+        yield Text("DOWNLOAD", style="bold")
+        for download in diff.downloads:
+            yield Text(f"  {unquote(quote(download.place.section)):{longest}}  {describe_download(download)}")
+
+
+def _list_group(group: Group, diff: Diff, width: int) -> Iterator[Text]:
+    first, *rest = _wrap(f"{group.kind.code}: {group.kind.meaning}", width, "  ", "    ")
+    yield Text(first)
+    yield from map(Text, rest)
+    for item in group.items:
+        yield from _list_item(item, diff, width)
+
+
+def _list_item(item: Item, diff: Diff, width: int) -> Iterator[Text]:
+    finding = item.finding
+    subject = describe_subject(finding.packages)
+    line = " ".join(filter(None, (subject, unquote(finding.message))))
+    aside = unquote("; ".join(filter(None, (describe_places(finding, diff), describe_chain(finding)))))
+    whole = f"{line}  ({aside})" if aside else line
+    if len(whole) + len(_INDENT) <= width:
+        yield _stress(f"{_INDENT}{whole}", subject)
+    else:
+        first, *rest = _wrap(line, width, _INDENT, _DEEPER)
+        yield _stress(first, subject)
+        yield from map(Text, [*rest, *_wrap(aside, width, _DEEPER, _DEEPER)])
+    for detail in _list_details(item):
+        yield from map(Text, _wrap(unquote(detail), width, _DEEPER, _DEEPER))
+    if (verdict := describe_verdict(finding)) is not None:
+        style = "bold red" if finding.refused else "green"
+        yield from (Text(each, style=style) for each in _wrap(unquote(verdict), width, _DEEPER, _DEEPER))
+
+
+def _list_details(item: Item) -> Iterator[str]:
+    if not item.followers:
+        yield from item.finding.details
+        return
+    yield "; ".join([*item.finding.details, count_followers(item.followers)]) + ":"
+    yield ", ".join(map(describe_follower, item.followers))
+
+
+def _stress(line: str, subject: str) -> Text:
+    text = Text(line)
+    text.stylize("bold", len(_INDENT), len(_INDENT) + len(subject))
+    return text
+
+
+def _wrap(line: str, width: int, first: str, other: str) -> list[str]:
+    if not line:
+        return []
+    return textwrap.wrap(
+        line,
+        width,
+        initial_indent=first,
+        subsequent_indent=other,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,165 @@
+"""What every rendering says in the same words: counts, sizes, where a finding holds and what brings it in."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from packaging.utils import NormalizedName
+
+from buildlock.diff.model import Diff, Download, Finding
+from buildlock.diff.quoting import quote
+from buildlock.risks import KINDS, RISKS, Kind, Risk
+
+_SHOWN_PACKAGES = 8
+_MOVES = frozenset({"version-raised", "pin-lowered"})
+_UNEXPLAINED = frozenset({"version-raised", "artifact-added", "artifact-removed", "details-changed"})
+"""Codes of a package that was there before, of which it does not matter what brings it in."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """A finding, and those that are told with it because it explains them."""
+
+    finding: Finding
+    followers: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """The findings of one code."""
+
+    kind: Kind
+    items: tuple[Item, ...]
+
+
+def group_findings(diff: Diff) -> Iterator[tuple[Risk, Sequence[Group]]]:
+    """The findings by risk and code, the riskiest first."""
+    by_code: dict[str, list[Item]] = {}
+    for item in _list_items(diff):
+        by_code.setdefault(item.finding.code, []).append(item)
+    for risk in RISKS:
+        groups = [
+            Group(kind=kind, items=tuple(by_code[kind.code]))
+            for kind in KINDS.values()
+            if kind.risk == risk and kind.code in by_code
+        ]
+        if groups:
+            yield risk, groups
+
+
+def _list_items(diff: Diff) -> Sequence[Item]:
+    """Every finding once. What the policy denies stands for itself, whatever explains it."""
+    followed = {finding.follows for finding in diff.findings} - {None}
+    items = {}
+    told: set[int] = set()
+    for position, leader in enumerate(diff.findings):
+        if leader.code not in _MOVES or followed.isdisjoint(leader.packages):
+            continue
+        places = set(leader.places)
+        followers = [
+            other
+            for other, finding in enumerate(diff.findings)
+            if finding.follows in leader.packages and not finding.refused and not places.isdisjoint(finding.places)
+        ]
+        told.update(followers)
+        items[position] = Item(finding=leader, followers=tuple(diff.findings[other] for other in followers))
+    rest = (position for position in range(len(diff.findings)) if position not in told)
+    return [items.get(position, Item(finding=diff.findings[position])) for position in rest]
+
+
+def count_followers(followers: Sequence[Finding]) -> str:
+    """How many follow, in words."""
+    names = {finding.packages[0] for finding in followers}
+    kind = "nvidia " if all(name.startswith("nvidia-") for name in names) else ""
+    return f"{len(names)} {kind}package follows" if len(names) == 1 else f"{len(names)} {kind}packages follow"
+
+
+def describe_follower(finding: Finding) -> str:
+    """A follower in a few words."""
+    name = finding.packages[0]
+    match finding.code:
+        case "package-added":
+            return f"{name} {quote(finding.after)} is new"
+        case "package-removed":
+            return f"{name} {quote(finding.before)} is gone"
+    return f"{name} {finding.message}"
+
+
+def summarize(diff: Diff) -> str:
+    """The whole in a line."""
+    if diff.findings:
+        counts = ", ".join(f"{number} {risk}" for risk, number in diff.count().items() if number)
+        denied = sum(finding.refused for finding in diff.findings)
+        return f"{counts}; the policy denies {denied or 'nothing'}"
+    if diff.reformatted:
+        return "nothing changed but how the file is written"
+    return "nothing changed"
+
+
+def describe_subject(packages: Sequence[NormalizedName]) -> str:
+    """The packages of a finding, at most so many by name."""
+    more = len(packages) - _SHOWN_PACKAGES
+    return ", ".join(packages[:_SHOWN_PACKAGES]) + (f" and {more} more" if more > 0 else "")
+
+
+def describe_places(finding: Finding, diff: Diff) -> str | None:
+    """Where it holds; nothing where that is the one place there is, or a variant that the message names."""
+    places = finding.places
+    alone = len(diff.sections) == 1 and all(not place.build and not place.targets for place in places)
+    if alone or finding.code in {"variant-added", "variant-dropped"}:
+        return None
+    sections = {place.section for place in places if not place.build and not place.targets}
+    if len(diff.sections) > 1 and len(places) == len(sections) == len(diff.sections):
+        return "everywhere"
+    return f"in {'; '.join(quote(place) for place in places)}"
+
+
+def describe_chain(finding: Finding) -> str | None:
+    """What brings the package in, or brought it."""
+    if not finding.chain or finding.code in _UNEXPLAINED:
+        return None
+    verb = "was needed" if finding.code == "package-removed" else "needed"
+    if len(finding.chain) == 1:
+        return f"{verb} by {quote(finding.chain[0])}"
+    return f"{verb} through {' → '.join(map(quote, finding.chain[:-1]))}"
+
+
+def describe_verdict(finding: Finding) -> str | None:
+    """What the policy says of it."""
+    if finding.verdict is None:
+        return None
+    reason = f": {quote(finding.verdict.reason)}" if finding.verdict.reason is not None else ""
+    words = {"denied": "DENIED by the policy", "allowed": "allowed by the policy", "expired": "DENIED: was allowed"}
+    return f"{words[finding.verdict.state]}{reason}"
+
+
+def describe_download(download: Download) -> str:
+    """A size before and after, in words.
+
+    >>> from buildlock.diff.model import Place
+    >>> describe_download(Download(place=Place(variant="cpu"), before=2048, after=3072, complete=True))
+    '2.0 KiB → 3.0 KiB (+1.0 KiB)'
+    """
+    least = "" if download.complete else "at least "
+    if download.before is None or download.after is None:
+        known = format_size(download.after if download.before is None else download.before)
+        return f"{least}{known}, {'new' if download.before is None else 'no longer locked'}"
+    difference = download.after - download.before
+    if not difference:
+        return f"{least}{format_size(download.after)}, unchanged"
+    sign = "+" if difference > 0 else "-"
+    moved = f"{format_size(download.before)} → {format_size(download.after)}"
+    return f"{least}{moved} ({sign}{format_size(abs(difference))})"
+
+
+def format_size(size: int | None) -> str:
+    """Bytes as a person reads them.
+
+    >>> format_size(797269532)
+    '760.3 MiB'
+    """
+    amount = float(size or 0)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:  # noqa: PLR2004 - of one unit in the next
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"
