@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import buildlock
-from buildlock.cli import build, check, download, export, init, install, lock, matrix, run, variants
+from buildlock.cli import build, check, diff, download, export, init, install, lock, matrix, run, variants
 from buildlock.cli.console import show_error
 from buildlock.errors import BuildlockError
 
@@ -25,10 +25,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    *(lock.lock, install.install, build.build, check.check, variants.variants, export.export, matrix.matrix),
+_COMMANDS = (
+    lock.lock,
+    install.install,
+    build.build,
+    check.check,
+    diff.diff,
+    variants.variants,
+    export.export,
+    matrix.matrix,
     init.init,
-):
+)
+for command in _COMMANDS:
     app.command()(command)
 app.command()(download.download)
 # What follows the command's name is the command's.

@@ -7,6 +7,10 @@ import typer
 
 from buildlock.cli.console import Console, write_json
 from buildlock.cli.options import HERE, Json, ProjectDir, Quiet, VariantNames, Verbose, open_workspace
+from buildlock.diff.model import Finding
+from buildlock.diff.quoting import unquote
+from buildlock.diff.render_json import finding_to_json
+from buildlock.diff.wording import describe_subject, describe_verdict
 from buildlock.workflows import check as workflow
 from buildlock.workflows.backend_file import RELATIVE_PATH, FileState
 from buildlock.workflows.check import LockStatus, PackageStatus, VariantStatus
@@ -27,9 +31,9 @@ def check(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say whether the lock answers the project.
+    """Say whether the lock answers the project, and its policy.
 
-    Exits with 3, and says which input moved, if it does not. It needs neither a network nor an interpreter.
+    Exits with 3, and says which input moved or what is denied, if it does not. It needs neither a network nor an interpreter.
     """
     console = Console(quiet=quiet, verbose=verbose)
     status = workflow.check(open_workspace(project, console), tuple(variant or ()))
@@ -49,10 +53,12 @@ def check(
             console.say(f"{RELATIVE_PATH}: {_BACKEND[status.backend]}: run `buildlock init --backend`")
         if status.uv_block is not None and status.uv_block.fault is not None:
             console.say(f"pyproject.toml: {status.uv_block.fault}: run `buildlock export {status.uv_block.options}`")
+        for finding in status.findings:
+            console.say(_describe_finding(finding))
         if unlocked:
             commands = " and ".join(f"`buildlock lock {options}`" for options in _choose_options(status))
             console.say(f"\nhint: run {commands}")
-    if unlocked or not status.fresh:
+    if unlocked or not status.fresh or status.refused:
         raise typer.Exit(STALE)
 
 
@@ -64,6 +70,12 @@ def _describe(subject: str, status: VariantStatus | PackageStatus) -> str:
             return f"{subject}: not locked"
         case "stale":
             return "\n  - ".join([f"{subject}: stale", *status.moved])
+
+
+def _describe_finding(finding: Finding) -> str:
+    """What the policy has a word for."""
+    verdict = unquote(describe_verdict(finding) or "")
+    return f"{finding.code}: {describe_subject(finding.packages)} {unquote(finding.message)} ({verdict})"
 
 
 def _is_in_vain(variant: VariantStatus, status: LockStatus) -> bool:
@@ -121,4 +133,5 @@ def status_to_json(status: LockStatus) -> object:
         "orphaned_packages": [{"package": name, "variant": variant} for name, variant in status.orphaned_packages],
         "backend": status.backend,
         "uv_block": asdict(status.uv_block) if status.uv_block else None,
+        "findings": [finding_to_json(finding) for finding in status.findings],
     }

@@ -148,6 +148,21 @@ def write_json(value: object) -> None:
     write_data(json.dumps(value, indent=2) + "\n")
 
 
+def write_text(text: Text) -> None:
+    """Put data for people on stdout, in colour on a terminal alone."""
+    if sys.stdout is None:
+        return
+    console = _stdout()
+    with console.capture() as capture:
+        console.print(text, soft_wrap=True, end="\n")
+    write_data(capture.get())
+
+
+def terminal_width() -> int:
+    """The columns that stdout has; 80 where it is no terminal, unless `COLUMNS` says otherwise."""
+    return _stdout().width
+
+
 def count_packages(number: int) -> str:
     """A number of packages in words.
 
@@ -170,6 +185,10 @@ def _silence(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def _stdout() -> RichConsole:
+    return RichConsole(highlight=False, markup=False, emoji=False)
 
 
 def _stderr() -> RichConsole:

@@ -37,16 +37,16 @@ def compare_locks(
     """
     before, after = list_sections(old), list_sections(new)
     found = [finding for key in sorted(before.keys() | after.keys()) for finding in _compare(key, before, after)]
-    findings = sort_findings(_join_packages(_join_places(found)))
-    downloads = tuple(
-        measure_downloads(_locate(key), before.get(key), after.get(key))
+    findings = sort_findings(join_findings(found))
+    downloads = (
+        measure_downloads(locate_section(key), before.get(key), after.get(key))
         for key in sorted(before.keys() | after.keys(), key=lambda key: (bool(key[0]), key))
     )
     return Diff(
         old=old_label,
         new=new_label,
         findings=findings,
-        downloads=downloads,
+        downloads=tuple(downloads),
         reformatted=not same_bytes and before == after,
     )
 
@@ -61,12 +61,13 @@ def list_sections(lockfile: Lockfile | None) -> Sections:
     return sections
 
 
-def _locate(key: tuple[str, str]) -> Place:
+def locate_section(key: tuple[str, str]) -> Place:
+    """The place that a section of a lock is."""
     return Place(variant=key[1], outside=NormalizedName(key[0]) if key[0] else None)
 
 
 def _compare(key: tuple[str, str], before: Sections, after: Sections) -> Iterator[Finding]:
-    place, old, new = _locate(key), before.get(key), after.get(key)
+    place, old, new = locate_section(key), before.get(key), after.get(key)
     if new is None:
         yield Finding(
             code="variant-dropped",
@@ -138,6 +139,11 @@ def _compare_sources(old: LockedEnvironment, new: LockedEnvironment, place: Plac
     nothing = LockedEnvironment(environments=new.environments, inputs=LockedInputs(), packages=())
     was, now = replace(nothing, packages=(old.source,)), replace(nothing, packages=(new.source,))
     yield from EnvironmentPair(was, now, Section(old), Section(new), place).compare()
+
+
+def join_findings(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Each change said once: for all places where it is the same, and all packages where that reads better."""
+    return _join_packages(_join_places(findings))
 
 
 def _join_places(findings: Iterable[Finding]) -> list[Finding]:

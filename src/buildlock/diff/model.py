@@ -1,6 +1,6 @@
 """A change of a lock as one value: what every rendering shows, and what a policy judges."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -130,16 +130,18 @@ class Diff:
 
     def only_variants(self, variants: Collection[str]) -> "Diff":
         """What holds in these variants alone."""
-        found = (
-            replace(finding, places=places)
-            for finding in self.findings
-            if (places := tuple(place for place in finding.places if place.variant in variants))
-        )
         downloads = tuple(download for download in self.downloads if download.place.variant in variants)
-        return replace(self, findings=tuple(found), downloads=downloads)
+        return replace(self, findings=tuple(only_variants(self.findings, variants)), downloads=downloads)
 
 
 def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The riskiest first; of one code by package, then as they are."""
     order = {code: position for position, code in enumerate(KINDS)}
     return tuple(sorted(findings, key=lambda finding: (order[finding.code], finding.packages, finding.message)))
+
+
+def only_variants(findings: Iterable[Finding], variants: Collection[str]) -> Iterator[Finding]:
+    """What holds in these variants, and there alone."""
+    for finding in findings:
+        if places := tuple(place for place in finding.places if place.variant in variants):
+            yield replace(finding, places=places)

@@ -18,6 +18,7 @@ from buildlock.diff.wording import (
     describe_subject,
     describe_verdict,
     group_findings,
+    list_downloads,
     summarize,
 )
 from buildlock.risks import Risk
@@ -29,10 +30,7 @@ _COLOURS: dict[Risk, str] = {"high": "bold red", "medium": "bold yellow", "low":
 
 def render_text(diff: Diff, *, width: int = 80) -> Text:
     """The diff in lines of at most `width` columns; only a word that is longer, such as a URL, makes a longer one."""
-    text = Text()
-    for line in _list_lines(diff, width):
-        text.append(line).append("\n")
-    return text
+    return Text("\n").join(_list_lines(diff, width))
 
 
 def _list_lines(diff: Diff, width: int) -> Iterator[Text]:
@@ -43,11 +41,11 @@ def _list_lines(diff: Diff, width: int) -> Iterator[Text]:
         yield Text(f"{risk.upper()} RISK", style=_COLOURS[risk])
         for group in groups:
             yield from _list_group(group, diff, width)
-    if diff.findings and diff.downloads:
+    if diff.findings and (downloads := list_downloads(diff)):
         yield Text()
-        longest = max(len(download.place.section) for download in diff.downloads)
+        longest = max(len(download.place.section) for download in downloads)
         yield Text("DOWNLOAD", style="bold")
-        for download in diff.downloads:
+        for download in downloads:
             yield Text(f"  {unquote(quote(download.place.section)):{longest}}  {describe_download(download)}")
 
 

@@ -75,7 +75,7 @@ def count_followers(followers: Sequence[Finding]) -> str:
 
 def describe_follower(finding: Finding) -> str:
     """A follower in a few words."""
-    name = finding.packages[0]
+    name = quote(finding.packages[0])
     match finding.code:
         case "package-added":
             return f"{name} {quote(finding.after)} is new"
@@ -130,6 +130,11 @@ def describe_verdict(finding: Finding) -> str | None:
     reason = f": {quote(finding.verdict.reason)}" if finding.verdict.reason is not None else ""
     words = {"denied": "DENIED by the policy", "allowed": "allowed by the policy", "expired": "DENIED: was allowed"}
     return f"{words[finding.verdict.state]}{reason}"
+
+
+def list_downloads(diff: Diff) -> tuple[Download, ...]:
+    """Those of sections that download anything: what is locked from local files does not."""
+    return tuple(download for download in diff.downloads if download.before or download.after)
 
 
 def describe_download(download: Download) -> str:

@@ -11,9 +11,10 @@ from buildlock.platforms import parse_platform
 from buildlock.project.choices import Choices
 from buildlock.project.document import Table
 from buildlock.project.mirrors import read_mirrors
-from buildlock.project.model import BuildRequirement, Mirror, OutsidePackage, PinPrecision
+from buildlock.project.model import BuildRequirement, Mirror, OutsidePackage, PinPrecision, Policy
 from buildlock.project.names import package_names
 from buildlock.project.outside_packages import read_outside_packages
+from buildlock.project.policy import read_policy_table
 from buildlock.project.requirements import keep_valid, read_requirements
 from buildlock.project.settings import KEYS, read_settings
 from buildlock.project.source_builds import read_environment
@@ -24,12 +25,11 @@ from buildlock.variants import is_variant_name
 _TARGET_KEYS = ("python", "platforms")
 _OWN_KEYS = (
     *("default-variant", "variants", "sources", "constraints", "overrides", "match-runtime", "pin-runtime"),
-    *("dynamic-requires", "packages", "mirrors", "pass-environment", *_TARGET_KEYS),
+    *("dynamic-requires", "packages", "mirrors", "policy", "pass-environment", *_TARGET_KEYS),
     *("build-system", "unlocked"),  # the backend in the project's tree reads these
 )
 _VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment", "host", "match-runtime", *_TARGET_KEYS)
 _PRODUCTS = ("wheel", "sdist", "editable")
-_NOT_YET = ("policy",)
 _PRECISIONS: tuple[PinPrecision, ...] = ("minor", "exact")
 _UNLOCKED = ("refuse", "resolve")
 _AUTO = "auto"
@@ -76,14 +76,12 @@ class BuildlockSettings:
     """Whether there are the variants that they name is known later."""
     pass_environment: tuple[str, ...] = ()
     mirrors: tuple[Mirror, ...] = ()
+    policy: Policy = field(default_factory=Policy)
 
 
 def read_buildlock_settings(table: Table) -> BuildlockSettings:
     """Read the table. Unlike uv's it is ours: what we do not know is a fault."""
-    for key in table:
-        if key in _NOT_YET:
-            table.fault(key, "is not supported yet")
-    table.refuse_unknown((*_OWN_KEYS, *KEYS, *_NOT_YET))
+    table.refuse_unknown((*_OWN_KEYS, *KEYS))
     settings = read_settings(table, strict=True)
     for place in settings.unsupported:
         table.faults.add(place, "is not supported yet")
@@ -108,6 +106,7 @@ def read_buildlock_settings(table: Table) -> BuildlockSettings:
         packages=read_outside_packages(table.table("packages")),
         pass_environment=_read_pass_environment(table),
         mirrors=read_mirrors(table.table("mirrors")),
+        policy=read_policy_table(table.table("policy")),
     )
 
 

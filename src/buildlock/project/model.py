@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -21,6 +21,9 @@ IndexStrategy: TypeAlias = Literal["first-index", "unsafe-first-match", "unsafe-
 PinPrecision: TypeAlias = Literal["minor", "exact"]
 ConfigSetting: TypeAlias = str | list[str]
 PrereleaseMode: TypeAlias = Literal["disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit"]
+
+DEFAULT_DENIED = frozenset({"hash-changed", "index-moved", "source-moved", "insecure-index"})
+"""What no update does by itself: a file was exchanged, or someone chose another place."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,6 +230,30 @@ class Overrides:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Allowance:
+    """One entry of `allow`: what is denied by its code, and not for this package, until a day."""
+
+    code: str
+    package: NormalizedName | None
+    """`None` for a code that is about no package."""
+    reason: str
+    expires: date
+    """The last day on which it holds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """What the project demands of its lock."""
+
+    deny: frozenset[str] = DEFAULT_DENIED
+    allow: tuple[Allowance, ...] = ()
+    indexes: tuple[str, ...] | None = None
+    """The places that packages may come from, and those below them; `None`: any."""
+    sdists: frozenset[NormalizedName] | None = None
+    """The packages that may be built from source; `None`: any."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Project:
     """A project as its author describes it."""
 
@@ -244,5 +271,7 @@ class Project:
     """What the backend requires beyond the static requirements, by product; `None` where it has to be asked."""
     packages: Mapping[NormalizedName, OutsidePackage] = field(default_factory=dict)
     """Packages from elsewhere that are built with the project's variants."""
+    policy: Policy = field(default_factory=Policy)
+    """What it demands of its lock."""
     inputs: Mapping[str, BuildInputs] = field(repr=False)
     """By variant. Contradictions are found when `check_contradictions` is asked, not here."""

@@ -96,6 +96,7 @@ def read_project(
         default_variant=_find_default(buildlock.default_variant, variants, faults),
         default_detected=buildlock.default_detected,
         pin_runtime=buildlock.pin_runtime,
+        policy=buildlock.policy,
         packages={name: spell_variants(each, variants, faults) for name, each in buildlock.packages.items()},
         inputs={name: derive_inputs(variant, declarations) for name, variant in variants.items()},
     )

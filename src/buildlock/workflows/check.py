@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from buildlock.diff.model import Finding, only_variants
+from buildlock.diff.policy import inspect_lock
 from buildlock.errors import MissingLockError
 from buildlock.lockfile.model import Lockfile
 from buildlock.lockfile.reader import read_lockfile
@@ -66,6 +69,13 @@ class LockStatus:
     """How the file of buildlock's backend is, in a project whose `[build-system]` names it."""
     uv_block: UvBlockStatus | None = None
     """The constraints that `export --format uv --write` put into pyproject.toml."""
+    findings: tuple[Finding, ...] = ()
+    """What the project's policy has a word for in the lock as it is."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the policy denies anything."""
+        return any(finding.refused for finding in self.findings)
 
     @property
     def fresh(self) -> bool:
@@ -85,7 +95,7 @@ class LockStatus:
 
 
 def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
-    """Compare the project with its lock.
+    """Compare the project with its lock, and the lock with the project's policy.
 
     Args:
         workspace: The project.
@@ -127,6 +137,7 @@ def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
     block = judge_uv_block(project.root / "pyproject.toml", lockfile)
     if block is not None and block.variant is not None and block.variant not in chosen:
         block = None
+    findings = inspect_lock(lockfile, project.policy, datetime.now(timezone.utc).date())
     return LockStatus(
         path=workspace.lock_path,
         variants=tuple(statuses),
@@ -139,6 +150,7 @@ def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
         orphaned_packages=orphaned,
         backend=judge_backend(project.root) if project.build_system.locked else None,
         uv_block=block,
+        findings=tuple(only_variants(findings, chosen)) if variants else findings,
     )
 
 

@@ -1,0 +1,65 @@
+"""`buildlock diff`."""
+
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+from buildlock.cli.console import Console, terminal_width, write_data, write_text
+from buildlock.cli.options import HERE, ProjectDir, Quiet, VariantNames, Verbose, open_workspace
+from buildlock.diff.model import Diff
+from buildlock.diff.render_html import render_html
+from buildlock.diff.render_json import render_json
+from buildlock.diff.render_markdown import render_markdown
+from buildlock.diff.render_text import render_text
+from buildlock.risks import Risk
+from buildlock.workflows import diff as workflow
+
+DENIED = 3
+
+DiffFormat: TypeAlias = Literal["text", "markdown", "json", "html"]
+
+
+def diff(
+    old: Annotated[
+        str | None, typer.Argument(metavar="OLD", help="A lockfile or a git revision; default: HEAD.")
+    ] = None,
+    new: Annotated[
+        str | None, typer.Argument(metavar="NEW", help="A lockfile or a git revision; default: the working tree.")
+    ] = None,
+    project: ProjectDir = HERE,
+    variant: VariantNames = None,
+    to: Annotated[
+        DiffFormat,
+        typer.Option("--format", help="For a terminal, a pull request's comment, a program or a browser."),
+    ] = "text",
+    only: Annotated[
+        Risk | None, typer.Option("--only", metavar="RISK", help="What is of this risk: `high`, `medium` or `low`.")
+    ] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 3 where the policy denies something.")
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what changed in the lock, the riskiest first.
+
+    A lock that a merge left with conflict markers is compared with itself: our side with theirs.
+    """
+    console = Console(quiet=quiet, verbose=verbose)
+    found = workflow.diff(open_workspace(project, console), old, new, tuple(variant or ()))
+    _write(found.only_risk(only) if only is not None else found, to)
+    # Whatever is shown.
+    if exit_code and found.refused:
+        raise typer.Exit(DENIED)
+
+
+def _write(found: Diff, to: DiffFormat) -> None:
+    match to:
+        case "text":
+            write_text(render_text(found, width=terminal_width()))
+        case "markdown":
+            write_data(render_markdown(found))
+        case "json":
+            write_data(render_json(found))
+        case "html":
+            write_data(render_html(found))

@@ -1,0 +1,99 @@
+"""What a policy says of findings, and of a lock as it is."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date
+
+from packaging.pylock import Package
+
+from buildlock.diff.compute import join_findings, list_sections, locate_section
+from buildlock.diff.model import Diff, Finding, Place, Verdict, sort_findings
+from buildlock.diff.origins import find_insecure, list_files
+from buildlock.diff.quoting import quote
+from buildlock.diff.sections import Section
+from buildlock.lockfile.model import Lockfile, is_source
+from buildlock.project.model import Policy
+
+_OF_POLICY = frozenset({"index-not-allowed", "sdist-not-allowed"})
+"""Codes that only a policy makes: it denies them, whether `deny` names them or not."""
+
+
+def judge(diff: Diff, old: Lockfile | None, new: Lockfile | None, policy: Policy, today: date) -> Diff:
+    """The diff of two locks with the policy's verdicts, and with what it refuses of the new one and not of the old."""
+    before = set(_inspect_lock(old, policy))
+    refused = (each for each in _inspect_lock(new, policy) if each.code in _OF_POLICY and each not in before)
+    return replace(diff, findings=sort_findings(_judge_all([*diff.findings, *join_findings(refused)], policy, today)))
+
+
+def inspect_lock(lockfile: Lockfile, policy: Policy, today: date) -> tuple[Finding, ...]:
+    """What the policy says of a lock as it is: of places, sdists, and what is not encrypted."""
+    judged = _judge_all(join_findings(_inspect_lock(lockfile, policy)), policy, today)
+    return sort_findings(finding for finding in judged if finding.verdict is not None)
+
+
+def _inspect_lock(lockfile: Lockfile | None, policy: Policy) -> Iterator[Finding]:
+    for key, environment in list_sections(lockfile).items():
+        place = locate_section(key)
+        for build, package in Section(environment).list_packages():
+            yield from _inspect(package, replace(place, build=build), policy)
+        if environment.source is not None:
+            yield from _inspect(environment.source, place, policy)
+
+
+def _inspect(package: Package, place: Place, policy: Policy) -> Iterator[Finding]:
+    for server in sorted(find_insecure(package)):
+        yield Finding(
+            code="insecure-index",
+            packages=(package.name,),
+            message=f"asks {quote(server)}",
+            after=server,
+            places=(place,),
+        )
+    location = _find_remote(package)
+    if policy.indexes is not None and location is not None and not _is_below(location, policy.indexes):
+        message = f"comes from {quote(location)}"
+        yield Finding(
+            code="index-not-allowed", packages=(package.name,), message=message, after=location, places=(place,)
+        )
+    if policy.sdists is not None and is_source(package) and package.name not in policy.sdists:
+        version = str(package.version)
+        message = f"{quote(version)} is built from source"
+        yield Finding(
+            code="sdist-not-allowed", packages=(package.name,), message=message, after=version, places=(place,)
+        )
+
+
+def _find_remote(package: Package) -> str | None:
+    """The place that a package comes from, unless it is on this machine; of files of no index, where they are."""
+    if package.index is not None:
+        return package.index
+    if package.vcs is not None:
+        return package.vcs.url
+    return next((file.url for file in list_files(package) if file.url is not None), None)
+
+
+def _is_below(location: str, places: Iterable[str]) -> bool:
+    return any(f"{location.rstrip('/')}/".startswith(f"{place.rstrip('/')}/") for place in places)
+
+
+def _judge_all(findings: Iterable[Finding], policy: Policy, today: date) -> Iterator[Finding]:
+    for finding in findings:
+        yield replace(finding, verdict=_judge(finding, policy, today))
+
+
+def _judge(finding: Finding, policy: Policy, today: date) -> Verdict | None:
+    if finding.code not in policy.deny and finding.code not in _OF_POLICY:
+        return None
+    verdicts = [_judge_package(finding.code, name, policy, today) for name in finding.packages or (None,)]
+    # All of its packages have to be allowed; the first that is not decides.
+    return next((verdict for verdict in verdicts if verdict.refuses), verdicts[0])
+
+
+def _judge_package(code: str, package: str | None, policy: Policy, today: date) -> Verdict:
+    found = [allowance for allowance in policy.allow if (allowance.code, allowance.package) == (code, package)]
+    if not found:
+        return Verdict(state="denied")
+    latest = max(found, key=lambda allowance: allowance.expires)
+    if latest.expires < today:
+        return Verdict(state="expired", reason=f"{latest.reason} (until {latest.expires})")
+    return Verdict(state="allowed", reason=f"{latest.reason} (until {latest.expires})")

@@ -1,0 +1,141 @@
+"""A diff for a comment on a pull request: GitHub's limit kept, and nothing that a lock says is markup.
+
+Every value of a lock is in a code span, where GitHub knows no HTML, mention, link or emoji.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from buildlock.diff.model import Diff
+from buildlock.diff.quoting import quote, quote_all, split_quoted
+from buildlock.diff.wording import (
+    Group,
+    Item,
+    count_followers,
+    describe_chain,
+    describe_download,
+    describe_follower,
+    describe_places,
+    describe_verdict,
+    group_findings,
+    list_downloads,
+    summarize,
+)
+from buildlock.risks import Risk
+from buildlock.text import printable
+
+MAX_LENGTH = 65_536
+"""Of a comment on GitHub: in characters, and counted here in bytes of UTF-8, so that no way to count finds more."""
+MARKER = "<!-- buildlock-diff -->"
+"""By which whoever posts the comment finds it again."""
+_RESERVED = 200
+"""Bytes for the sentence that says what is left out."""
+_SHOWN_PACKAGES = 20
+_SHOWN_DETAILS = 20
+_LONGEST_LINE = 2_000
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&$])")
+# After a zero-width space GitHub sees no mention, reference, emoji or address.
+_REFERENCE = re.compile(r"([@#:/]|www)(?=\S)")
+_SIGNS: dict[Risk, str] = {"high": "🔴", "medium": "🟠", "low": "🟢"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Fold:
+    """The findings of one risk: what opens the fold, what it holds, what closes it."""
+
+    opening: str
+    entries: Sequence[tuple[str, int]]
+    """Each with how many findings it tells."""
+    closing: str
+
+
+def render_markdown(diff: Diff) -> str:
+    """The diff in GitHub's Markdown, of at most `MAX_LENGTH` bytes: what is left out is counted."""
+    head = (
+        f"{MARKER}\n### Build lock: {_format(summarize(diff))}\n\n{_format(f'{quote(diff.old)} → {quote(diff.new)}')}\n"
+    )
+    tail = _format_downloads(diff) if diff.findings else ""
+    kept, left_out = [head], 0
+    left = MAX_LENGTH - _measure(head) - _measure(tail) - _RESERVED
+    for risk, groups in group_findings(diff):
+        fold = _fold_risk(risk, groups, diff)
+        left -= _measure(fold.opening) + _measure(fold.closing)
+        texts = []
+        for text, findings in fold.entries:
+            left -= _measure(text)
+            if left < 0:
+                left_out += findings
+            else:
+                texts.append(text)
+        if texts:
+            kept += [fold.opening, *texts, fold.closing]
+    if left_out:
+        kept.append(f"\n**{left_out} more findings do not fit into a comment**: `buildlock diff` shows them all.\n")
+    return "".join([*kept, tail])
+
+
+def _fold_risk(risk: Risk, groups: Sequence[Group], diff: Diff) -> _Fold:
+    entries = [entry for group in groups for entry in _list_group(group, diff)]
+    title = f"{_SIGNS[risk]} {sum(findings for _, findings in entries)} of {risk} risk"
+    if risk == "low":
+        return _Fold(opening=f"\n<details>\n<summary>{title}</summary>\n", entries=entries, closing="\n</details>\n")
+    return _Fold(opening=f"\n#### {title}\n", entries=entries, closing="")
+
+
+def _list_group(group: Group, diff: Diff) -> Iterator[tuple[str, int]]:
+    title = f"\n**{_escape(group.kind.code)}**: {_escape(group.kind.meaning)}\n\n"
+    for item in group.items:
+        yield title + "".join(_list_lines(item, diff)), 1 + len(item.followers)
+        title = ""
+
+
+def _list_lines(item: Item, diff: Diff) -> Iterator[str]:
+    finding = item.finding
+    line = " ".join(filter(None, (_format_packages(finding.packages), _format(finding.message))))
+    remarks = (describe_places(finding, diff), describe_chain(finding))
+    aside = "; ".join(_format(remark) for remark in remarks if remark is not None)
+    yield f"- {line}{f' ({aside})' if aside else ''}\n"
+    for detail in finding.details[:_SHOWN_DETAILS]:
+        yield f"  - {_format(detail)}\n"
+    if len(finding.details) > _SHOWN_DETAILS:
+        yield f"  - … and {len(finding.details) - _SHOWN_DETAILS} more\n"
+    if item.followers:
+        shown = ", ".join(map(describe_follower, item.followers[:_SHOWN_PACKAGES]))
+        more = len(item.followers) - _SHOWN_PACKAGES
+        rest = f" and {more} more" if more > 0 else ""
+        yield f"  - {_format(count_followers(item.followers))}: {_format(shown)}{rest}\n"
+    if (verdict := describe_verdict(finding)) is not None:
+        yield f"  - **{_format(verdict)}**\n"
+
+
+def _format_packages(packages: Sequence[str]) -> str:
+    more = len(packages) - _SHOWN_PACKAGES
+    return _format(quote_all(packages[:_SHOWN_PACKAGES])) + (f" and {more} more" if more > 0 else "")
+
+
+def _format_downloads(diff: Diff) -> str:
+    lines = [
+        f"- {_format(quote(each.place.section))}: {_format(describe_download(each))}\n" for each in list_downloads(diff)
+    ]
+    shown = "".join(lines[:_SHOWN_PACKAGES])
+    more = len(lines) - _SHOWN_PACKAGES
+    return f"\n#### Download\n\n{shown}" + (f"- … and {more} more\n" if more > 0 else "") if lines else ""
+
+
+def _format(sentence: str) -> str:
+    """A sentence, its values in code spans."""
+    if len(sentence) > _LONGEST_LINE:
+        sentence = f"{sentence[:_LONGEST_LINE]}…"
+    parts = split_quoted(printable(sentence))
+    # A code span that begins and ends with a space loses both; one of spaces alone is kept.
+    return "".join(f"`{part}`" if quoted else _escape(part) for part, quoted in parts)
+
+
+def _escape(text: str) -> str:
+    return _REFERENCE.sub("\\1&#8203;", _SPECIAL.sub(r"\\\1", text))
+
+
+def _measure(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))

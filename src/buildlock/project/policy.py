@@ -1,0 +1,120 @@
+"""`[tool.buildlock.policy]`: what of a lock, and of a change of it, fails, and what is allowed all the same."""
+
+import re
+from collections.abc import Collection
+from datetime import date, datetime
+from pathlib import Path
+
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+
+from buildlock.project.document import Table, read_document
+from buildlock.project.faults import Faults, suggest
+from buildlock.project.model import DEFAULT_DENIED, Allowance, Policy
+from buildlock.project.names import package_names
+from buildlock.risks import KINDS
+from buildlock.text import without_credentials
+
+_KEYS = ("deny", "allow", "indexes", "sdists", "min-age")
+_ALLOWANCE_KEYS = ("code", "package", "reason", "expires")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def read_policy(root: Path) -> Policy:
+    """The policy of the project in the folder `root`; the default one where it has no `pyproject.toml`.
+
+    Raises:
+        InvalidProjectError: The file or the table is invalid.
+    """
+    faults = Faults()
+    path = root / "pyproject.toml"
+    document = read_document(path, label=path.name, faults=faults) if path.exists() else None
+    policy = Policy()
+    if document is not None:
+        policy = read_policy_table(document.root_table(faults).table("tool").table("buildlock").table("policy"))
+    faults.raise_collected()
+    return policy
+
+
+def read_policy_table(table: Table) -> Policy:
+    """Read `[tool.buildlock.policy]`, with a fault for whatever it does not know."""
+    table.refuse_unknown(_KEYS)
+    if "min-age" in table:
+        table.fault(
+            "min-age", 'is not supported: a lock holds no dates; `exclude-newer = "7 days"` keeps new files out'
+        )
+    return Policy(
+        deny=_read_codes(table) if "deny" in table else DEFAULT_DENIED,
+        allow=tuple(filter(None, map(_read_allowance, table.tables("allow")))),
+        indexes=_read_indexes(table) if "indexes" in table else None,
+        sdists=package_names(table.strings("sdists"), origin=table.place("sdists"), faults=table.faults)
+        if "sdists" in table
+        else None,
+    )
+
+
+def _read_codes(table: Table) -> frozenset[str]:
+    codes = table.strings("deny")
+    for code in codes:
+        if code not in KINDS:
+            table.fault("deny", f"has `{code}`, which is not a code{suggest(code, KINDS)}")
+    return frozenset(codes)
+
+
+def _read_indexes(table: Table) -> tuple[str, ...]:
+    urls = table.strings("indexes")
+    for url in urls:
+        if not re.match(r"(https?|ssh)://[^/]", url):
+            table.fault("indexes", f"has `{url}`, which is not the URL of an index or of a server")
+        elif without_credentials(url) != url:
+            table.fault("indexes", f"has `{url}`, which carries credentials")
+    return urls
+
+
+def _read_allowance(table: Table) -> Allowance | None:
+    table.refuse_unknown(_ALLOWANCE_KEYS)
+    code, reason = table.string("code"), table.string("reason")
+    _require(table, ("code", "reason", "expires"))
+    if code is not None and code not in KINDS:
+        table.fault("code", f"is `{code}`, which is not a code{suggest(code, KINDS)}")
+        code = None
+    package = _read_package(table, code)
+    expires = _read_day(table)
+    if reason is not None and not reason.strip():
+        table.fault("reason", "is empty: say why")
+    return (
+        Allowance(code=code, package=package, reason=reason, expires=expires) if code and reason and expires else None
+    )
+
+
+def _require(table: Table, keys: Collection[str]) -> None:
+    for key in keys:
+        if key not in table:
+            table.fault(key, "is missing")
+
+
+def _read_package(table: Table, code: str | None) -> NormalizedName | None:
+    if code is not None and not KINDS[code].of_package:
+        if "package" in table:
+            table.fault("package", f"does not go with `{code}`, which is about no package")
+        return None
+    _require(table, ("package",))
+    name = table.string("package")
+    try:
+        return canonicalize_name(name, validate=True) if name is not None else None
+    except InvalidName:
+        table.fault("package", f"is `{name}`, which is not the name of a package")
+        return None
+
+
+def _read_day(table: Table) -> date | None:
+    value = table.get("expires")
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass  # a thirteenth month
+    if value is not None:
+        table.fault("expires", "must be a day such as `2026-12-31`")
+    return None

@@ -1,0 +1,135 @@
+"""`diff`: what changed between two locks, wherever they are, and what the project's policy says of it."""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from buildlock.diff.compute import compare_locks
+from buildlock.diff.model import Diff
+from buildlock.diff.policy import judge
+from buildlock.errors import InvalidLockError, MissingLockError, UnknownVariantError, UsageError
+from buildlock.lockfile.conflicts import split_conflicts
+from buildlock.lockfile.model import FILENAME, Lockfile
+from buildlock.lockfile.reader import MAX_SIZE, parse_lockfile, read_content
+from buildlock.project.policy import read_policy
+from buildlock.text import present
+from buildlock.workflows.revisions import Revisions
+from buildlock.workflows.workspace import Workspace
+
+WORKING_TREE = "working tree"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Side:
+    """One of the two locks."""
+
+    label: str
+    content: bytes | None
+    """`None` where there is no lock."""
+
+    def parse(self) -> Lockfile | None:
+        return parse_lockfile(self.content, f"{FILENAME} of {self.label}") if self.content is not None else None
+
+
+def diff(workspace: Workspace, old: str | None = None, new: str | None = None, variants: tuple[str, ...] = ()) -> Diff:
+    """Compare two locks.
+
+    A file that git left with conflict markers in it, given alone or as the project's lock, is its two sides.
+
+    Args:
+        workspace: The project: its folder, repository and policy.
+        old: A file or a revision; by default the last commit.
+        new: A file or a revision; by default the lock as it is in the project's folder.
+        variants: Compare these alone; all by default.
+
+    Raises:
+        UsageError: One is neither a file nor a revision.
+        UnknownVariantError: Neither lock has one of the variants.
+        LockfileError: A lock is missing on both sides, cannot be read, or is invalid.
+        InvalidProjectError: The policy is invalid.
+        HostError: A revision is asked for, and there is no git.
+    """
+    policy = read_policy(workspace.root)
+    before, after = _find_sides(workspace, old, new)
+    if before.content is None and after.content is None:
+        raise MissingLockError(f"there is no `{FILENAME}`: neither in {before.label} nor in {after.label}")
+    first, second = before.parse(), after.parse()
+    compared = compare_locks(
+        first,
+        second,
+        old_label=before.label,
+        new_label=after.label,
+        same_bytes=before.content == after.content,
+    )
+    judged = judge(compared, first, second, policy, datetime.now(timezone.utc).date())
+    return judged.only_variants(_choose(variants, judged)) if variants else judged
+
+
+def _find_sides(workspace: Workspace, old: str | None, new: str | None) -> tuple[_Side, _Side]:
+    if new is None:
+        alone = _read_file(old) if old is not None else _read_working_tree(workspace)
+        if alone is not None and (sides := _split(alone)) is not None:
+            return sides
+    before = _read(workspace, old if old is not None else "HEAD")
+    after = _read(workspace, new) if new is not None else _read_working_tree(workspace)
+    return before, after
+
+
+def _split(side: _Side) -> tuple[_Side, _Side] | None:
+    if side.content is None or len(side.content) > MAX_SIZE:
+        return None
+    found = split_conflicts(side.content, side.label)
+    if found is None:
+        return None
+    ours, theirs = found
+    return (
+        _Side(label=f"ours ({present(ours.label)})" if ours.label else "ours", content=ours.content),
+        _Side(label=f"theirs ({present(theirs.label)})" if theirs.label else "theirs", content=theirs.content),
+    )
+
+
+def _read(workspace: Workspace, name: str) -> _Side:
+    """The lock in a file, or at a revision."""
+    side = _read_file(name)
+    if side is None:
+        revisions = Revisions(root=workspace.root, environ=workspace.environ)
+        side = _Side(label=present(name), content=revisions.read_lock(name))
+    elif _split(side) is not None:
+        raise InvalidLockError(
+            side.label,
+            ["it has conflict markers, and so is two locks"],
+            hint=f"`buildlock diff {side.label}` compares these two",
+        )
+    return side
+
+
+def _read_file(name: str) -> _Side | None:
+    """The lock in a file; `None` where there is no file of this name."""
+    if name == os.devnull:  # what git calls a file that is not there
+        return _Side(label="no lock", content=None)
+    path = Path(name)
+    try:
+        found = path.is_file()
+    except (OSError, ValueError) as error:  # a name that cannot be one
+        raise UsageError(f"`{present(name)}` is neither a file nor a revision") from error
+    return _Side(label=present(name), content=read_content(path)) if found else None
+
+
+def _read_working_tree(workspace: Workspace) -> _Side:
+    try:
+        return _Side(label=WORKING_TREE, content=read_content(workspace.lock_path))
+    except MissingLockError:
+        return _Side(label=WORKING_TREE, content=None)
+
+
+def _choose(variants: tuple[str, ...], compared: Diff) -> frozenset[str]:
+    """The variants as the locks spell them."""
+    known = {canonicalize_name(each.place.variant): each.place.variant for each in compared.downloads}
+    for name in variants:
+        if canonicalize_name(name) not in known:
+            names = ", ".join(f"`{each}`" for each in known.values()) or "none"
+            raise UnknownVariantError(f"neither lock has the variant `{present(name)}`: they have {names}")
+    return frozenset(known[canonicalize_name(name)] for name in variants)
