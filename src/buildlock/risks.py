@@ -25,7 +25,7 @@ _ALL = (
     Kind(code="hash-changed", risk="high", meaning="the same version has another file: republished or tampered with"),
     Kind(code="index-moved", risk="high", meaning="another index serves it"),
     Kind(code="source-moved", risk="high", meaning="it comes from another kind of place, URL, repository or folder"),
-    Kind(code="insecure-index", risk="high", meaning="it is fetched without encryption: whoever is between can answer"),
+    Kind(code="insecure-index", risk="high", meaning="fetched without encryption: anyone on the way can answer"),
     Kind(code="index-not-allowed", risk="high", meaning="it comes from a place that the policy does not allow"),
     Kind(code="sdist-not-allowed", risk="high", meaning="it is built from source, which the policy does not allow"),
     Kind(code="host-changed", risk="high", meaning="the index is the same, and its files are on another host"),
@@ -48,7 +48,7 @@ _ALL = (
     Kind(code="details-changed", risk="low", meaning="the same files, of which the lock says something else"),
     Kind(code="variant-added", risk="low", meaning="it is locked now", of_package=False),
     Kind(code="target-added", risk="low", meaning="the lock serves it now", of_package=False),
-    Kind(code="inputs-changed", risk="low", meaning="why it moved: what it is resolved from", of_package=False),
+    Kind(code="inputs-changed", risk="low", meaning="what it is resolved from moved", of_package=False),
 )
 
 KINDS: Mapping[str, Kind] = {kind.code: kind for kind in _ALL}

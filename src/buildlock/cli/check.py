@@ -33,7 +33,8 @@ def check(
 ) -> None:
     """Say whether the lock answers the project, and its policy.
 
-    Exits with 3, and says which input moved or what is denied, if it does not. It needs neither a network nor an interpreter.
+    Exits with 3, and says which input moved or what is denied, if it does not. It needs neither a network nor an
+    interpreter.
     """
     console = Console(quiet=quiet, verbose=verbose)
     status = workflow.check(open_workspace(project, console), tuple(variant or ()))

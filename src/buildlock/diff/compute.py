@@ -19,7 +19,7 @@ from buildlock.lockfile.model import LockedEnvironment, LockedInputs, Lockfile, 
 Sections: TypeAlias = Mapping[tuple[str, str], LockedEnvironment]
 """By package from elsewhere (the project: none) and variant."""
 
-_OF_MANY = frozenset({"index-moved", "insecure-index", "host-changed"})
+_OF_MANY = frozenset({"index-moved", "insecure-index", "host-changed", "index-not-allowed"})
 """What is said once of all the packages that it holds of."""
 
 
@@ -71,7 +71,7 @@ def _compare(key: tuple[str, str], before: Sections, after: Sections) -> Iterato
     if new is None:
         yield Finding(
             code="variant-dropped",
-            message=f"{quote(place.section)} is no longer locked",
+            message=quote(place.section),
             before=str(place),
             places=(place,),
         )
@@ -88,22 +88,18 @@ def _describe_section(section: Section, place: Place) -> Iterator[Finding]:
     count = len({package.name for _, package in packages})
     yield Finding(
         code="variant-added",
-        message=f"{quote(place.section)} is locked now: {count} package{'' if count == 1 else 's'}",
+        message=f"{quote(place.section)} with {count} package{'' if count == 1 else 's'}",
         after=str(place),
         places=(place,),
         details=(f"from {quote_all(indexes)}",) if indexes else (),
     )
     for build, package in packages:
-        there = replace(place, build=build)
-        yield from describe_new(
-            Entry(
-                package=package,
-                built=is_source(package),
-                siblings=(package,),
-                build_size=section.count_build(package),
-            ),
-            there,
-        )
+        size = section.count_build(package)
+        entry = Entry(package=package, built=is_source(package), siblings=(package,), build_size=size)
+        yield from describe_new(entry, replace(place, build=build))
+    if (source := section.environment.source) is not None:
+        size = len(section.environment.packages)
+        yield from describe_new(Entry(package=source, built=True, siblings=(source,), build_size=size), place)
 
 
 def _compare_sections(old: LockedEnvironment, new: LockedEnvironment, place: Place) -> Iterator[Finding]:

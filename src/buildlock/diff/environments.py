@@ -145,19 +145,12 @@ class EnvironmentPair:
 def compare_targets(old: LockedEnvironment, new: LockedEnvironment, place: Place) -> Iterator[Finding]:
     """The targets that came and went."""
     before, after = label_targets(old), label_targets(new)
-    for code, labels, words in (
-        ("target-dropped", [label for label in before if label not in after], "the lock no longer serves"),
-        ("target-added", [label for label in after if label not in before], "the lock also serves"),
-    ):
-        for label in labels:
-            dropped = code == "target-dropped"
-            yield Finding(
-                code=code,
-                message=f"{words} {quote(label)}",
-                before=label if dropped else None,
-                after=None if dropped else label,
-                places=(place,),
-            )
+    for label in before:
+        if label not in after:
+            yield Finding(code="target-dropped", message=quote(label), before=label, places=(place,))
+    for label in after:
+        if label not in before:
+            yield Finding(code="target-added", message=quote(label), after=label, places=(place,))
 
 
 def group_by_name(packages: Sequence[Package]) -> dict[NormalizedName, list[Package]]:

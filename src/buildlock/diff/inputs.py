@@ -17,7 +17,7 @@ def compare_locked_inputs(old: LockedInputs, new: LockedInputs, place: Place) ->
     if old.backend != new.backend:
         yield Finding(
             code="backend-changed",
-            message=f"the build backend is {_name_backend(new.backend)}: it was {_name_backend(old.backend)}",
+            message=f"{_name_backend(old.backend)} → {_name_backend(new.backend)}",
             before=old.backend,
             after=new.backend,
             places=(place,),

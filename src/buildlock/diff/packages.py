@@ -44,12 +44,13 @@ class Entry:
 
 def compare_entries(before: Entry, after: Entry, place: Place) -> Iterator[Finding]:
     """The findings of one package that stayed."""
-    yield from _compare_origins(before.package, after.package, place)
+    moved = list(_compare_origins(before.package, after.package, place))
+    yield from moved
     yield from _compare_built(before, after, place)
     if before.version != after.version:
         yield _move_version(before.version, after, place)
     else:
-        yield from _compare_files(before, after, place)
+        yield from _compare_files(before, after, place, moved=bool(moved))
 
 
 def describe_new(entry: Entry, place: Place) -> Iterator[Finding]:
@@ -131,7 +132,8 @@ def _describe_build(entry: Entry) -> str:
     return f"is built from {what}, with {entry.build_size} package{'' if entry.build_size == 1 else 's'}"
 
 
-def _compare_files(before: Entry, after: Entry, place: Place) -> Iterator[Finding]:
+def _compare_files(before: Entry, after: Entry, place: Place, *, moved: bool) -> Iterator[Finding]:
+    """What became of the files of a version; where they are, only if nothing says already that they `moved`."""
     package, version = after.package, str(after.version)
     old, new = _name_files(before.package), _name_files(package)
     changed = [line for name in old.keys() & new.keys() for line in _compare_hashes(name, old[name], new[name])]
@@ -144,9 +146,10 @@ def _compare_files(before: Entry, after: Entry, place: Place) -> Iterator[Findin
         ("artifact-added", sorted(new.keys() - known), "also has"),
         ("artifact-removed", sorted(old.keys() - kept), "no longer has"),
     ):
-        if names:
+        # What is built now, or was, has other files for that reason.
+        if names and before.built == after.built:
             yield _find(code, package, place, f"{quote(version)} {verb} {quote_all(names)}", version, version)
-    if details := tuple(_compare_details(before.package, package)):
+    if details := tuple(_compare_details(before.package, package, moved=moved)):
         yield _find(
             "details-changed", package, place, f"{quote(version)} has the same files", version, version, details
         )
@@ -161,7 +164,7 @@ def _compare_hashes(name: str, old: LockedFile, new: LockedFile) -> Iterator[str
         hashes = [quote(f"{file.hashes['sha256'][:_SHOWN_DIGITS]}…") for file in (old, new)]
         yield f"{quote(name)}: sha256 {hashes[0]} → {hashes[1]}{_compare_sizes(old, new)}"
     elif old.size is not None and new.size is not None and old.size != new.size:
-        yield f"{quote(name)}: the same sha256 and another size, which cannot be{_compare_sizes(old, new)}"
+        yield f"{quote(name)}: the same sha256 and another size{_compare_sizes(old, new)}"
 
 
 def _compare_sizes(old: LockedFile, new: LockedFile) -> str:
@@ -170,7 +173,7 @@ def _compare_sizes(old: LockedFile, new: LockedFile) -> str:
     return f", {old.size:,} → {new.size:,} bytes"
 
 
-def _compare_details(old: Package, new: Package) -> Iterator[str]:
+def _compare_details(old: Package, new: Package, *, moved: bool) -> Iterator[str]:
     """What else the lock says of the same version."""
     if old.marker != new.marker:
         was, now = (format_marker(each.marker) if each.marker else None for each in (old, new))
@@ -182,13 +185,13 @@ def _compare_details(old: Package, new: Package) -> Iterator[str]:
         yield f"no longer needs {quote_all(gone)}"
     if come := sorted(needed.keys() - was_needed.keys()):
         yield f"also needs {quote_all(come)}"
-    if moved := sorted(name for name in needed.keys() & was_needed.keys() if needed[name] != was_needed[name]):
-        yield f"needs another version of {quote_all(moved)}"
+    if pinned := sorted(name for name in needed.keys() & was_needed.keys() if needed[name] != was_needed[name]):
+        yield f"needs another version of {quote_all(pinned)}"
     files = _name_files(old)
     for name, file in _name_files(new).items():
         if (before := files.get(name)) is None or before.hashes != file.hashes:
             continue
-        if (before.url, before.path) != (file.url, file.path):
+        if not moved and (before.url, before.path) != (file.url, file.path):
             yield f"{quote(name)} is at {quote(file.url or file.path)}: it was at {quote(before.url or before.path)}"
         if before.size != file.size and None in {before.size, file.size}:
             yield f"{quote(name)} {'has a size' if before.size is None else 'has no size any more'}"
@@ -198,7 +201,7 @@ def _compare_details(old: Package, new: Package) -> Iterator[str]:
 
 
 def _warn_insecure(package: Package, server: str, place: Place) -> Finding:
-    return _find("insecure-index", package, place, f"asks {quote(server)}", after=server)
+    return _find("insecure-index", package, place, f"over {quote(server)}", after=server)
 
 
 def _content_hash(package: Package) -> str:

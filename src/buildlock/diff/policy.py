@@ -45,19 +45,19 @@ def _inspect(package: Package, place: Place, policy: Policy) -> Iterator[Finding
         yield Finding(
             code="insecure-index",
             packages=(package.name,),
-            message=f"asks {quote(server)}",
+            message=f"over {quote(server)}",
             after=server,
             places=(place,),
         )
     location = _find_remote(package)
     if policy.indexes is not None and location is not None and not _is_below(location, policy.indexes):
-        message = f"comes from {quote(location)}"
+        message = f"from {quote(location)}"
         yield Finding(
             code="index-not-allowed", packages=(package.name,), message=message, after=location, places=(place,)
         )
     if policy.sdists is not None and is_source(package) and package.name not in policy.sdists:
         version = str(package.version)
-        message = f"{quote(version)} is built from source"
+        message = quote(version)
         yield Finding(
             code="sdist-not-allowed", packages=(package.name,), message=message, after=version, places=(place,)
         )

@@ -14,11 +14,11 @@ from buildlock.diff.wording import (
     count_followers,
     describe_chain,
     describe_download,
-    describe_follower,
     describe_places,
     describe_verdict,
     group_findings,
     list_downloads,
+    list_followers,
     summarize,
 )
 from buildlock.risks import RISKS, Risk
@@ -113,7 +113,7 @@ def _list_item(item: Item, diff: Diff) -> Iterator[str]:
         yield f'<p class="aside">{_format("; ".join(remarks))}</p>'
     details = [f"<li>{_format(detail)}</li>" for detail in finding.details]
     if item.followers:
-        followers = "".join(f"<li>{_format(describe_follower(each))}</li>" for each in item.followers)
+        followers = "".join(f"<li>{_format(line)}</li>" for line in list_followers(item.followers))
         summary = _format(count_followers(item.followers))
         details.append(f"<li><details><summary>{summary}</summary><ul>{followers}</ul></details></li>")
     if details:

@@ -15,11 +15,11 @@ from buildlock.diff.wording import (
     count_followers,
     describe_chain,
     describe_download,
-    describe_follower,
     describe_places,
     describe_verdict,
     group_findings,
     list_downloads,
+    list_followers,
     summarize,
 )
 from buildlock.risks import Risk
@@ -102,10 +102,11 @@ def _list_lines(item: Item, diff: Diff) -> Iterator[str]:
     if len(finding.details) > _SHOWN_DETAILS:
         yield f"  - … and {len(finding.details) - _SHOWN_DETAILS} more\n"
     if item.followers:
-        shown = ", ".join(map(describe_follower, item.followers[:_SHOWN_PACKAGES]))
-        more = len(item.followers) - _SHOWN_PACKAGES
-        rest = f" and {more} more" if more > 0 else ""
-        yield f"  - {_format(count_followers(item.followers))}: {_format(shown)}{rest}\n"
+        yield f"  - {_format(count_followers(item.followers))}\n"
+        lines = list(list_followers(item.followers))
+        yield from (f"    - {_format(line)}\n" for line in lines[:_SHOWN_DETAILS])
+        if len(lines) > _SHOWN_DETAILS:
+            yield f"    - … and {len(lines) - _SHOWN_DETAILS} more\n"
     if (verdict := describe_verdict(finding)) is not None:
         yield f"  - **{_format(verdict)}**\n"
 
@@ -128,9 +129,11 @@ def _format(sentence: str) -> str:
     """A sentence, its values in code spans."""
     if len(sentence) > _LONGEST_LINE:
         sentence = f"{sentence[:_LONGEST_LINE]}…"
-    parts = split_quoted(printable(sentence))
-    # A code span that begins and ends with a space loses both; one of spaces alone is kept.
-    return "".join(f"`{part}`" if quoted else _escape(part) for part, quoted in parts)
+    text = ""
+    for part, quoted in split_quoted(printable(sentence)):
+        # Two code spans side by side would be one, with other ends.
+        text += (" " if quoted and text.endswith("`") else "") + (f"`{part}`" if quoted else _escape(part))
+    return text
 
 
 def _escape(text: str) -> str:

@@ -13,12 +13,12 @@ from buildlock.diff.wording import (
     count_followers,
     describe_chain,
     describe_download,
-    describe_follower,
     describe_places,
     describe_subject,
     describe_verdict,
     group_findings,
     list_downloads,
+    list_followers,
     summarize,
 )
 from buildlock.risks import Risk
@@ -70,7 +70,7 @@ def _list_item(item: Item, diff: Diff, width: int) -> Iterator[Text]:
         yield _stress(first, subject)
         yield from map(Text, [*rest, *_wrap(aside, width, _DEEPER, _DEEPER)])
     for detail in _list_details(item):
-        yield from map(Text, _wrap(unquote(detail), width, _DEEPER, _DEEPER))
+        yield from map(Text, _wrap(unquote(detail), width, _DEEPER, f"{_DEEPER}  "))
     if (verdict := describe_verdict(finding)) is not None:
         style = "bold red" if finding.refused else "green"
         yield from (Text(each, style=style) for each in _wrap(unquote(verdict), width, _DEEPER, _DEEPER))
@@ -81,7 +81,7 @@ def _list_details(item: Item) -> Iterator[str]:
         yield from item.finding.details
         return
     yield "; ".join([*item.finding.details, count_followers(item.followers)]) + ":"
-    yield ", ".join(map(describe_follower, item.followers))
+    yield from (f"  {line}" for line in list_followers(item.followers))
 
 
 def _stress(line: str, subject: str) -> Text:

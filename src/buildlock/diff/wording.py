@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from packaging.utils import NormalizedName
 
 from buildlock.diff.model import Diff, Download, Finding
-from buildlock.diff.quoting import quote
+from buildlock.diff.quoting import quote, quote_all
 from buildlock.risks import KINDS, RISKS, Kind, Risk
 
 _SHOWN_PACKAGES = 8
+_SHOWN_FOLLOWERS = 3
 _MOVES = frozenset({"version-raised", "pin-lowered"})
 _UNEXPLAINED = frozenset({"version-raised", "artifact-added", "artifact-removed", "details-changed"})
 """Codes of a package that was there before, of which it does not matter what brings it in."""
@@ -67,27 +68,31 @@ def _list_items(diff: Diff) -> Sequence[Item]:
 
 
 def count_followers(followers: Sequence[Finding]) -> str:
-    """How many follow, in words."""
-    names = {finding.packages[0] for finding in followers}
-    kind = "nvidia " if all(name.startswith("nvidia-") for name in names) else ""
-    return f"{len(names)} {kind}package follows" if len(names) == 1 else f"{len(names)} {kind}packages follow"
+    """How many follow, in words: `14 nvidia packages and triton follow`."""
+    names = sorted({finding.packages[0] for finding in followers})
+    others = [name for name in names if not name.startswith("nvidia-")]
+    count = len(names) - len(others)
+    parts = [f"{count} nvidia package{'' if count == 1 else 's'}"] if count else []
+    parts += others if len(others) <= _SHOWN_FOLLOWERS else [f"{len(others)} others"]
+    listed = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+    return f"{listed} follow{'s' if len(names) == 1 else ''}"
 
 
-def describe_follower(finding: Finding) -> str:
-    """A follower in a few words."""
-    name = quote(finding.packages[0])
-    match finding.code:
-        case "package-added":
-            return f"{name} {quote(finding.after)} is new"
-        case "package-removed":
-            return f"{name} {quote(finding.before)} is gone"
-    return f"{name} {finding.message}"
+def list_followers(followers: Sequence[Finding]) -> Iterator[str]:
+    """The followers in a few words each, those together that move alike."""
+    alike: dict[str, list[NormalizedName]] = {}
+    words = {"package-added": " new", "package-removed": " gone"}
+    for finding in followers:
+        message = quote(finding.after or finding.before) if finding.code in words else finding.message
+        alike.setdefault(f"{message}{words.get(finding.code, '')}", []).append(finding.packages[0])
+    for message, names in alike.items():
+        yield f"{message}: {quote_all(names)}"
 
 
 def summarize(diff: Diff) -> str:
     """The whole in a line."""
     if diff.findings:
-        counts = ", ".join(f"{number} {risk}" for risk, number in diff.count().items() if number)
+        counts = ", ".join(f"{number} of {risk} risk" for risk, number in diff.count().items() if number)
         denied = sum(finding.refused for finding in diff.findings)
         return f"{counts}; the policy denies {denied or 'nothing'}"
     if diff.reformatted:
@@ -103,14 +108,26 @@ def describe_subject(packages: Sequence[NormalizedName]) -> str:
 
 def describe_places(finding: Finding, diff: Diff) -> str | None:
     """Where it holds; nothing where that is the one place there is, or a variant that the message names."""
-    places = finding.places
-    alone = len(diff.sections) == 1 and all(not place.build and not place.targets for place in places)
-    if alone or finding.code in {"variant-added", "variant-dropped"}:
+    if finding.code in {"variant-added", "variant-dropped"}:
         return None
-    sections = {place.section for place in places if not place.build and not place.targets}
-    if len(diff.sections) > 1 and len(places) == len(sections) == len(diff.sections):
-        return "everywhere"
-    return f"in {'; '.join(quote(place) for place in places)}"
+    alike: dict[tuple[str | None, tuple[str, ...]], list[str]] = {}
+    for place in finding.places:
+        alike.setdefault((place.build, place.targets), []).append(place.section)
+    described = (_describe_alike(sections, *rest, diff) for rest, sections in alike.items())
+    return "; ".join(filter(None, described)) or None
+
+
+def _describe_alike(sections: Sequence[str], build: str | None, targets: Sequence[str], diff: Diff) -> str:
+    """Places that differ only in their variant, in words."""
+    parts = []
+    if build is not None:
+        parts.append(f"in the build of {quote(build.replace('==', ' '))}")
+    if len(diff.sections) > 1:
+        everywhere = len(sections) == len(diff.sections)
+        parts.append("everywhere" if everywhere else f"in {quote_all(sections)}")
+    if targets:
+        parts.append(f"for {quote_all(targets)}")
+    return " ".join(parts)
 
 
 def describe_chain(finding: Finding) -> str | None:
