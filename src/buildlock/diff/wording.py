@@ -92,9 +92,9 @@ def list_followers(followers: Sequence[Finding]) -> Iterator[str]:
 def summarize(diff: Diff) -> str:
     """The whole in a line."""
     if diff.findings:
-        counts = ", ".join(f"{number} of {risk} risk" for risk, number in diff.count().items() if number)
+        counts = ", ".join(f"{number} {risk}" for risk, number in diff.count().items() if number)
         denied = sum(finding.refused for finding in diff.findings)
-        return f"{counts}; the policy denies {denied or 'nothing'}"
+        return f"{counts} risk; the policy denies {denied or 'nothing'}"
     if diff.reformatted:
         return "nothing changed but how the file is written"
     return "nothing changed"
