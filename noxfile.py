@@ -112,8 +112,8 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(tags=["heavy"])
 def heavy(session: nox.Session) -> None:
-    """Real PyTorch, real projects, the real index."""
-    install(session, "test")
+    """Real PyTorch, real projects, the real index, a real browser."""
+    install(session, "test", "heavy")
     session.run("pytest", "-m", "heavy", *session.posargs)
 
 

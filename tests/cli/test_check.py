@@ -136,6 +136,17 @@ class TestCheck:
         assert (variant["name"], variant["state"]) == ("cu124", "stale")
         assert variant["moved"] == ["the build requirement `ninja` was removed"]
 
+    def test_what_the_policy_denies_of_the_lock_as_it_is(self, seed: Checkout, server: IndexServer) -> None:
+        seed.append(f'[tool.buildlock.policy]\nindexes = ["{server.root}"]\n')
+        assert seed.run("check", "--variant", "cu124").code == 0
+        seed.replace(f'indexes = ["{server.root}"]', f'indexes = ["{server.url("cu124")}"]')
+        result = seed.run("check", "--variant", "cu124")
+        assert (result.code, result.stdout) == (3, "")
+        assert result.stderr.startswith("cu124: fresh\nindex-not-allowed: ")
+        assert f"from {server.url()} (DENIED by the policy)\n" in result.stderr
+        [finding] = json.loads(seed.run("check", "--variant", "cu124", "--json").stdout)["findings"]
+        assert (finding["code"], finding["verdict"]["state"]) == ("index-not-allowed", "denied")
+
 
 class TestVariants:
     def test_as_text(self, seed: Checkout, server: IndexServer) -> None:
@@ -166,6 +177,7 @@ class TestVariants:
             "backend": None,
             "packages": [],
             "uv_block": None,
+            "findings": [],
             "variants": [
                 {
                     "name": name,

@@ -1,0 +1,128 @@
+"""What a policy says of a change, and of a lock as it is."""
+
+from dataclasses import replace
+from datetime import date
+
+from packaging.pylock import PackageVcs
+from packaging.utils import NormalizedName
+
+from buildlock.diff.compute import compare_locks
+from buildlock.diff.model import Diff
+from buildlock.diff.policy import inspect_lock, judge
+from buildlock.lockfile.model import LockedEnvironment, Lockfile
+from buildlock.project.model import Allowance, Policy
+from support.locks import make_direct, make_environment, make_package, make_source
+
+TODAY = date(2026, 1, 31)
+OLD = make_environment(make_package("foo", index="https://a.example"), make_package("bar", index="https://a.example"))
+MOVED = make_environment(make_package("foo", index="https://b.example"), make_package("bar", index="https://b.example"))
+
+
+def judge_change(policy: Policy, old: LockedEnvironment = OLD, new: LockedEnvironment = MOVED) -> Diff:
+    before, after = Lockfile(variants={"cpu": old}), Lockfile(variants={"cpu": new})
+    return judge(compare_locks(before, after, old_label="old", new_label="new"), before, after, policy, TODAY)
+
+
+def allow(package: str, *, code: str = "index-moved", expires: date = TODAY) -> Allowance:
+    return Allowance(code=code, package=NormalizedName(package), reason="agreed", expires=expires)
+
+
+class TestJudge:
+    def test_by_default_what_no_update_does_is_denied(self) -> None:
+        diff = judge_change(Policy())
+        assert diff.refused
+        assert [finding.code for finding in diff.findings if finding.refused] == ["index-moved"]
+
+    def test_an_update_is_not(self) -> None:
+        assert not judge_change(
+            Policy(), OLD, replace(OLD, packages=(make_package("foo", "2.0", index="https://a.example"),))
+        ).refused
+
+    def test_deny_replaces_the_default(self) -> None:
+        assert not judge_change(Policy(deny=frozenset())).refused
+
+    def test_all_packages_have_to_be_allowed(self) -> None:
+        assert judge_change(Policy(allow=(allow("foo"),))).refused
+        [finding] = judge_change(Policy(allow=(allow("foo"), allow("bar")))).findings
+        assert finding.verdict is not None
+        assert (finding.verdict.state, finding.verdict.reason) == ("allowed", "agreed (until 2026-01-31)")
+
+    def test_an_allowance_ends_after_its_last_day(self) -> None:
+        over = date(2026, 1, 30)
+        diff = judge_change(Policy(allow=(allow("foo", expires=over), allow("bar", expires=over))))
+        assert [finding.verdict and finding.verdict.state for finding in diff.findings] == ["expired"]
+        assert diff.refused
+
+    def test_of_two_allowances_the_longer_one_holds(self) -> None:
+        over = date(2026, 1, 30)
+        policy = Policy(allow=(allow("foo", expires=over), allow("foo"), allow("bar")))
+        assert not judge_change(policy).refused
+
+    def test_a_code_of_no_package(self) -> None:
+        new = make_environment()
+        policy = Policy(deny=frozenset({"variant-dropped"}))
+        before, after = Lockfile(variants={"cpu": new, "gpu": new}), Lockfile(variants={"cpu": new})
+        diff = compare_locks(before, after, old_label="old", new_label="new")
+        assert judge(diff, before, after, policy, TODAY).refused
+        allowance = Allowance(code="variant-dropped", package=None, reason="gone", expires=TODAY)
+        assert not judge(diff, before, after, replace(policy, allow=(allowance,)), TODAY).refused
+
+    def test_what_is_denied_does_not_hide_behind_what_explains_it(self) -> None:
+        old, new = (
+            make_environment(
+                make_package("torch", version, requires=["nvidia-nccl-cu12"]), make_package("nvidia-nccl-cu12", version)
+            )
+            for version in ("2.0", "1.0")
+        )
+        assert judge_change(Policy(deny=frozenset({"pin-lowered"})), old, new).refused
+
+    def test_a_diff_tells_only_the_places_that_are_new(self) -> None:
+        policy = Policy(deny=frozenset(), indexes=("https://a.example",))
+        diff = judge_change(policy)
+        assert [(finding.code, finding.packages) for finding in diff.findings if finding.refused] == [
+            ("index-not-allowed", ("bar", "foo"))
+        ]
+        assert not judge_change(policy, MOVED, MOVED).findings
+
+
+class TestInspect:
+    def codes(self, policy: Policy, environment: LockedEnvironment) -> dict[str, tuple[str, ...]]:
+        found = inspect_lock(Lockfile(variants={"cpu": environment}), policy, TODAY)
+        return {finding.code: finding.packages for finding in found if finding.refused}
+
+    def test_nothing_is_wrong_by_default(self) -> None:
+        assert self.codes(Policy(), OLD) == {}
+
+    def test_an_index_and_what_is_below_it(self) -> None:
+        for place in ("https://a.example", "https://a.example/"):
+            assert self.codes(Policy(indexes=(place,)), OLD) == {}
+        assert self.codes(Policy(indexes=("https://a.exam",)), OLD) == {"index-not-allowed": ("bar", "foo")}
+        assert self.codes(Policy(indexes=()), OLD) == {"index-not-allowed": ("bar", "foo")}
+
+    def test_repositories_are_places_too_and_local_files_are_not(self) -> None:
+        vcs = PackageVcs(
+            type="git",
+            url="https://git.example/foo",
+            path=None,
+            requested_revision=None,
+            commit_id="a" * 40,
+            subdirectory=None,
+        )
+        environment = make_environment(
+            make_direct("foo", vcs=vcs), make_package("bar", base="wheels"), builds={"foo==1.0": make_environment()}
+        )
+        assert self.codes(Policy(indexes=("https://a.example",)), environment) == {"index-not-allowed": ("foo",)}
+        assert self.codes(Policy(indexes=("https://git.example",)), environment) == {}
+
+    def test_sdists(self) -> None:
+        environment = make_environment(make_source("foo"), builds={"foo==1.0": make_environment(make_package("bar"))})
+        assert self.codes(Policy(sdists=frozenset()), environment) == {"sdist-not-allowed": ("foo",)}
+        assert self.codes(Policy(sdists=frozenset({NormalizedName("foo")})), environment) == {}
+        permitted = Policy(sdists=frozenset(), allow=(allow("foo", code="sdist-not-allowed"),))
+        assert self.codes(permitted, environment) == {}
+
+    def test_what_is_not_encrypted(self) -> None:
+        environment = make_environment(make_package("foo", index="http://a.example/simple"))
+        assert self.codes(Policy(), environment) == {"insecure-index": ("foo",)}
+        assert self.codes(Policy(deny=frozenset()), environment) == {}
+        assert self.codes(Policy(), make_environment(make_package("foo", index="http://127.0.0.1:8000/simple"))) == {}

@@ -1,0 +1,80 @@
+"""`[tool.buildlock.policy]`."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from buildlock.errors import InvalidProjectError
+from buildlock.project.model import DEFAULT_DENIED, Allowance, Policy
+from buildlock.project.policy import read_policy
+from buildlock.risks import KINDS
+
+
+def read(folder: Path, text: str) -> Policy:
+    (folder / "pyproject.toml").write_text(f"[tool.buildlock.policy]\n{text}", encoding="utf-8")
+    return read_policy(folder)
+
+
+def test_the_default_is_of_codes_there_are() -> None:
+    assert KINDS.keys() >= DEFAULT_DENIED
+
+
+def test_no_file_and_no_table(tmp_path: Path) -> None:
+    assert read_policy(tmp_path) == Policy()
+    (tmp_path / "pyproject.toml").write_text("", encoding="utf-8")
+    assert read_policy(tmp_path) == Policy()
+
+
+def test_everything_it_knows(tmp_path: Path) -> None:
+    text = """
+deny = ["pin-lowered"]
+allow = [
+  { code = "pin-lowered", package = "Foo_Bar", reason = "broken", expires = 2026-12-31 },
+  { code = "variant-dropped", reason = "gone", expires = "2026-01-01" },
+]
+indexes = ["https://pkgs.example/simple"]
+sdists = ["Flash_Attn"]
+"""
+    assert read(tmp_path, text) == Policy(
+        deny=frozenset({"pin-lowered"}),
+        allow=(
+            Allowance(code="pin-lowered", package="foo-bar", reason="broken", expires=date(2026, 12, 31)),  # type: ignore[arg-type]
+            Allowance(code="variant-dropped", package=None, reason="gone", expires=date(2026, 1, 1)),
+        ),
+        indexes=("https://pkgs.example/simple",),
+        sdists=frozenset({"flash-attn"}),  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('deny = ["hash-chnaged"]', "`hash-chnaged`, which is not a code; did you mean `hash-changed`?"),
+        ('deny = "hash-changed"', ".deny` must be a list of strings"),
+        ('denied = ["hash-changed"]', ".denied` is not a known key"),
+        ("min-age = '7 days'", '.min-age` is not supported: a lock holds no dates; `exclude-newer = "7 days"`'),
+        ("indexes = ['pkgs.example']", "`pkgs.example`, which is not the URL"),
+        ("indexes = ['https://me:secret@pkgs.example']", "which carries credentials"),
+        ("sdists = ['-']", "which is not the name of a package"),
+        ("allow = [{ code = 'nothing' }]", ".code` is `nothing`, which is not a code"),
+        ("allow = [{ code = 'hash-changed', reason = 'x', expires = 2026-01-01 }]", ".package` is missing"),
+        ("allow = [{ code = 'hash-changed', package = 'foo', expires = 2026-01-01 }]", ".reason` is missing"),
+        ("allow = [{ code = 'hash-changed', package = 'foo', reason = 'x' }]", ".expires` is missing"),
+        ("allow = [{ code = 'hash-changed', package = 'foo', reason = ' ', expires = 2026-01-01 }]", "say why"),
+        ("allow = [{ code = 'hash-changed', package = '-', reason = 'x', expires = 2026-01-01 }]", "is `-`, which"),
+        ("allow = [{ code = 'hash-changed', package = 'a', reason = 'x', expires = '2026-13-01' }]", "must be a day"),
+        ("allow = [{ code = 'hash-changed', package = 'a', reason = 'x', expires = 2026-01-01T00:00:00 }]", "a day"),
+        (
+            "allow = [{ code = 'target-dropped', package = 'a', reason = 'x', expires = 2026-01-01 }]",
+            "about no package",
+        ),
+        ("allow = [{ code = 'hash-changed', until = 1 }]", ".until` is not a known key"),
+        ("allow = ['hash-changed']", "must be a table"),
+    ],
+)
+def test_what_it_does_not_know_is_a_fault(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(InvalidProjectError) as raised:
+        read(tmp_path, text)
+    assert fault in raised.value.message
+    assert "secret" not in raised.value.message
