@@ -130,7 +130,7 @@ class TestChains:
             inputs=LockedInputs(requires=("torch==1.0",)),
         )
         chains = {f.packages[0]: f.chain for f in find(compare(old, new), "new-package")}
-        assert chains["markupsafe"] == ("torch==1.0", "jinja2", "markupsafe")
+        assert chains[NormalizedName("markupsafe")] == ("torch==1.0", "jinja2", "markupsafe")
 
     def test_what_is_asked_for_by_name_is_no_surprise(self) -> None:
         new = make_environment(make_package("wheel"), inputs=LockedInputs(requires=("wheel",)))
