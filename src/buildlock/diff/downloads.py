@@ -45,11 +45,11 @@ def _choose_file(package: Package, target: SeenTarget) -> Iterator[LockedFile]:
     """The file that a target gets: its best wheel, else what is built; no local one, which is there already."""
     files = [file for file in list_files(package) if file.url is not None]
     wheels = [file for file in files if name_file(file).endswith(".whl")]
-    ranks = {tag: rank for rank, tag in enumerate(target.target.tags)} if target.target else {}
+    ranks = target.ranks
     fitting = [
         (min(ranks[tag] for tag in tags), position)
         for position, wheel in enumerate(wheels)
-        if (tags := wheel_tags(name_file(wheel))[1] & ranks.keys())
+        if (tags := [tag for tag in wheel_tags(name_file(wheel))[1] if tag in ranks])
     ]
     sources = [file for file in files if file not in wheels]
     if fitting:

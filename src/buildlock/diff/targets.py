@@ -3,15 +3,16 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import cast
 
 from packaging.markers import Marker
+from packaging.tags import Tag
 
 from buildlock.lockfile.markers import list_targets
 from buildlock.lockfile.model import LockedEnvironment, format_marker
 from buildlock.platforms import UnknownPlatformError, parse_platform
-from buildlock.targets import Target, make_target, parse_python
+from buildlock.targets import make_target, parse_python
 
 MAX_TARGETS = 128
 """Of one lock that are told apart; far more than anybody serves. The rest is compared with them, not one by one."""
@@ -71,20 +72,26 @@ class SeenTarget:
             "sys_platform": system,
         }
 
-    @cached_property
-    def target(self) -> Target | None:
-        """One that takes every wheel a machine of its kind could; `None` where it is of no kind that we know."""
+    @property
+    def ranks(self) -> Mapping[Tag, int]:
+        """The tags of the wheels that a machine of its kind takes, best first; none if it is of none that we know."""
         values = self.environment
-        machine = _WINDOWS_MACHINES.get(values["platform_machine"], values["platform_machine"])
-        name = _PLATFORMS.get(values["sys_platform"], "").format(machine=machine)
-        try:
-            return make_target(parse_python(values["python_version"]), parse_platform(name))
-        except (UnknownPlatformError, ValueError):
-            return None
+        return _rank_tags(values["python_version"], values["sys_platform"], values["platform_machine"])
 
     def needs(self, marker: Marker | None) -> bool:
         """Whether a marker of the lock is true of it."""
         return marker is None or marker.evaluate(cast("dict[str, str]", self.environment), context="requirement")
+
+
+@lru_cache(maxsize=MAX_TARGETS)
+def _rank_tags(python: str, system: str, machine: str) -> Mapping[Tag, int]:
+    # The same for all variants of both locks, and thousands of tags.
+    name = _PLATFORMS.get(system, "").format(machine=_WINDOWS_MACHINES.get(machine, machine))
+    try:
+        target = make_target(parse_python(python), parse_platform(name))
+    except (UnknownPlatformError, ValueError):
+        return {}
+    return {tag: rank for rank, tag in enumerate(target.tags)}
 
 
 def see_targets(environments: Iterable[Marker]) -> tuple[SeenTarget, ...]:
