@@ -1,6 +1,6 @@
 """`buildlock check`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 import typer
@@ -42,25 +42,27 @@ def check(
     if as_json:
         write_json(status_to_json(status))
     else:
-        for each in status.variants:
-            console.say(_describe(each.name, each))
-        for package in status.packages:
-            console.say(_describe(f"{package.name} for {package.variant}", package))
-        for name in status.orphans:
-            console.say(f"{name}: locked, and no longer a variant of the project")
-        for outside, name in status.orphaned_packages:
-            console.say(f"{outside} for {name}: locked, and the project does not have it for that variant any more")
-        if status.backend in _BACKEND:
-            console.say(f"{RELATIVE_PATH}: {_BACKEND[status.backend]}: run `buildlock init --backend`")
-        if status.uv_block is not None and status.uv_block.fault is not None:
-            console.say(f"pyproject.toml: {status.uv_block.fault}: run `buildlock export {status.uv_block.options}`")
-        for finding in status.findings:
-            console.say(_describe_finding(finding))
+        for line in _list_lines(status):
+            console.say(line)
         if unlocked:
             commands = " and ".join(f"`buildlock lock {options}`" for options in _choose_options(status))
             console.say(f"\nhint: run {commands}")
     if unlocked or not status.fresh or status.refused:
         raise typer.Exit(STALE)
+
+
+def _list_lines(status: LockStatus) -> Iterator[str]:
+    """What there is to say, section by section."""
+    yield from (_describe(each.name, each) for each in status.variants)
+    yield from (_describe(f"{package.name} for {package.variant}", package) for package in status.packages)
+    yield from (f"{name}: locked, and no longer a variant of the project" for name in status.orphans)
+    for outside, name in status.orphaned_packages:
+        yield f"{outside} for {name}: locked, and the project does not have it for that variant any more"
+    if status.backend in _BACKEND:
+        yield f"{RELATIVE_PATH}: {_BACKEND[status.backend]}: run `buildlock init --backend`"
+    if status.uv_block is not None and status.uv_block.fault is not None:
+        yield f"pyproject.toml: {status.uv_block.fault}: run `buildlock export {status.uv_block.options}`"
+    yield from map(_describe_finding, status.findings)
 
 
 def _describe(subject: str, status: VariantStatus | PackageStatus) -> str:
