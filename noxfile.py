@@ -73,13 +73,15 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=EXTREMES, tags=["test"])
 def tests(session: nox.Session) -> None:
-    """Everything that is not heavy, on the oldest and the newest Python there is."""
+    """Everything that is not heavy, on the newest Python there is; on the oldest, what is not slow."""
     install(session, "test")
     fill_wheelhouse(*REAL_BACKEND)
     # Two for each core: many tests wait for a process or a server. Each process that starts would compile every
     # module again where the shell forbids to keep what it compiled.
     workers = str(2 * (os.cpu_count() or 1))
-    session.run("pytest", "-n", workers, *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
+    wanted = "not heavy" if session.python == EXTREMES[-1] else "not heavy and not slow"
+    command = ("pytest", "-n", workers, "-m", wanted)
+    session.run(*command, *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
 
 
 @nox.session(python="{}.{}".format(*LOCKED) if LOCKED in PYTHONS else None, tags=["test"])

@@ -17,7 +17,7 @@ import yaml
 from support.command import Checkout, CopyLockedProject, CopyProject
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+pytestmark = [pytest.mark.skipif(shutil.which("bash") is None, reason="no bash"), pytest.mark.slow]
 
 # Stands in for the host's Python where it makes the environment that buildlock is installed into.
 _PYTHON = """#!/bin/sh

@@ -17,6 +17,8 @@ if sys.version_info < (3, 11):
 from cibuildwheel.frontend import BuildFrontendName, get_build_frontend_extra_flags
 from cibuildwheel.options import BuildOptions, CommandLineArguments, compute_options
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = Path(__file__).parents[2] / "docs" / "ci.md"
 TABLES = re.findall(r"```toml\n(\[tool\.cibuildwheel\].*?)```", DOCUMENT.read_text(), re.DOTALL)
 VARIABLE = re.search(r'`CIBW_BUILD_FRONTEND="(.*?)"`', DOCUMENT.read_text())

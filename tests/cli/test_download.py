@@ -16,6 +16,8 @@ from index.faults import with_status, with_wrong_byte
 from index.server import IndexServer
 from support.command import Checkout, CopyLockedProject, CopyProject, Result, run_process
 
+pytestmark = pytest.mark.slow
+
 CU124 = ("--variant", "cu124", "--no-dynamic")
 
 

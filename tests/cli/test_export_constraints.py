@@ -15,6 +15,8 @@ from index.server import IndexServer
 from projects import copy_project
 from support.command import Checkout, hermetic, run_process
 
+pytestmark = pytest.mark.slow
+
 UV = uv.find_uv_bin()
 PIP_WHEEL = (sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", "out")
 BUILD = (sys.executable, "-m", "build", "--wheel", "--outdir", "out")

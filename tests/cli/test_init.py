@@ -10,6 +10,8 @@ import pytest
 
 from support.command import Checkout, CopyLockedProject, CopyProject
 
+pytestmark = pytest.mark.slow
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:

@@ -14,6 +14,8 @@ from index.offer import OfferedFile, offer_wheel
 from index.server import IndexServer, serve
 from support.command import Checkout, Result, hermetic, run_process
 
+pytestmark = pytest.mark.slow
+
 LINUX, MAC = "manylinux_2_28_x86_64", "macosx_11_0_arm64"
 OFFERED = {
     # An extension for one ABI each; and one for the stable ABI, which no free-threaded Python has before 3.15.

@@ -13,6 +13,8 @@ from buildlock.targets import make_target, parse_python
 from index.server import IndexServer
 from support.command import Checkout, CopyProject, run_process
 
+pytestmark = pytest.mark.slow
+
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-unknown-linux-gnu", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
 LINUX, ARM, _, WINDOWS = PLATFORMS

@@ -17,6 +17,8 @@ from buildlock.targets import make_target, parse_python
 from index.server import IndexServer
 from support.command import Checkout, CopyLockedProject, CopyProject, Result, run_process
 
+pytestmark = pytest.mark.slow
+
 Uv: TypeAlias = Callable[..., Result]
 
 LOCK = ("lock", "--variant", "cu124", "--no-dynamic")

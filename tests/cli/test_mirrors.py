@@ -12,6 +12,8 @@ from index.server import IndexServer
 from support.command import Checkout, CopyLockedProject
 from support.http import Answer, WebServer
 
+pytestmark = pytest.mark.slow
+
 CU124 = ("--variant", "cu124", "--no-dynamic")
 
 

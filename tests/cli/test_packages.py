@@ -13,6 +13,8 @@ from index.server import IndexServer
 from projects import copy_project
 from support.command import Checkout, CopyProject, hermetic, run_process
 
+pytestmark = pytest.mark.slow
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:

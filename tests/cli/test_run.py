@@ -17,7 +17,10 @@ from index.server import IndexServer
 from projects import copy_project
 from support.command import Checkout, CopyLockedProject, hermetic
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and exec are those of POSIX")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="signals and exec are those of POSIX"),
+    pytest.mark.slow,
+]
 
 ASK = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
 VARIANTS = """

@@ -19,6 +19,8 @@ from support.command import Checkout, CopyProject, Result
 from support.git import GitRepository, GitServer
 from support.http import Answer, WebServer
 
+pytestmark = pytest.mark.slow
+
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 BUILT = "tinybackend: building the wheel of"
 

@@ -13,6 +13,8 @@ from index.server import IndexServer, serve
 from support.command import Checkout, hermetic, run_process
 from support.small_universe import describe_sdist
 
+pytestmark = pytest.mark.slow
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
