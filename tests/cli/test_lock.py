@@ -224,6 +224,8 @@ def test_json_is_all_that_is_on_stdout(checkout: CopyProject) -> None:
         "path": str(tiny.lock_path.resolve()),
         "written": True,
         "dropped": [],
+        "dropped_packages": [],
+        "packages": [],
         "variants": [
             {
                 "name": "default",
