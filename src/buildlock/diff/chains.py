@@ -1,14 +1,14 @@
 """What brings a package into an environment: the shortest way from a requirement down to it."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from buildlock.lockfile.model import LockedEnvironment, LockedInputs
+from buildlock.lockfile.model import LockedEnvironment
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,7 @@ class Chains:
     @cached_property
     def roots(self) -> Mapping[str, str]:
         """By package, the requirement that asks for it by name."""
-        return {
-            canonicalize_name(Requirement(text).name): text
-            for text in reversed(list(list_asked(self.environment.inputs)))
-        }
+        return {canonicalize_name(Requirement(text).name): text for text, _ in reversed(self.environment.inputs.asked)}
 
     @cached_property
     def _parents(self) -> Mapping[str, str | None]:
@@ -59,10 +56,3 @@ class Chains:
                     parents[needed] = name
                     waiting.append(needed)
         return parents
-
-
-def list_asked(inputs: LockedInputs) -> Iterator[str]:
-    """The requirements that an environment starts from."""
-    yield from inputs.requires
-    for requirements in inputs.dynamic.values():
-        yield from requirements

@@ -6,10 +6,10 @@ from packaging.pylock import Package
 
 from buildlock.artifacts import wheel_tags
 from buildlock.diff.model import Download, Place
-from buildlock.diff.origins import LockedFile, list_files, name_file
 from buildlock.diff.sections import Section
-from buildlock.diff.targets import SeenTarget, see_targets
 from buildlock.lockfile.model import LockedEnvironment
+from buildlock.lockfile.origins import LockedFile, list_files, name_file
+from buildlock.lockfile.seen_targets import SeenTarget, see_targets
 
 
 def measure_downloads(place: Place, before: LockedEnvironment | None, after: LockedEnvironment | None) -> Download:

@@ -12,8 +12,8 @@ from buildlock.diff.model import Finding, Place
 from buildlock.diff.packages import Entry, compare_entries, describe_new
 from buildlock.diff.quoting import quote
 from buildlock.diff.sections import Section
-from buildlock.diff.targets import SeenTarget, label_targets, see_targets
 from buildlock.lockfile.model import LockedEnvironment, find_key, is_source
+from buildlock.lockfile.seen_targets import SeenTarget, label_targets, see_targets
 
 _FOLLOWERS = ("version-raised", "pin-lowered", "package-added", "package-removed")
 _RUNTIMES = ("nvidia-", "cuda-", "triton", "pytorch-triton")

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from buildlock.diff.model import Finding, Place
-from buildlock.diff.origins import find_insecure_server
 from buildlock.diff.quoting import quote, quote_all
 from buildlock.lockfile.freshness import compare_inputs
 from buildlock.lockfile.model import LockedInputs
+from buildlock.lockfile.origins import find_insecure_server
 
 
 def compare_locked_inputs(old: LockedInputs, new: LockedInputs, place: Place) -> Iterator[Finding]:

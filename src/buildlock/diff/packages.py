@@ -8,7 +8,9 @@ from packaging.version import Version
 
 from buildlock.diff.accelerators import describe_accelerators
 from buildlock.diff.model import Finding, Place
-from buildlock.diff.origins import (
+from buildlock.diff.quoting import quote, quote_all
+from buildlock.lockfile.model import format_marker
+from buildlock.lockfile.origins import (
     LockedFile,
     describe_origin,
     find_hosts,
@@ -18,8 +20,6 @@ from buildlock.diff.origins import (
     list_files,
     name_file,
 )
-from buildlock.diff.quoting import quote, quote_all
-from buildlock.lockfile.model import format_marker
 
 _SHOWN_DIGITS = 12
 

@@ -8,10 +8,10 @@ from packaging.pylock import Package
 
 from buildlock.diff.compute import join_findings, list_sections, locate_section
 from buildlock.diff.model import Diff, Finding, Place, Verdict, sort_findings
-from buildlock.diff.origins import find_insecure, list_files
 from buildlock.diff.quoting import quote
 from buildlock.diff.sections import Section
 from buildlock.lockfile.model import Lockfile, is_source
+from buildlock.lockfile.origins import find_insecure, list_files
 from buildlock.project.model import Policy
 
 _OF_POLICY = frozenset({"index-not-allowed", "sdist-not-allowed"})

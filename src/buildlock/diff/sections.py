@@ -7,9 +7,9 @@ from functools import cached_property
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
-from buildlock.diff.origins import list_files
-from buildlock.diff.targets import SeenTarget, see_targets
 from buildlock.lockfile.model import LockedEnvironment, find_key
+from buildlock.lockfile.origins import list_files
+from buildlock.lockfile.seen_targets import SeenTarget, see_targets
 
 
 @dataclass(frozen=True)

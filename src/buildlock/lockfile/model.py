@@ -51,6 +51,12 @@ class LockedInputs:
             object.__setattr__(self, name, {key: _arrange(table[key]) for key in sorted(table) if table[key]})
         object.__setattr__(self, "settings", dict(sorted(self.settings.items())))
 
+    @property
+    def asked(self) -> tuple[tuple[str, str | None], ...]:
+        """The requirements that an environment starts from; with each dynamic one, what the backend is to build."""
+        dynamic = ((text, product) for product, texts in self.dynamic.items() for text in texts)
+        return (*((text, None) for text in self.requires), *dynamic)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockedEnvironment:
