@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import buildlock
-from buildlock.cli import build, check, diff, download, export, init, install, lock, matrix, run, variants
+from buildlock.cli import build, check, diff, download, export, init, install, lock, matrix, run, tree, variants, why
 from buildlock.cli.console import show_error
 from buildlock.errors import BuildlockError
 
@@ -31,6 +31,8 @@ _COMMANDS = (
     build.build,
     check.check,
     diff.diff,
+    tree.tree,
+    why.why,
     variants.variants,
     export.export,
     matrix.matrix,

@@ -23,6 +23,14 @@ VariantName: TypeAlias = Annotated[
 VariantNames: TypeAlias = Annotated[
     list[str] | None, typer.Option("--variant", metavar="NAME", help="A variant; may be given several times.")
 ]
+OutsideName: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--package", metavar="NAME", help="What this package, which is not the project's, is built in."),
+]
+LockedTarget: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--target", metavar="T", help="A Python, a platform or both of those locked: `3.12 linux`."),
+]
 Python: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="PYTHON", help="A version, name or path; default: the Python that runs buildlock."),

@@ -51,6 +51,16 @@ class SeenTarget:
             return self.marker
         return " ".join([*([implementation] if implementation != "cpython" else []), *filter(None, parts)])
 
+    def answers(self, word: str) -> bool:
+        """Whether a word describes it: a part of its label, or the name of a platform as uv spells it."""
+        if word.lower() in self.label.lower().split():
+            return True
+        try:
+            platform = parse_platform(word)
+        except UnknownPlatformError:
+            return False
+        return all(platform.markers.get(key) == self._values.get(key) for key in ("sys_platform", "platform_machine"))
+
     @cached_property
     def environment(self) -> Mapping[str, str]:
         """The values of the environment markers: the lock's, and the same on every machine where it has none."""
@@ -98,6 +108,17 @@ def see_targets(environments: Iterable[Marker]) -> tuple[SeenTarget, ...]:
     """The targets that a lock's `environments` name, each once."""
     markers = dict.fromkeys(format_marker(marker) for marker in list_targets(environments))
     return tuple(SeenTarget(marker=marker) for marker in list(markers)[:MAX_TARGETS])
+
+
+def choose_targets(targets: Iterable[SeenTarget], text: str) -> tuple[SeenTarget, ...]:
+    """Those that a description fits, such as `3.12`, `linux`, `3.12 x86_64-manylinux_2_28`: each of its words.
+
+    >>> text = "python_version == '3.11' and sys_platform == 'linux' and platform_machine == 'x86_64'"
+    >>> [target.label for target in choose_targets([SeenTarget(marker=text)], "3.11 linux")]
+    ['3.11 linux x86_64']
+    """
+    words = text.split()
+    return tuple(target for target in targets if all(target.answers(word) for word in words))
 
 
 def label_targets(environment: LockedEnvironment) -> tuple[str, ...]:
