@@ -121,8 +121,8 @@ def heavy(session: nox.Session) -> None:
 
 @nox.session
 def frontends(session: nox.Session) -> None:
-    """Try every frontend on buildlock's backend, and write the table in docs/frontends.md."""
-    install(session, "test")
+    """Try every frontend in every way, and write the table in docs/frontends.md; or some: `-- '^hatch'`."""
+    install(session, "test", "frontends")
     fill_wheelhouse(*REAL_BACKEND)
     path = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "fixtures"))
-    session.run("python", "-m", "support.frontends_table", env={"PYTHONPATH": path})
+    session.run("python", "-m", "support.frontends_table", *session.posargs, env={"PYTHONPATH": path})

@@ -1,7 +1,7 @@
-"""uv, pip and build as they are, building from the lock: the right environment or none, for the right variant."""
+"""Frontends as they are, building from the lock: each does what the table in docs/frontends.md says of it."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,28 +9,29 @@ import pytest
 from index.offer import add_wheelhouse
 from index.server import IndexServer, serve
 from index.universe import standard_universe
-from support.frontends import CHECKS, FRONTENDS, Way, Workshop, lock_seed, open_workshop
+from support.frontends import CHECKS, ROWS, Row, Way, lock_seeds, open_workshop, try_cell
+from support.frontends_table import read_table
 
 WHEELHOUSE = Path(__file__).parents[2] / "wheelhouse"
 QUICK = {
-    ("uv sync --extra", "extra", "switching"),
-    ("uv build", "-C", "locked torch"),
-    ("uv build --wheel", "-C", "wrong hash"),
-    ("pip wheel .", "-C", "wrong hash"),
-    ("pip wheel .", "variable", "missing package"),
-    ("pip install -e .", "variable", "locked torch"),
-    ("uv sync --extra", "extra", "missing package"),
-    ("python -m build --installer uv", "-C", "locked torch"),
+    ("uv sync --extra, backend, the extra", "switching"),
+    ("uv sync --extra, run --frontend, `--variant`", "locked torch"),
+    ("uv build, backend, `-C variant=`", "locked torch"),
+    ("uv build --wheel, backend, `-C variant=`", "wrong hash"),
+    ("uv build --wheel, constraints, `--build-constraint`", "missing package"),
+    ("uv build --wheel, run --frontend, `--variant`", "locked torch"),
+    ("pip wheel ., backend, `BUILDLOCK_VARIANT`", "missing package"),
+    ("pip install -e ., backend, `BUILDLOCK_VARIANT`", "locked torch"),
+    ("python -m build --installer uv, backend, `-C variant=`", "locked torch"),
 }
-"""What runs everywhere: each frontend once, each check once or twice."""
+"""What runs everywhere: each kind of frontend, each way, each check."""
 
 
 def list_cells() -> Iterator[object]:
-    for name, (_, ways) in FRONTENDS.items():
-        for way in ways:
-            for check in CHECKS:
-                marks = () if (name, way, check) in QUICK else (pytest.mark.heavy,)
-                yield pytest.param(name, way, check, marks=marks, id=f"{name}, {way}, {check}")
+    for row in ROWS:
+        for check in CHECKS:
+            marks = () if (str(row), check) in QUICK else (pytest.mark.heavy,)
+            yield pytest.param(row, check, marks=marks, id=f"{row}, {check}")
 
 
 @pytest.fixture(scope="session")
@@ -46,15 +47,17 @@ def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexServe
 
 
 @pytest.fixture(scope="session")
-def locked_seed(real_server: IndexServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return lock_seed(tmp_path_factory.mktemp("seed"), real_server)
+def seeds(real_server: IndexServer, tmp_path_factory: pytest.TempPathFactory) -> Mapping[Way, Path]:
+    return lock_seeds(tmp_path_factory.mktemp("seeds"), real_server)
 
 
-@pytest.fixture
-def workshop(locked_seed: Path, real_server: IndexServer, tmp_path: Path) -> Workshop:
-    return open_workshop(locked_seed, tmp_path, real_server)
+@pytest.mark.parametrize(("row", "check"), list(list_cells()))
+def test_it_does_what_the_table_says(
+    seeds: Mapping[Way, Path], real_server: IndexServer, tmp_path: Path, row: Row, check: str
+) -> None:
+    workshop = open_workshop(seeds[row.way], tmp_path, real_server)
+    assert try_cell(workshop, row, check) == read_table()[str(row), check]
 
 
-@pytest.mark.parametrize(("name", "way", "check"), list(list_cells()))
-def test_it_builds_from_the_lock(workshop: Workshop, name: str, way: Way, check: str) -> None:
-    CHECKS[check](workshop, FRONTENDS[name][0], way)
+def test_the_table_has_every_cell() -> None:
+    assert list(read_table()) == [(str(row), check) for row in ROWS for check in CHECKS]
