@@ -165,8 +165,11 @@ class TestManyTargets:
     """What uv.lock installs on each of them, whichever of them this machine is."""
 
     @pytest.fixture
-    def many(self, seed: Checkout) -> Checkout:
+    def many(self, seed: Checkout, run_uv: Uv) -> Checkout:
         seed.replace("[tool.buildlock]", f"[tool.buildlock]\npython = {list(PYTHONS)}\nplatforms = {list(PLATFORMS)}")
+        # Without it uv locks from the Python on that runs this.
+        seed.replace("[project]\n", f'[project]\nrequires-python = ">={PYTHONS[0]}"\n')
+        run_uv(seed, "lock")
         return seed
 
     @staticmethod
