@@ -83,9 +83,9 @@ def test_a_caching_proxy(seed: Checkout, server: IndexServer, mirror: WebServer)
             with urlopen(wheel["url"]) as response:
                 mirror.answers[f"/+f/{number}/{filename}"] = Answer(response.read())
             links.append(f'<a href="/+f/{number}/{filename}">{unquote(filename)}</a>')
-        mirror.answers[f"/root/+simple/{name}/"] = Answer("".join(links).encode(), {"Content-Type": "text/html"})
+        mirror.answers[f"/team/+simple/{name}/"] = Answer("".join(links).encode(), {"Content-Type": "text/html"})
     server.exchanges.clear()
-    proxy = f"{mirror.url}/root/+simple"
+    proxy = f"{mirror.url}/team/+simple"
     seed.succeed(
         "install", "--variant", "cu124", BUILDLOCK_MIRROR_DEFAULT=proxy, BUILDLOCK_MIRROR_PYTORCH_CU124=f"{proxy}/"
     )
