@@ -8,17 +8,15 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from buildlock.environment.interpreter import find_interpreter
 from buildlock.errors import InvalidProjectError
 from buildlock.frontend.backend import Product
-from buildlock.lockfile.select import Locked, select
+from buildlock.lockfile.select import Locked
 from buildlock.project.model import Overrides, PinPrecision
 from buildlock.reporting import Began
 from buildlock.workflows.backend import open_backend
-from buildlock.workflows.conditions import Conditions
-from buildlock.workflows.locks import read_environment
 from buildlock.workflows.preparation import prepare_wheels
 from buildlock.workflows.requirements import check_locked
+from buildlock.workflows.selection import select_locked
 from buildlock.workflows.tools import check_tools
 from buildlock.workflows.workspace import Workspace, choose_variant
 
@@ -62,11 +60,9 @@ def build(workspace: Workspace, options: BuildOptions) -> tuple[Built, ...]:
     """
     project = workspace.read_project(options.overrides)
     variant = choose_variant(project, options.variant, workspace.environ, workspace.report)
-    locked = read_environment(workspace, project, variant, frozen=options.frozen)
-    interpreter = find_interpreter(options.python, workspace.environ)
-    selected = select(locked, interpreter.target)
-    conditions = Conditions(inputs=project.inputs[variant], interpreter=interpreter, environ=workspace.environ)
-    pins = _list_pins(project.pin_runtime, selected, variant)
+    selected = select_locked(workspace, project, variant, python=options.python, frozen=options.frozen)
+    packages, conditions = selected.packages, selected.conditions
+    pins = _list_pins(project.pin_runtime, packages, variant)
     out_dir = options.out_dir or workspace.root / "dist"
     built = []
     # One environment for each product: a build may change the one it ran in.
@@ -75,25 +71,25 @@ def build(workspace: Workspace, options: BuildOptions) -> tuple[Built, ...]:
             workspace,
             project,
             project.variants[variant],
-            prepare_wheels(workspace, conditions, selected),
-            interpreter=interpreter,
-            identity=conditions.identify(selected),
+            prepare_wheels(workspace, conditions, packages),
+            interpreter=conditions.interpreter,
+            identity=conditions.identify(packages),
         ) as backend:
             # An sdist compiles nothing.
             if product != "sdist":
-                check_tools(project.variants[variant], selected, backend.environ, workspace.report)
+                check_tools(project.variants[variant], packages, backend.environ, workspace.report)
             asked = backend.requires_for(product, options.config_settings)
             check_locked(
                 asked,
-                selected,
-                interpreter.target.environment,
+                packages,
+                conditions.interpreter.target.environment,
                 subject=f"the {product} of `{variant}`",
                 variant=variant,
             )
             workspace.report(Began(f"Building the {product} of {variant}"))
             path = backend.build(product, out_dir, options.config_settings, pins=pins)
-        against = tuple(package for package in selected if package.name in locked.inputs.indexes)
-        built.append(Built(variant=variant, product=product, path=path, packages=selected, against=against))
+        against = tuple(package for package in packages if package.name in selected.locked.inputs.indexes)
+        built.append(Built(variant=variant, product=product, path=path, packages=packages, against=against))
     return tuple(built)
 
 

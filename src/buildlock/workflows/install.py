@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from buildlock.environment.claims import Claim
-from buildlock.environment.interpreter import find_interpreter
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
-from buildlock.lockfile.select import select
 from buildlock.project.model import Overrides
 from buildlock.workflows.cached_environments import claim_environment
-from buildlock.workflows.conditions import Conditions
-from buildlock.workflows.locks import read_environment
 from buildlock.workflows.preparation import prepare_wheels
+from buildlock.workflows.selection import select_locked
 from buildlock.workflows.workspace import Workspace, choose_variant
 
 
@@ -56,17 +53,18 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
     """
     project = workspace.read_project(options.overrides)
     variant = choose_variant(project, options.variant, workspace.environ, workspace.report)
-    locked = read_environment(workspace, project, variant, frozen=options.frozen)
-    interpreter = find_interpreter(options.python, workspace.environ)
-    selected = select(locked, interpreter.target)
-    conditions = Conditions(inputs=project.inputs[variant], interpreter=interpreter, environ=workspace.environ)
-    identity = conditions.identify(selected)
+    selected = select_locked(workspace, project, variant, python=options.python, frozen=options.frozen)
+    conditions = selected.conditions
+    identity = conditions.identify(selected.packages)
 
     def make(destination: Path) -> tuple[BuildEnvironment, bool]:
         if environment := open_environment(destination, identity):
             return environment, True
-        wheels = prepare_wheels(workspace, conditions, selected)
-        return create_environment(destination, interpreter, wheels, identity=identity, report=workspace.report), False
+        wheels = prepare_wheels(workspace, conditions, selected.packages)
+        environment = create_environment(
+            destination, conditions.interpreter, wheels, identity=identity, report=workspace.report
+        )
+        return environment, False
 
     if options.target is not None:
         (environment, reused), claim = make(options.target), None
@@ -76,7 +74,7 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
         variant=variant,
         environment=environment,
         variables=project.variants[variant].environment,
-        packages=len(selected),
+        packages=len(selected.packages),
         reused=reused,
         claim=claim,
     )

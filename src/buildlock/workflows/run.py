@@ -16,13 +16,12 @@ from buildlock.errors import UsageError
 from buildlock.frontend.isolation import activate
 from buildlock.frontend.objects import divert_objects
 from buildlock.frontend.recognition import Frontend, constrain, recognize
-from buildlock.lockfile.select import Locked, select
+from buildlock.lockfile.select import Locked
 from buildlock.project.model import Overrides, Project
-from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.install import InstallOptions, install
-from buildlock.workflows.locks import read_environment
 from buildlock.workflows.preparation import keep_wheels
 from buildlock.workflows.requirements import list_unlocked
+from buildlock.workflows.selection import select_locked
 from buildlock.workflows.tools import check_tools
 from buildlock.workflows.workspace import Workspace, choose_variant
 
@@ -87,19 +86,18 @@ def open_frontend(workspace: Workspace, command: Sequence[str], options: RunOpti
     asked = options.variant or _infer_variant(project, frontend)
     variant = project.variants[choose_variant(project, asked, workspace.environ, workspace.report)]
     _check_extras(project, frontend, variant.name)
-    locked = read_environment(workspace, project, variant.name, frozen=options.frozen)
-    interpreter = find_interpreter(options.python or frontend.python, workspace.environ)
-    selected = select(locked, interpreter.target)
-    _check_static(project, variant.name, selected, interpreter)
-    conditions = Conditions(inputs=project.inputs[variant.name], interpreter=interpreter, environ=workspace.environ)
-    wheels = keep_wheels(workspace, conditions, selected)
+    python = options.python or frontend.python
+    selected = select_locked(workspace, project, variant.name, python=python, frozen=options.frozen)
+    packages, interpreter = selected.packages, selected.conditions.interpreter
+    _check_static(project, variant.name, packages, interpreter)
+    wheels = keep_wheels(workspace, selected.conditions, packages)
     with workspace.open_store().scratch() as scratch:
         constraints = scratch / "constraints.txt"
-        constraints.write_text(format_constraints(selected, wheels), encoding="utf-8")
+        constraints.write_text(format_constraints(packages, wheels), encoding="utf-8")
         environ = {**workspace.environ, **variant.environment}
         environ |= divert_objects(scratch, environ)
         environ = _choose_python(constrain(frontend, environ, constraints, scratch), frontend, interpreter)
-        check_tools(variant, selected, environ, workspace.report)
+        check_tools(variant, packages, environ, workspace.report)
         yield Ready(variant=variant.name, command=tuple(command), environ=environ)
 
 
