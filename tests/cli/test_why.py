@@ -10,7 +10,7 @@ from support.command import Checkout, CopyLockedProject, hermetic
 
 
 def test_the_seed(locked: CopyLockedProject, server: IndexServer) -> None:
-    project = locked("seed", "--variant", "cu124", "--no-dynamic")
+    project = locked("seed", "--variant", "cu124", "--no-dynamic", "--python", "3.11")
     lines = project.succeed("why", "Torch").stdout.splitlines()
     assert lines[0] == "torch 2.4.0+cu124 in cu124"
     assert " ".join(map(str.strip, lines[1:-1])).endswith("/whl/cu124: a source of the project assigns `torch` to it")
