@@ -1,6 +1,6 @@
 """Which locked files a target gets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, TypeAlias, cast
@@ -125,6 +125,33 @@ def select_source(environment: LockedEnvironment, target: Target) -> LockedSourc
     place = package.sdist or package.archive or package.vcs
     assert place is not None
     return _describe_source(package, place, select(environment, target))
+
+
+def _keep_all(_source: LockedSource) -> bool:
+    return False
+
+
+def walk(locked: Iterable[Locked], *, skip: Callable[[LockedSource], bool] = _keep_all) -> Iterator[Locked]:
+    """Packages, and all that sources among them are built in, to any depth.
+
+    Each source comes once: through sources that share theirs there are more ways than time.
+
+    Args:
+        locked: The packages.
+        skip: Says which sources are left out, with what they are built in.
+    """
+    waiting = list(locked)[::-1]
+    seen = set()
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, LockedSource):
+            if each.key in seen:
+                continue
+            seen.add(each.key)
+            if skip(each):
+                continue
+            waiting += each.requires[::-1]
+        yield each
 
 
 def find_versions(packages: Iterable[Package], target: Target) -> Mapping[NormalizedName, Version]:

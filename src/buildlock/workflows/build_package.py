@@ -14,7 +14,7 @@ from buildlock.project.model import BuildInputs, ConfigSetting, Overrides
 from buildlock.workflows.build_inputs import add_extra
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.locks import read_environment
-from buildlock.workflows.preparation import Preparer, refuse_builds
+from buildlock.workflows.preparation import open_preparer
 from buildlock.workflows.workspace import Workspace, choose_variant
 
 
@@ -67,9 +67,7 @@ def build_package(workspace: Workspace, options: PackageBuildOptions) -> BuiltPa
     source = select_source(locked, interpreter.target)
     inputs = _add_settings(add_extra(project.inputs[variant], project, name), name, options.config_settings)
     conditions = Conditions(inputs=inputs, interpreter=interpreter, environ=workspace.environ)
-    refuse_builds(conditions, [source])
-    with workspace.open_client(inputs) as client:
-        preparer = Preparer(workspace, conditions, workspace.open_store(), client)
+    with open_preparer(workspace, conditions, [source]) as preparer:
         try:
             wheel, reused = preparer.build(source, anew=options.rebuild)
         except UnlockedRequirementError as error:

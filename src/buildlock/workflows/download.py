@@ -15,7 +15,7 @@ from buildlock.environment.own_files import hash_file
 from buildlock.environment.private_folder import private_folder
 from buildlock.errors import EnvironmentPreparationError, LockfileError
 from buildlock.lockfile.model import LockedEnvironment, build_key, name_archive
-from buildlock.lockfile.select import Locked, LockedSource, select
+from buildlock.lockfile.select import select, walk
 from buildlock.project.model import Overrides
 from buildlock.reporting import Began, Warned
 from buildlock.targets import TargetName, choose_names
@@ -86,7 +86,11 @@ def _list_files(workspace: Workspace, locked: LockedEnvironment, names: Sequence
     chosen: Iterable[tuple[str, LockedFile | None]]
     if names:
         targets = find_targets(names, workspace.environ)
-        chosen = (pair for target in targets for pair in _walk(select(locked, target), folder))
+        chosen = (
+            (build_key(each.name, each.version), file_of(each, folder))
+            for target in targets
+            for each in walk(select(locked, target))
+        )
     else:
         packages = (package for each in (locked, *locked.builds.values()) for package in each.packages)
         chosen = (pair for package in packages for pair in _list_package(package, folder))
@@ -105,13 +109,6 @@ def _list_files(workspace: Workspace, locked: LockedEnvironment, names: Sequence
             )
         )
     yield from files
-
-
-def _walk(locked: Sequence[Locked], folder: Path) -> Iterator[tuple[str, LockedFile | None]]:
-    for each in locked:
-        yield build_key(each.name, each.version), file_of(each, folder)
-        if isinstance(each, LockedSource):
-            yield from _walk(each.requires, folder)
 
 
 def _list_package(package: Package, folder: Path) -> Iterator[tuple[str, LockedFile | None]]:

@@ -1,8 +1,10 @@
 """What is locked into the store: wheels found there or downloaded, verified and unpacked; sources built first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from buildlock.artifacts import parse_filename, wheel_tags
 from buildlock.environment.kept import KeptFile, KeptFiles
@@ -10,7 +12,7 @@ from buildlock.environment.own_files import hash_file
 from buildlock.environment.store import Store, StoredWheel
 from buildlock.errors import BackendError, BuildRefusedError
 from buildlock.index.http import HttpClient
-from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource
+from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource, walk
 from buildlock.reporting import Began
 from buildlock.workflows.building import open_source_backend
 from buildlock.workflows.closure import check_closed
@@ -21,6 +23,8 @@ from buildlock.workflows.requirements import check_locked
 from buildlock.workflows.source_trees import Place, SourceTrees, place_of_locked
 from buildlock.workflows.tools import check_tools
 from buildlock.workflows.workspace import Workspace
+
+_Result = TypeVar("_Result")
 
 
 def prepare_wheels(workspace: Workspace, conditions: Conditions, locked: Sequence[Locked]) -> tuple[StoredWheel, ...]:
@@ -39,10 +43,7 @@ def prepare_wheels(workspace: Workspace, conditions: Conditions, locked: Sequenc
         BackendError: The backend of a source failed, or built something else.
     """
     workspace.report(Began(f"Preparing the environment of {conditions.inputs.variant.name}"))
-    refuse_builds(conditions, locked)
-    with workspace.open_client(conditions.inputs) as client:
-        preparer = Preparer(workspace, conditions, workspace.open_store(), client)
-        preparer.check_here(locked)
+    with open_preparer(workspace, conditions, locked) as preparer:
         return preparer.prepare(locked)
 
 
@@ -53,11 +54,31 @@ def keep_wheels(workspace: Workspace, conditions: Conditions, locked: Sequence[L
         As of `prepare_wheels`.
     """
     workspace.report(Began(f"Preparing the wheels of {conditions.inputs.variant.name}"))
+    with open_preparer(workspace, conditions, locked, whole=True) as preparer:
+        return preparer.keep_wheels(locked)
+
+
+@contextmanager
+def open_preparer(
+    workspace: Workspace, conditions: Conditions, locked: Sequence[Locked], *, whole: bool = False
+) -> Iterator["Preparer"]:
+    """A preparer for packages that may be built, and that are here if no network may be asked.
+
+    Args:
+        workspace: Whose store they go to.
+        conditions: The variant and the machine that sources are built for.
+        locked: The packages.
+        whole: Whether the files themselves are needed.
+
+    Raises:
+        BuildRefusedError: One has to be built, and `no-build` is set.
+        UnavailableError: A file is missing, and no network may be asked.
+    """
     refuse_builds(conditions, locked)
     with workspace.open_client(conditions.inputs) as client:
         preparer = Preparer(workspace, conditions, workspace.open_store(), client)
-        preparer.check_here(locked, whole=True)
-        return preparer.keep_wheels(locked)
+        preparer.check_here(locked, whole=whole)
+        yield preparer
 
 
 def refuse_builds(conditions: Conditions, locked: Sequence[Locked]) -> None:
@@ -67,16 +88,10 @@ def refuse_builds(conditions: Conditions, locked: Sequence[Locked]) -> None:
         BuildRefusedError: `no-build` excludes some of it.
     """
     settings = conditions.inputs.settings
-    found: dict[str, LockedSource] = {}
-    waiting = list(locked)
-    while waiting:
-        source = waiting.pop()
-        # Each once: through sources that share theirs there are more ways than time.
-        if isinstance(source, LockedSource) and source.key not in found:
-            found[source.key] = source
-            waiting += source.requires
     refused = sorted(
-        key for key, source in found.items() if settings.no_build or source.name in settings.no_build_package
+        each.key
+        for each in walk(locked)
+        if isinstance(each, LockedSource) and (settings.no_build or each.name in settings.no_build_package)
     )
     if refused:
         names = ", ".join(f"`{key}`" for key in refused)
@@ -112,16 +127,20 @@ class Preparer:
         Raises:
             As of `prepare_wheels`.
         """
-        files = [each for each in locked if isinstance(each, LockedArtifact)]
-        # The largest first, so that none is left alone at the end.
-        files.sort(key=lambda artifact: -(artifact.size or 0))
-        fetched = map_parallel(self._fetch, files, give_up=self._client.close)
-        wheels = {artifact.sha256: wheel for artifact, wheel in zip(files, fetched, strict=True)}
+        wheels = self._map_artifacts(self._fetch, locked)
         prepared = tuple(
-            wheels[each.sha256] if isinstance(each, LockedArtifact) else self._build_once(each) for each in locked
+            wheels[each] if isinstance(each, LockedArtifact) else self._build_once(each) for each in locked
         )
         check_closed(self._conditions, locked, prepared)
         return prepared
+
+    def _map_artifacts(
+        self, work: Callable[[LockedArtifact], _Result], locked: Sequence[Locked]
+    ) -> Mapping[LockedArtifact, _Result]:
+        artifacts = [each for each in locked if isinstance(each, LockedArtifact)]
+        # The largest first, so that none is left alone at the end.
+        artifacts.sort(key=lambda artifact: -(artifact.size or 0))
+        return dict(zip(artifacts, map_parallel(work, artifacts, give_up=self._client.close), strict=True))
 
     def _fetch(self, artifact: LockedArtifact) -> StoredWheel:
         if stored := self._store.find(artifact.sha256):
@@ -165,8 +184,7 @@ class Preparer:
         Raises:
             As of `prepare_wheels`.
         """
-        files = [each for each in locked if isinstance(each, LockedArtifact)]
-        kept = dict(zip(files, map_parallel(self._keep, files, give_up=self._client.close), strict=True))
+        kept = self._map_artifacts(self._keep, locked)
         return tuple(kept[each] if isinstance(each, LockedArtifact) else self.build(each)[0] for each in locked)
 
     def _keep(self, artifact: LockedArtifact) -> KeptFile:
@@ -193,14 +211,14 @@ class Preparer:
             raise describe_missing(missing, self._conditions.inputs.variant.name)
 
     def _list_missing(self, locked: Sequence[Locked], *, whole: bool = False) -> Iterator[str]:
-        for each in locked:
-            if isinstance(each, LockedSource) and self._find_built(self._conditions.digest(each)):
-                continue
+        complete = {each for each in locked if isinstance(each, LockedArtifact)} if whole else set()
+        for each in walk(locked, skip=self._is_built):
             file = file_of(each, self._workspace.lock_path.parent)
-            if file is not None and not self._is_here(each, file, whole=whole):
+            if file is not None and not self._is_here(each, file, whole=each in complete):
                 yield file.filename
-            if isinstance(each, LockedSource):
-                yield from self._list_missing(each.requires)
+
+    def _is_built(self, source: LockedSource) -> bool:
+        return self._find_built(self._conditions.digest(source)) is not None
 
     def _is_here(self, locked: Locked, file: LockedFile, *, whole: bool) -> bool:
         if isinstance(locked, LockedSource):

@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from buildlock.environment.interpreter import find_interpreter
 from buildlock.errors import BuildRefusedError
-from buildlock.lockfile.select import LockedSource
+from buildlock.lockfile.select import LockedSource, walk
 from buildlock.project.model import BuildInputs, Settings
 from buildlock.variants import Variant
 from buildlock.workflows.conditions import Conditions
@@ -46,3 +46,13 @@ def test_each_source_is_looked_at_once(tangle: LockedSource, conditions: Conditi
     with pytest.raises(BuildRefusedError, match=r"`left-0==1\.0` would have to be built"):
         refuse_builds(strict, [tangle])
     assert len(conditions.digest(tangle)) == 64
+
+
+def test_the_way_through_a_tangle_is_short(tangle: LockedSource) -> None:
+    keys = [source.key for source in walk([tangle]) if isinstance(source, LockedSource)]
+    assert keys[0] == "top==1.0"
+    assert len(keys) == len(set(keys)) == 2 * LEVELS + 1
+
+
+def test_what_is_skipped_hides_what_it_is_built_in(tangle: LockedSource) -> None:
+    assert not list(walk([tangle], skip=lambda source: source.name == "top"))
