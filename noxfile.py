@@ -80,7 +80,7 @@ def tests(session: nox.Session) -> None:
     # module again where the shell forbids to keep what it compiled.
     workers = str(2 * (os.cpu_count() or 1))
     wanted = "not heavy" if session.python == EXTREMES[-1] else "not heavy and not slow"
-    command = ("pytest", "-n", workers, "-m", wanted)
+    command = ("pytest", "-n", workers, "--dist", "worksteal", "-m", wanted)
     session.run(*command, *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
 
 

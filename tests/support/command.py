@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from support.warm import can_run, run_warm
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -58,8 +60,12 @@ class Checkout:
 
     def run(self, *arguments: str | Path, **variables: str) -> Result:
         """Run a command in the project's folder, with these variables above its own."""
-        command = [sys.executable, "-m", "buildlock", *map(str, arguments)]
-        return run_process(*command, cwd=self.root, environment={**self.environment, **variables})
+        words = list(map(str, arguments))
+        environment = {**self.environment, **variables}
+        # What Python itself reads as it starts is not read again.
+        if not can_run() or any(name.startswith("PYTHON") for name in variables):
+            return run_process(sys.executable, "-m", "buildlock", *words, cwd=self.root, environment=environment)
+        return _show(["buildlock", *words], *run_warm(words, cwd=self.root, environment=environment))
 
     def succeed(self, *arguments: str | Path, **variables: str) -> Result:
         """Run a command that must succeed."""
@@ -109,8 +115,12 @@ def run_process(*command: str | Path, cwd: Path, environment: Mapping[str, str])
         encoding="utf-8",
         check=False,
     )
-    print(f"$ {' '.join(map(str, command[1:]))}\n{done.stdout}{done.stderr}exit code {done.returncode}")  # noqa: T201 - pytest shows it
-    return Result(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+    return _show([*map(str, command[1:])], done.returncode, done.stdout, done.stderr)
+
+
+def _show(command: list[str], code: int, stdout: str, stderr: str) -> Result:
+    print(f"$ {' '.join(command)}\n{stdout}{stderr}exit code {code}")  # noqa: T201 - pytest shows it
+    return Result(code=code, stdout=stdout, stderr=stderr)
 
 
 def hermetic(home: Path, index: Mapping[str, str]) -> dict[str, str]:

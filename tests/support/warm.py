@@ -1,0 +1,56 @@
+"""`buildlock` in a process of its own that is forked from one which has imported it: most of a short run is imports."""
+
+import multiprocessing
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cache
+from io import TextIOWrapper
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+from buildlock.cli import main
+
+
+def can_run() -> bool:
+    """Whether the platform has it, and this is the thread that all of these processes are started and awaited by."""
+    available = "forkserver" in multiprocessing.get_all_start_methods()
+    return available and threading.current_thread() is threading.main_thread()
+
+
+def run_warm(arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> tuple[int, str, str]:
+    """Run `buildlock` with these arguments: its exit code, and what it wrote to stdout and stderr."""
+    with tempfile.TemporaryDirectory(prefix="warm-") as name:
+        printed = Path(name, "stdout"), Path(name, "stderr")
+        process = _context().Process(target=_run, args=(list(arguments), cwd, dict(environment), *printed))
+        process.start()
+        process.join()
+        assert process.exitcode is not None
+        # As `subprocess` reads text.
+        out, err = (path.read_text(encoding="utf-8") for path in printed)
+    return process.exitcode, out, err
+
+
+@cache
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["buildlock.cli"])
+    return context
+
+
+def _run(arguments: list[str], cwd: Path, environment: dict[str, str], stdout: Path, stderr: Path) -> None:
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, path in ((1, stdout), (2, stderr)):
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), number)
+    assert isinstance(sys.stdout, TextIOWrapper)
+    assert isinstance(sys.stderr, TextIOWrapper)
+    # As Python opens them in its UTF-8 mode, which the tests ask for.
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
+    sys.argv = ["buildlock", *arguments]
+    main()
