@@ -11,6 +11,7 @@ BuildlockError
 │   └── RuntimeLockError        what the project runs with cannot be matched
 ├── IndexError_                 what an index answered cannot be used
 │   ├── UnavailableError        no answer: network, HTTP status, offline
+│   │   └── RefusedError        an answer that says no
 │   ├── InvalidPageError        an answer that is not a simple page
 │   └── IntegrityError          a file that is not the promised one: size, hash, name, version
 ├── InvalidArchiveError         a wheel or sdist that is refused
@@ -102,6 +103,20 @@ class IndexError_(BuildlockError):  # noqa: N801, N818 - `IndexError` is Python'
 
 class UnavailableError(IndexError_):
     code = "unavailable"
+
+
+class RefusedError(UnavailableError):
+    """The server answers, and not what it was asked for.
+
+    Args:
+        message: As of any error.
+        status: The HTTP status.
+        hint: As of any error.
+    """
+
+    def __init__(self, message: str, *, status: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
 
 
 class InvalidPageError(IndexError_):

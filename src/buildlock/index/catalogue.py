@@ -5,27 +5,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from threading import Lock
 from typing import final
-from urllib.parse import urlsplit, urlunsplit
 
 from packaging.markers import Environment
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.artifacts import Artifact, IndexAnswer, Listing, Release
-from buildlock.errors import InvalidProjectError, UnavailableError
+from buildlock.errors import InvalidProjectError, RefusedError
+from buildlock.index.asking import UNAUTHORIZED, ask_index
 from buildlock.index.assignment import Assignment, assign
-from buildlock.index.flat import FlatListing, read_directory, read_flat
-from buildlock.index.http import HttpClient, Response
-from buildlock.index.local import is_directory
-from buildlock.index.page import ACCEPT, ProjectPage, parse_page
-from buildlock.index.urls import InvalidUrlError, to_path
+from buildlock.index.flat import FlatListing, read_flat
+from buildlock.index.http import HttpClient
+from buildlock.index.page import ProjectPage
 from buildlock.project.model import BuildInputs, Index
 from buildlock.reporting import Reporter, Warned
 from buildlock.text import without_credentials
 
 _MAX_WORKERS = 16
-_ABSENT = frozenset({404, 410})
-_UNAUTHORIZED = frozenset({401, 403})
 
 
 @final
@@ -126,52 +122,14 @@ class Catalogue:
         if index.format == "flat":
             artifacts = self._read_flat(index.url).get(name)
             return None if artifacts is None else ProjectPage(artifacts=artifacts)
-        url = project_url(index.url, name)
-        response = self._client.get(url, headers={"Accept": ACCEPT})
-        if response.status == 200:  # noqa: PLR2004
-            return parse_page(
-                response.content,
-                url=response.url,
-                content_type=response.headers.get("content-type"),
-                name=name,
-                report=self._report,
-            )
-        if url.startswith("file:"):
-            return self._read_local(index, url, name)
-        if response.status in _ABSENT or self._passes_over(index, response):
-            return None
-        hint = "check the URL of the index"
-        if response.status in _UNAUTHORIZED:
-            hint = "write the credentials into the URL of the index: `https://user:password@…`"
-        raise UnavailableError(
-            f"the index `{index.location}` answered {response.status} when asked for `{name}`", hint=hint
-        )
-
-    def _passes_over(self, index: Index, response: Response) -> bool:
-        """Whether a refusal counts as the index not having the package, as it does for uv."""
-        if response.status not in _UNAUTHORIZED:
-            return False
-        # This server answers 403 for what it does not have.
-        if response.status == 403 and urlsplit(index.location).hostname == "download.pytorch.org":  # noqa: PLR2004
-            return True
-        if self._inputs.settings.index_strategy == "first-index":
-            return False
-        self._report(Warned(f"the index `{index.location}` was passed over: it answered {response.status}"))
-        return True
-
-    def _read_local(self, index: Index, url: str, name: NormalizedName) -> ProjectPage | None:
-        """A local index: a directory of files for each package, where there is no `index.html` in it."""
         try:
-            root, directory = to_path(index.url), to_path(url)
-        except InvalidUrlError as error:
-            raise UnavailableError(f"the index `{index.location}` cannot be read: {error}") from error
-        if not is_directory(root):
-            raise UnavailableError(
-                f"the index `{index.location}` is not a directory", hint="check the URL of the index"
-            )
-        if not is_directory(directory):
+            return ask_index(index, name, self._client, self._report)
+        except RefusedError as error:
+            # For uv such an index does not have the package, unless the first index decides alone.
+            if error.status not in UNAUTHORIZED or self._inputs.settings.index_strategy == "first-index":
+                raise
+            self._report(Warned(f"the index `{index.location}` was passed over: it answered {error.status}"))
             return None
-        return ProjectPage(artifacts=read_directory(directory, name=name, report=self._report))
 
     def _read_flat(self, location: str) -> FlatListing:
         with self._lock:
@@ -179,16 +137,6 @@ class Catalogue:
                 self._flats[location] = self._flat_workers.submit(read_flat, location, self._client, self._report)
             future = self._flats[location]
         return future.result()
-
-
-def project_url(index_url: str, name: NormalizedName) -> str:
-    """The page of a package (PEP 503).
-
-    >>> project_url("https://download.pytorch.org/whl/cu124", "torch")
-    'https://download.pytorch.org/whl/cu124/torch/'
-    """
-    parts = urlsplit(index_url)
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}/", fragment=""))
 
 
 def _releases(name: NormalizedName, index: str, artifacts: Iterable[Artifact]) -> list[Release]:

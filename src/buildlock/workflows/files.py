@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 
 from buildlock.environment.own_files import hash_file
 from buildlock.errors import IntegrityError, UnavailableError
-from buildlock.index.catalogue import project_url
+from buildlock.index.asking import project_url
 from buildlock.index.download import Downloaded, download
 from buildlock.index.flat import read_directory
 from buildlock.index.http import HttpClient

@@ -8,7 +8,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from buildlock.artifacts import IndexAnswer, Listing
 from buildlock.errors import InvalidPageError, InvalidProjectError, UnavailableError
-from buildlock.index.catalogue import Catalogue, project_url
+from buildlock.index.asking import project_url
+from buildlock.index.catalogue import Catalogue
 from buildlock.index.http import HttpClient
 from buildlock.project.model import BuildInputs, Index, IndexFormat, IndexStrategy, Settings, SourceRule
 from buildlock.reporting import Event, Warned

@@ -1,0 +1,75 @@
+"""Asking one index of the simple API for one package."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+from packaging.utils import NormalizedName
+
+from buildlock.errors import RefusedError, UnavailableError
+from buildlock.index.flat import read_directory
+from buildlock.index.http import HttpClient
+from buildlock.index.local import is_directory
+from buildlock.index.page import ACCEPT, ProjectPage, parse_page
+from buildlock.index.urls import InvalidUrlError, to_path
+from buildlock.project.model import Index
+from buildlock.reporting import Reporter
+
+UNAUTHORIZED = frozenset({401, 403})
+_ABSENT = frozenset({404, 410})
+
+
+def ask_index(index: Index, name: NormalizedName, client: HttpClient, report: Reporter) -> ProjectPage | None:
+    """What an index says of a package; `None` where it does not know it.
+
+    Raises:
+        UnavailableError: It did not answer.
+        RefusedError: It answered that it will not say.
+        InvalidPageError: Its answer was not a page.
+    """
+    url = project_url(index.url, name)
+    response = client.get(url, headers={"Accept": ACCEPT})
+    if response.status == 200:  # noqa: PLR2004
+        return parse_page(
+            response.content,
+            url=response.url,
+            content_type=response.headers.get("content-type"),
+            name=name,
+            report=report,
+        )
+    if url.startswith("file:"):
+        return _read_local(index, url, name, report)
+    # The server of PyTorch answers 403 for what it does not have.
+    if response.status in _ABSENT or (
+        response.status == 403 and urlsplit(index.location).hostname == "download.pytorch.org"  # noqa: PLR2004
+    ):
+        return None
+    hint = "check the URL of the index"
+    if response.status in UNAUTHORIZED:
+        hint = "write the credentials into the URL of the index: `https://user:password@…`"
+    raise RefusedError(
+        f"the index `{index.location}` answered {response.status} when asked for `{name}`",
+        status=response.status,
+        hint=hint,
+    )
+
+
+def project_url(index_url: str, name: NormalizedName) -> str:
+    """The page of a package (PEP 503).
+
+    >>> project_url("https://download.pytorch.org/whl/cu124", "torch")
+    'https://download.pytorch.org/whl/cu124/torch/'
+    """
+    parts = urlsplit(index_url)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}/", fragment=""))
+
+
+def _read_local(index: Index, url: str, name: NormalizedName, report: Reporter) -> ProjectPage | None:
+    """A local index: a directory of files for each package, where there is no `index.html` in it."""
+    try:
+        root, directory = to_path(index.url), to_path(url)
+    except InvalidUrlError as error:
+        raise UnavailableError(f"the index `{index.location}` cannot be read: {error}") from error
+    if not is_directory(root):
+        raise UnavailableError(f"the index `{index.location}` is not a directory", hint="check the URL of the index")
+    if not is_directory(directory):
+        return None
+    return ProjectPage(artifacts=read_directory(directory, name=name, report=report))
