@@ -97,6 +97,8 @@ class Artifact:
     """PEP 592: the reason, `""` where none is given; `None` where the file is not yanked."""
     core_metadata: Mapping[str, str] | None = None
     """PEP 658/714: hashes of the metadata file beside this one, `{}` where it has none given; `None`: not offered."""
+    provenance: str | None = None
+    """PEP 740: the URL of its attestations, where the index has any."""
     origin: Origin | None = None
     """Where it comes from if not from an index. What is no file (a commit, a folder) counts as an sdist, and has a
     `filename` that only names it."""

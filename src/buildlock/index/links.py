@@ -44,6 +44,11 @@ class LinkCollector:
         self._contradictory: set[str] = set()
         self._start_at(self._page_url)
 
+    @property
+    def contradictory(self) -> frozenset[str]:
+        """The files that have two hashes."""
+        return frozenset(self._contradictory)
+
     def finish(self) -> tuple[Artifact, ...]:
         """What has been collected. Warns, once, of the files that have two hashes."""
         if self._contradictory:
@@ -76,6 +81,7 @@ class LinkCollector:
         requires_python: str | None = None,
         yanked: str | None = None,
         core_metadata: Mapping[str, object] | None = None,
+        provenance: str | None = None,
     ) -> None:
         """Collect one link, everything as the page has it, or leave it out.
 
@@ -88,6 +94,7 @@ class LinkCollector:
             requires_python: Any text.
             yanked: The reason, perhaps empty; `None` for a file that is not yanked.
             core_metadata: Hashes of the metadata file beside this one, perhaps empty; `None` where there is none.
+            provenance: The link to its attestations; one that may not be asked is none.
         """
         address = href.partition("#")[0]
         if filename is None:
@@ -113,6 +120,7 @@ class LinkCollector:
             requires_python=requires_python,
             yanked=yanked,
             core_metadata=None if core_metadata is None else _trusted(core_metadata),
+            provenance=self._find_provenance(provenance) if provenance else None,
         )
         if filename in self._artifacts:
             self._merge(self._artifacts[filename], artifact)
@@ -145,6 +153,12 @@ class LinkCollector:
         if self._page_url.startswith("https:") and not hashed:
             raise ValueError("the link leaves https, and no hash protects the file")
         return url
+
+    def _find_provenance(self, href: str) -> str | None:
+        try:
+            return self._resolve(href.partition("#")[0], hashed=False)
+        except ValueError:
+            return None
 
     def _merge(self, known: Artifact, other: Artifact) -> None:
         """Keep one of two links of the same name: the one that says more of the file."""

@@ -42,6 +42,8 @@ class ProjectPage:
 
     artifacts: tuple[Artifact, ...]
     """In the order of the page; none where the project is quarantined."""
+    contradictory: frozenset[str] = frozenset()
+    """The names of files that are left out because the page has two hashes of them."""
     status: str | None = None
     """PEP 792, where it is not `active`."""
     status_reason: str | None = None
@@ -115,7 +117,12 @@ def _make_page(links: LinkCollector, status: Any, reason: Any) -> ProjectPage:
     if not isinstance(status, str | None) or not isinstance(reason, str | None):
         raise MalformedPageError("the project status or its reason is no string")
     if status not in _STATUSES:
-        return ProjectPage(artifacts=links.finish())
+        return ProjectPage(artifacts=links.finish(), contradictory=links.contradictory)
     # PEP 792: nothing of a quarantined project is to be installed.
     artifacts = () if status == "quarantined" else links.finish()
-    return ProjectPage(artifacts=artifacts, status=status, status_reason=printable(reason) if reason else None)
+    return ProjectPage(
+        artifacts=artifacts,
+        contradictory=links.contradictory,
+        status=status,
+        status_reason=printable(reason) if reason else None,
+    )

@@ -1,4 +1,4 @@
-"""Reading a page of links in HTML (PEP 503, 592, 629, 658, 714, 792)."""
+"""Reading a page of links in HTML (PEP 503, 592, 629, 658, 714, 740, 792)."""
 
 from collections.abc import Mapping
 from html.parser import HTMLParser
@@ -61,6 +61,7 @@ class _Parser(HTMLParser):
             requires_python=printable(python) if python else None,
             yanked=None if yanked is None else printable(yanked),
             core_metadata=_parse_metadata(metadata.strip()),
+            provenance=values.get("data-provenance", "").strip() or None,
         )
 
 

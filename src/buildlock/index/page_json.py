@@ -1,4 +1,4 @@
-"""Reading a project page in JSON (PEP 691, 700, 714, 792)."""
+"""Reading a project page in JSON (PEP 691, 700, 714, 740, 792)."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ _TYPES: tuple[tuple[str, frozenset[type], str], ...] = (
     ("yanked", frozenset({bool, str, _ABSENT}), "a boolean or a string"),
     ("core-metadata", frozenset({bool, dict, _ABSENT}), "a boolean or an object"),
     ("dist-info-metadata", frozenset({bool, dict, _ABSENT}), "a boolean or an object"),
+    ("provenance", frozenset({str, _ABSENT}), "a string"),
 )
 
 
@@ -34,7 +35,7 @@ def read_json(content: bytes, name: NormalizedName | None, links: LinkCollector)
         MalformedPageError: It is no JSON, of a major version that we do not know, of another project, or has
             values of other types than the specification gives them.
     """
-    page = _decode(content)
+    page = decode_json(content)
     if not isinstance(page, dict):
         raise MalformedPageError("it is not an object")
     meta = page.get("meta")
@@ -70,7 +71,12 @@ def check_version(text: str) -> None:
         raise MalformedPageError(f"its API version is {excerpt(text.strip(), 20)}: only 1.x is supported")
 
 
-def _decode(content: bytes) -> Any:
+def decode_json(content: bytes) -> Any:
+    """What the bytes are as JSON.
+
+    Raises:
+        MalformedPageError: They are none.
+    """
     try:
         return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
@@ -110,4 +116,5 @@ def _read_file(file: Any, position: int, links: LinkCollector) -> None:
         # PEP 691: any truthy value means yanked.
         yanked=(printable(yanked) if isinstance(yanked, str) else "") if yanked else None,
         core_metadata={} if metadata is True else (None if metadata is False else metadata),
+        provenance=get("provenance"),
     )

@@ -271,11 +271,32 @@ class TestJson:
             (make_page(make_file(**{"requires-python": 3})), r"files\[0\]\.requires-python"),
             (make_page(make_file(**{"upload-time": 3})), r"files\[0\]\.upload-time"),
             (make_page(make_file(**{"core-metadata": "true"})), r"files\[0\]\.core-metadata"),
+            (make_page(make_file(provenance=True)), r"files\[0\]\.provenance"),
         ],
     )
     def test_what_is_no_page(self, page: object, message: str) -> None:
         with pytest.raises(InvalidPageError, match=message):
             read_json(page)
+
+
+@pytest.mark.parametrize(
+    ("href", "url"),
+    [
+        (None, None),
+        ("", None),
+        ("https://pkgs.example/integrity/torch", "https://pkgs.example/integrity/torch"),
+        ("/integrity?a#b", "https://pkgs.example/integrity?a"),
+        ("http://pkgs.example/integrity", None),
+        ("file:///etc/passwd", None),
+        ("javascript:x", None),
+        ("https://[", None),
+        ("https://me:secret@pkgs.example/integrity", "https://pkgs.example/integrity"),
+    ],
+)
+def test_where_the_attestations_of_a_file_are(href: str | None, url: str | None) -> None:
+    assert only(read_json(make_page(make_file(provenance=href)))).provenance == url
+    attribute = f'data-provenance="{href}"' if href is not None else ""
+    assert only(read_html(f'<a href="torch-2.4.0.tar.gz" {attribute}>x</a>')).provenance == url
 
 
 @pytest.mark.parametrize(
@@ -321,7 +342,9 @@ class TestDuplicates:
     def test_with_different_hashes_are_left_out(self, third: str) -> None:
         seen: list[Event] = []
         files = [make_file(hashes={"sha256": digest}) for digest in (SHA, OTHER, third)]
-        assert read_json(make_page(*files), seen=seen).artifacts == ()
+        page = read_json(make_page(*files), seen=seen)
+        assert page.artifacts == ()
+        assert page.contradictory == {"torch-2.4.0.tar.gz"}
         (warning,) = seen
         assert isinstance(warning, Warned)
         assert "two different hashes" in warning.message
