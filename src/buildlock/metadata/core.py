@@ -1,7 +1,7 @@
 """Core metadata: from the bytes of a `METADATA` file to the values that resolution needs."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.errors import MultipartInvariantViolationDefect
 from email.message import Message
 from email.parser import HeaderParser
@@ -93,6 +93,16 @@ class MetadataFile:
             provides_extra=frozenset(self._read_all("Provides-Extra", parse_name)),
         )
 
+    def read_project_urls(self) -> Mapping[str, str]:
+        """`Project-URL`, and `Home-page` as one of them; the first of two with one label."""
+        urls: dict[str, str] = {}
+        for label, separator, url in self._read_all("Project-URL", _split_label):
+            if separator:
+                urls.setdefault(label.strip(), url.strip())
+        for url in self._read_all("Home-page", str):
+            urls.setdefault("Homepage", url)
+        return urls
+
     def _parse(self, content: bytes) -> Message:
         if len(content) > MAX_METADATA_SIZE:
             raise self._invalid(f"it is larger than {MAX_METADATA_SIZE} bytes")
@@ -135,6 +145,11 @@ class MetadataFile:
 
     def _invalid(self, fault: str) -> InvalidMetadataError:
         return InvalidMetadataError(f"the metadata of `{self._subject}` is refused: {fault} ({self._url})")
+
+
+def _split_label(value: str) -> tuple[str, str, str]:
+    """`LABEL, URL`; a label has no comma."""
+    return value.partition(",")
 
 
 def parse_name(value: str) -> NormalizedName:

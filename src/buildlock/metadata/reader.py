@@ -94,8 +94,7 @@ class MetadataReader:
 
     def _read_beside(self, artifact: Artifact) -> CoreMetadata | None:
         """The metadata file beside the wheel, at its URL with `.metadata` appended; `None` where there is none."""
-        path, mark, query = artifact.url.partition("?")
-        url = f"{path}.metadata{mark}{query}"
+        url = find_metadata_url(artifact.url)
         try:
             response = self._client.get(url, max_bytes=MAX_METADATA_SIZE)
         except (UnavailableError, InvalidPageError) as error:
@@ -149,6 +148,16 @@ class MetadataReader:
 
     def _pass_over(self, what: str, reason: str) -> None:
         self._report(Noted(f"no metadata from `{what}`: {reason}"))
+
+
+def find_metadata_url(url: str) -> str:
+    """Where the metadata file beside a wheel is (PEP 658).
+
+    >>> find_metadata_url("https://files.example/foo-1.0-py3-none-any.whl?key=1")
+    'https://files.example/foo-1.0-py3-none-any.whl.metadata?key=1'
+    """
+    path, mark, query = url.partition("?")
+    return f"{path}.metadata{mark}{query}"
 
 
 def _origin(url: str) -> str:
