@@ -46,23 +46,24 @@ class Workspace:
     def open_store(self) -> Store:
         return Store(self.cache_dir / "store-v1", self.report)
 
-    def open_client(self, inputs: BuildInputs) -> HttpClient:
-        """A client that has the credentials of the indexes, and of the files, which a variant may ask for."""
+    def open_client(self, *variants: BuildInputs) -> HttpClient:
+        """A client that has the credentials of the indexes, and of the files, which variants may ask for."""
         # pip's variable, where Python's own is silent.
         certificates = None if self.environ.get("SSL_CERT_FILE") else self.environ.get("PIP_CERT")
         client = HttpClient(
             cache_dir=self.cache_dir,
             report=self.report,
             certificates=Path(certificates) if certificates else None,
-            offline=inputs.offline,
+            offline=any(inputs.offline for inputs in variants),
         )
-        for index in inputs.indexes:
-            client.remember_credentials(index.url)
-        for rule in (rule for rules in inputs.sources.values() for rule in rules):
-            if rule.direct is not None and rule.direct.kind == "archive":
-                client.remember_credentials(rule.direct.url)
-        for mirror in inputs.mirrors:
-            client.remember_credentials(mirror.url)
+        for inputs in variants:
+            for index in inputs.indexes:
+                client.remember_credentials(index.url)
+            for rule in (rule for rules in inputs.sources.values() for rule in rules):
+                if rule.direct is not None and rule.direct.kind == "archive":
+                    client.remember_credentials(rule.direct.url)
+            for mirror in inputs.mirrors:
+                client.remember_credentials(mirror.url)
         return client
 
     @contextmanager
