@@ -52,7 +52,7 @@ class PublishedFile:
     state: FileState
     """`changed`: a file of this name has another hash than the locked one, or two hashes at once."""
     sha256: str | None = None
-    """What the index says today, if it does."""
+    """What the index says today, if it does. Of a file that is not `there`, it says nothing else."""
     upload_time: datetime | None = None
     """Aware, UTC (PEP 700)."""
     yanked: str | None = None

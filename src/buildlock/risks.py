@@ -23,6 +23,12 @@ class Kind:
 
 _ALL = (
     Kind(code="hash-changed", risk="high", meaning="the same version has another file: republished or tampered with"),
+    Kind(code="index-differs", risk="high", meaning="its index has another file of that name today"),
+    Kind(code="quarantined", risk="high", meaning="its index holds the project back: it may do harm"),
+    Kind(code="file-removed", risk="high", meaning="its index no longer has the locked file"),
+    Kind(code="yanked", risk="high", meaning="it was withdrawn: its index advises against it"),
+    Kind(code="publisher-changed", risk="high", meaning="another publisher attests it than the version before"),
+    Kind(code="too-new", risk="high", meaning="it is younger than the policy allows"),
     Kind(code="index-moved", risk="high", meaning="another index serves it"),
     Kind(code="source-moved", risk="high", meaning="it comes from another kind of place, URL, repository or folder"),
     Kind(code="insecure-index", risk="high", meaning="fetched without encryption: anyone on the way can answer"),
@@ -32,6 +38,7 @@ _ALL = (
     Kind(code="wheel-became-sdist", risk="high", meaning="it is built from source now: its code runs at build time"),
     Kind(code="sdist-added", risk="high", meaning="it is new, and built from source: its code runs at build time"),
     Kind(code="new-package", risk="medium", meaning="nobody asks for it by name, and it was not locked before"),
+    Kind(code="attestation-dropped", risk="medium", meaning="the version before was attested, and it is not"),
     Kind(code="pin-lowered", risk="medium", meaning="an older version than before"),
     Kind(code="commit-moved", risk="medium", meaning="another commit of the same repository"),
     Kind(code="content-changed", risk="medium", meaning="the folder has other content"),
@@ -45,6 +52,7 @@ _ALL = (
     Kind(code="package-removed", risk="low", meaning="nothing needs it any more"),
     Kind(code="artifact-added", risk="low", meaning="one more file of the same version"),
     Kind(code="artifact-removed", risk="low", meaning="one file less of the same version"),
+    Kind(code="project-status", risk="low", meaning="its project is archived or deprecated"),
     Kind(code="details-changed", risk="low", meaning="the same files, of which the lock says something else"),
     Kind(code="variant-added", risk="low", meaning="it is locked now", of_package=False),
     Kind(code="target-added", risk="low", meaning="the lock serves it now", of_package=False),

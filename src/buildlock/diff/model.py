@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 from packaging.utils import NormalizedName
@@ -53,6 +54,18 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What the index says of the version that a finding is about."""
+
+    uploaded: datetime | None = None
+    """The last of its locked files; aware, UTC."""
+    publishers: tuple[str, ...] = ()
+    """Who attests its files, sorted."""
+    release_notes: str | None = None
+    """The URL that tells what is new, `http:` or `https:`; it has no character that means anything elsewhere."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """One thing that differs, wherever it does.
 
@@ -74,6 +87,8 @@ class Finding:
     follows: NormalizedName | None = None
     """The package whose change explains it."""
     verdict: Verdict | None = None
+    facts: Facts | None = None
+    """`None` where the index was not asked."""
 
     @property
     def risk(self) -> Risk:
@@ -110,6 +125,8 @@ class Diff:
     downloads: tuple[Download, ...] = ()
     reformatted: bool = False
     """Whether nothing differs but how the file is written."""
+    unknown: tuple[str, ...] = ()
+    """What was to be found out and could not be, a sentence each."""
 
     @property
     def refused(self) -> bool:

@@ -14,7 +14,7 @@ from buildlock.lockfile.model import Lockfile, is_source
 from buildlock.lockfile.origins import find_insecure, list_files
 from buildlock.project.model import Policy
 
-_OF_POLICY = frozenset({"index-not-allowed", "sdist-not-allowed"})
+_OF_POLICY = frozenset({"index-not-allowed", "sdist-not-allowed", "too-new"})
 """Codes that only a policy makes: it denies them, whether `deny` names them or not."""
 
 

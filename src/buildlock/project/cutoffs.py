@@ -44,10 +44,20 @@ def parse_cutoff(text: str) -> Cutoff:
             date, time, fraction, _, offset = match.groups()
             moment = datetime.fromisoformat(f"{date}T{time}.{(fraction or '').ljust(6, '0')[:6]}{offset or '+00:00'}")
             return Cutoff(moment=moment.astimezone(timezone.utc))
-        match = _FRIENDLY.fullmatch(text) or _ISO.fullmatch(text)
-        if match and any(match.groups()):
-            amounts = {unit: int(amount or 0) for unit, amount in zip(_UNITS.values(), match.groups(), strict=True)}
-            return Cutoff(moment=datetime.now(timezone.utc) - timedelta(**amounts), span=text)
+        if (span := parse_span(text)) is not None:
+            return Cutoff(moment=datetime.now(timezone.utc) - span, span=text)
     except (ValueError, OverflowError):
         pass  # a thirteenth month, or before the first year
     raise ValueError(f"`{text}` is no date (`2025-03-01`), timestamp (`2025-03-01T00:00:00Z`) or duration (`7 days`)")
+
+
+def parse_span(text: str) -> timedelta | None:
+    """Read a duration (`7 days`, `P7D`); `None` where it is none.
+
+    >>> parse_span("1 week, 2 days")
+    datetime.timedelta(days=9)
+    """
+    match = _FRIENDLY.fullmatch(text) or _ISO.fullmatch(text)
+    if match is None or not any(match.groups()):
+        return None
+    return timedelta(**{unit: int(amount or 0) for unit, amount in zip(_UNITS.values(), match.groups(), strict=True)})

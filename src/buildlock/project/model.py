@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -22,8 +22,19 @@ PinPrecision: TypeAlias = Literal["minor", "exact"]
 ConfigSetting: TypeAlias = str | list[str]
 PrereleaseMode: TypeAlias = Literal["disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit"]
 
-DEFAULT_DENIED = frozenset({"hash-changed", "index-moved", "source-moved", "insecure-index"})
-"""What no update does by itself: a file was exchanged, or someone chose another place."""
+DEFAULT_DENIED = frozenset(
+    {
+        "hash-changed",
+        "index-moved",
+        "source-moved",
+        "insecure-index",
+        "index-differs",
+        "quarantined",
+        "file-removed",
+        "yanked",
+    }
+)
+"""What no update does by itself: a file was exchanged or taken back, or someone chose another place."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -251,6 +262,8 @@ class Policy:
     """The places that packages may come from, and those below them; `None`: any."""
     sdists: frozenset[NormalizedName] | None = None
     """The packages that may be built from source; `None`: any."""
+    minimum_age: timedelta | None = None
+    """How long ago a file has to be uploaded; `None`: any time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from buildlock.project.cutoffs import parse_span
 from buildlock.project.document import Table, read_document
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.model import DEFAULT_DENIED, Allowance, Policy
@@ -14,7 +15,7 @@ from buildlock.project.names import package_names
 from buildlock.risks import KINDS
 from buildlock.text import without_credentials
 
-_KEYS = ("deny", "allow", "indexes", "sdists", "min-age")
+_KEYS = ("deny", "allow", "indexes", "sdists", "minimum-age")
 _ALLOWANCE_KEYS = ("code", "package", "reason", "expires")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -38,10 +39,6 @@ def read_policy(root: Path) -> Policy:
 def read_policy_table(table: Table) -> Policy:
     """Read `[tool.buildlock.policy]`, with a fault for whatever it does not know."""
     table.refuse_unknown(_KEYS)
-    if "min-age" in table:
-        table.fault(
-            "min-age", 'is not supported: a lock holds no dates; `exclude-newer = "7 days"` keeps new files out'
-        )
     return Policy(
         deny=_read_codes(table) if "deny" in table else DEFAULT_DENIED,
         allow=tuple(filter(None, map(_read_allowance, table.tables("allow")))),
@@ -49,6 +46,7 @@ def read_policy_table(table: Table) -> Policy:
         sdists=package_names(table.strings("sdists"), origin=table.place("sdists"), faults=table.faults)
         if "sdists" in table
         else None,
+        minimum_age=_read_age(table),
     )
 
 
@@ -68,6 +66,14 @@ def _read_indexes(table: Table) -> tuple[str, ...]:
         elif without_credentials(url) != url:
             table.fault("indexes", f"has `{url}`, which carries credentials")
     return urls
+
+
+def _read_age(table: Table) -> timedelta | None:
+    text = table.string("minimum-age")
+    age = parse_span(text) if text is not None else None
+    if text is not None and age is None:
+        table.fault("minimum-age", f"is `{text}`, which is no duration such as `7 days`")
+    return age
 
 
 def _read_allowance(table: Table) -> Allowance | None:

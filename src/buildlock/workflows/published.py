@@ -177,9 +177,11 @@ def _describe_file(filename: str, sha256: str, page: ProjectPage, artifacts: Map
     if artifact is None:
         return PublishedFile(filename=filename, state="changed" if filename in page.contradictory else "removed")
     found = artifact.hashes.get("sha256")
+    if found not in {None, sha256}:  # nothing else that is said is about the locked file
+        return PublishedFile(filename=filename, state="changed", sha256=found)
     return PublishedFile(
         filename=filename,
-        state="there" if found in {None, sha256} else "changed",
+        state="there",
         sha256=found,
         upload_time=artifact.upload_time,
         yanked=artifact.yanked,

@@ -1,6 +1,6 @@
 """`[tool.buildlock.policy]`."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,7 @@ allow = [
 ]
 indexes = ["https://pkgs.example/simple"]
 sdists = ["Flash_Attn"]
+minimum-age = "1 week 1 hour"
 """
     assert read(tmp_path, text) == Policy(
         deny=frozenset({"pin-lowered"}),
@@ -44,6 +45,7 @@ sdists = ["Flash_Attn"]
         ),
         indexes=("https://pkgs.example/simple",),
         sdists=frozenset({"flash-attn"}),  # type: ignore[arg-type]
+        minimum_age=timedelta(days=7, hours=1),
     )
 
 
@@ -53,7 +55,9 @@ sdists = ["Flash_Attn"]
         ('deny = ["hash-chnaged"]', "`hash-chnaged`, which is not a code; did you mean `hash-changed`?"),
         ('deny = "hash-changed"', ".deny` must be a list of strings"),
         ('denied = ["hash-changed"]', ".denied` is not a known key"),
-        ("min-age = '7 days'", '.min-age` is not supported: a lock holds no dates; `exclude-newer = "7 days"`'),
+        ("minimum-age = '2026-01-31'", ".minimum-age` is `2026-01-31`, which is no duration such as `7 days`"),
+        ("minimum-age = 7", ".minimum-age` must be a string"),
+        ("min-age = '7 days'", ".min-age` is not a known key; did you mean `minimum-age`?"),
         ("indexes = ['pkgs.example']", "`pkgs.example`, which is not the URL"),
         ("indexes = ['https://me:secret@pkgs.example']", "which carries credentials"),
         ("sdists = ['-']", "which is not the name of a package"),
