@@ -45,6 +45,15 @@ class Publisher:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectLink:
+    """A page of a project, as its metadata names it."""
+
+    title: Literal["release notes", "source", "home page"]
+    url: str
+    """`http:` or `https:`, without credentials, of the characters of RFC 3986 alone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PublishedFile:
     """What the index says of one locked file."""
 
@@ -72,7 +81,7 @@ class Published:
     status: str | None = None
     """PEP 792: `archived`, `deprecated` or `quarantined`; `None` where the project is active."""
     status_reason: str | None = None
-    release_notes: str | None = None
-    """The URL of the project's release notes, or else of its source or home page; `None` also where not asked."""
+    link: ProjectLink | None = None
+    """Where the project tells what is new; `None` also where that was not asked."""
     unknown: str | None = None
     """Why nothing is known, a sentence."""

@@ -35,6 +35,9 @@ def diff(
     only: Annotated[
         Risk | None, typer.Option("--only", metavar="RISK", help="What is of this risk: `high`, `medium` or `low`.")
     ] = None,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask the indexes what they say today of what is new.")
+    ] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 3 where the policy denies something.")
     ] = False,
@@ -46,7 +49,7 @@ def diff(
     A lock that a merge left with conflict markers is compared with itself: our side with theirs.
     """
     console = Console(quiet=quiet, verbose=verbose)
-    found = workflow.diff(open_workspace(project, console), old, new, tuple(variant or ()))
+    found = workflow.diff(open_workspace(project, console), old, new, tuple(variant or ()), online=online)
     _write(found.only_risk(only) if only is not None else found, to)
     # Whatever is shown.
     if exit_code and found.refused:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from packaging.utils import NormalizedName
 
+from buildlock.published import ProjectLink
 from buildlock.risks import KINDS, RISKS, Risk
 
 State: TypeAlias = Literal["denied", "allowed", "expired"]
@@ -61,8 +62,8 @@ class Facts:
     """The last of its locked files; aware, UTC."""
     publishers: tuple[str, ...] = ()
     """Who attests its files, sorted."""
-    release_notes: str | None = None
-    """The URL that tells what is new, `http:` or `https:`; it has no character that means anything elsewhere."""
+    link: ProjectLink | None = None
+    """Where its project tells what is new."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

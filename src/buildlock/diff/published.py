@@ -47,7 +47,7 @@ def inspect_release(
     if yanked := [file for file in published.files if file.yanked is not None]:
         reasons = sorted({file.yanked for file in yanked if file.yanked})
         message = f"{version}: {quote_all(reasons)}" if reasons else f"{version}, for no given reason"
-        yield find("yanked", message, *_list_some(yanked, published.files))
+        yield find("yanked", message, *list_some(yanked, published.files))
 
 
 def _compare(file: PublishedFile, locked: str) -> str:
@@ -55,7 +55,7 @@ def _compare(file: PublishedFile, locked: str) -> str:
     return f"{quote(file.filename)}: sha256 {quote(f'{locked[:_SHOWN_DIGITS]}…')} here, {index}"
 
 
-def _list_some(files: Sequence[PublishedFile], among: Sequence[PublishedFile]) -> Iterator[str]:
+def list_some(files: Sequence[PublishedFile], among: Sequence[PublishedFile]) -> Iterator[str]:
     """The files by name, unless it is all of them."""
     if len(files) < len(among):
         yield f"of its files {quote_all(file.filename for file in files)} alone"

@@ -21,6 +21,7 @@ from buildlock.diff.wording import (
     list_followers,
     summarize,
 )
+from buildlock.published import ProjectLink
 from buildlock.risks import RISKS, Risk
 from buildlock.text import printable
 
@@ -49,6 +50,7 @@ def _list_parts(diff: Diff) -> Iterator[str]:
     yield "<header>"
     yield f"<h1>Build lock: {_format(summarize(diff))}</h1>"
     yield f"<p>{_format(f'{quote(diff.old)} → {quote(diff.new)}')}</p>"
+    yield from _list_unknown(diff)
     yield "</header>"
     if diff.findings:
         yield from _list_filters(diff)
@@ -62,6 +64,12 @@ def _list_parts(diff: Diff) -> Iterator[str]:
         yield f"<script>{script}</script>"
     yield "</body>"
     yield "</html>"
+
+
+def _list_unknown(diff: Diff) -> Iterator[str]:
+    if diff.unknown:
+        yield '<p class="refused">Not known:</p>'
+        yield f"<ul>{''.join(f'<li>{_format(sentence)}</li>' for sentence in diff.unknown)}</ul>"
 
 
 def _list_filters(diff: Diff) -> Iterator[str]:
@@ -112,6 +120,8 @@ def _list_item(item: Item, diff: Diff) -> Iterator[str]:
     if remarks:
         yield f'<p class="aside">{_format("; ".join(remarks))}</p>'
     details = [f"<li>{_format(detail)}</li>" for detail in finding.details]
+    if finding.facts is not None and finding.facts.link is not None:
+        details.append(f"<li>{_format_link(finding.facts.link)}</li>")
     if item.followers:
         followers = "".join(f"<li>{_format(line)}</li>" for line in list_followers(item.followers))
         summary = _format(count_followers(item.followers))
@@ -135,6 +145,13 @@ def _list_downloads(diff: Diff) -> Iterator[str]:
     yield "</tbody>"
     yield "</table>"
     yield "</section>"
+
+
+def _format_link(link: ProjectLink) -> str:
+    url = _escape(link.url)
+    if not link.url.startswith(("https://", "http://")):
+        return f"{escape(link.title)}: <code>{url}</code>"
+    return f'{escape(link.title)}: <a href="{url}" rel="noopener noreferrer">{url}</a>'
 
 
 def _format(sentence: str) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from buildlock.diff.model import Diff, Download, Finding, Place
+from buildlock.diff.model import Diff, Download, Facts, Finding, Place
 from buildlock.risks import KINDS
 
 VERSION = 1
@@ -22,6 +22,7 @@ def diff_to_json(diff: Diff) -> Mapping[str, Any]:
         "new": diff.new,
         "changed": bool(diff.findings),
         "reformatted": diff.reformatted,
+        "unknown": list(diff.unknown),
         "denied": diff.refused,
         "counts": diff.count(),
         "findings": [finding_to_json(finding) for finding in diff.findings],
@@ -45,6 +46,15 @@ def finding_to_json(finding: Finding) -> Mapping[str, Any]:
         "chain": list(finding.chain),
         "follows": finding.follows,
         "verdict": {"state": verdict.state, "reason": verdict.reason} if verdict is not None else None,
+        "facts": _facts_to_json(finding.facts) if finding.facts is not None else None,
+    }
+
+
+def _facts_to_json(facts: Facts) -> Mapping[str, Any]:
+    return {
+        "uploaded": facts.uploaded.isoformat() if facts.uploaded is not None else None,
+        "publishers": list(facts.publishers),
+        "link": {"title": facts.link.title, "url": facts.link.url} if facts.link is not None else None,
     }
 
 

@@ -1,6 +1,7 @@
 """A diff for a comment on a pull request: GitHub's limit kept, and nothing that a lock says is markup.
 
-Every value of a lock is in a code span, where GitHub knows no HTML, mention, link or emoji.
+Every value of a lock is in a code span, where GitHub knows no HTML, mention, link or emoji. The one link there is shows
+its URL.
 """
 
 import re
@@ -22,6 +23,7 @@ from buildlock.diff.wording import (
     list_followers,
     summarize,
 )
+from buildlock.published import ProjectLink
 from buildlock.risks import Risk
 from buildlock.text import printable
 
@@ -38,6 +40,12 @@ _LONGEST_LINE = 2_000
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&$])")
 # After a zero-width space GitHub sees no mention, reference, emoji or address.
 _REFERENCE = re.compile(r"([@#:/]|www)(?=\S)")
+_LINKED = re.compile(
+    # Issues and the like show, to all who look at them, who links to them.
+    r"https://(?!([^/]*\.)?github\.com(:\d*)?/+[^/]*/+[^/]*/+(issues|pull|discussions|commit))"
+    r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+",
+    re.ASCII | re.IGNORECASE,
+)
 _SIGNS: dict[Risk, str] = {"high": "🔴", "medium": "🟠", "low": "🟢"}
 
 
@@ -56,6 +64,7 @@ def render_markdown(diff: Diff) -> str:
     head = (
         f"{MARKER}\n### Build lock: {_format(summarize(diff))}\n\n{_format(f'{quote(diff.old)} → {quote(diff.new)}')}\n"
     )
+    head += _format_unknown(diff)
     tail = _format_downloads(diff) if diff.findings else ""
     kept, left_out = [head], 0
     left = MAX_LENGTH - _measure(head) - _measure(tail) - _RESERVED
@@ -101,6 +110,8 @@ def _list_lines(item: Item, diff: Diff) -> Iterator[str]:
         yield f"  - {_format(detail)}\n"
     if len(finding.details) > _SHOWN_DETAILS:
         yield f"  - … and {len(finding.details) - _SHOWN_DETAILS} more\n"
+    if finding.facts is not None and finding.facts.link is not None:
+        yield f"  - {_format_link(finding.facts.link)}\n"
     if item.followers:
         yield f"  - {_format(count_followers(item.followers))}\n"
         lines = list(list_followers(item.followers))
@@ -109,6 +120,18 @@ def _list_lines(item: Item, diff: Diff) -> Iterator[str]:
             yield f"    - … and {len(lines) - _SHOWN_DETAILS} more\n"
     if (verdict := describe_verdict(finding)) is not None:
         yield f"  - **{_format(verdict)}**\n"
+
+
+def _format_unknown(diff: Diff) -> str:
+    lines = [f"- {_format(sentence)}\n" for sentence in diff.unknown[:_SHOWN_DETAILS]]
+    more = len(diff.unknown) - _SHOWN_DETAILS
+    return f"\n**Not known:**\n\n{''.join(lines)}" + (f"- … and {more} more\n" if more > 0 else "") if lines else ""
+
+
+def _format_link(link: ProjectLink) -> str:
+    """A link whose text is where it leads; no link where that is not safe, or where the page would be told of it."""
+    shown = _format(quote(link.url))
+    return f"{link.title}: " + (f"[{shown}](<{link.url}>)" if _LINKED.fullmatch(link.url) else shown)
 
 
 def _format_packages(packages: Sequence[str]) -> str:

@@ -36,6 +36,11 @@ def render_text(diff: Diff, *, width: int = 80) -> Text:
 def _list_lines(diff: Diff, width: int) -> Iterator[Text]:
     heading = f"{unquote(quote(diff.old))} → {unquote(quote(diff.new))}: {summarize(diff)}"
     yield from (Text(line) for line in _wrap(heading, width, "", "  "))
+    if diff.unknown:
+        yield Text()
+        yield Text("NOT KNOWN", style="bold red")
+        for sentence in diff.unknown:
+            yield from map(Text, _wrap(unquote(sentence), width, "  ", "    "))
     for risk, groups in group_findings(diff):
         yield Text()
         yield Text(f"{risk.upper()} RISK", style=_COLOURS[risk])
@@ -77,11 +82,14 @@ def _list_item(item: Item, diff: Diff, width: int) -> Iterator[Text]:
 
 
 def _list_details(item: Item) -> Iterator[str]:
-    if not item.followers:
-        yield from item.finding.details
-        return
-    yield "; ".join([*item.finding.details, count_followers(item.followers)]) + ":"
-    yield from (f"  {line}" for line in list_followers(item.followers))
+    details, facts = item.finding.details, item.finding.facts
+    if item.followers:
+        yield "; ".join([*details, count_followers(item.followers)]) + ":"
+        yield from (f"  {line}" for line in list_followers(item.followers))
+    else:
+        yield from details
+    if facts is not None and facts.link is not None:
+        yield f"{facts.link.title}: {quote(facts.link.url)}"
 
 
 def _stress(line: str, subject: str) -> Text:

@@ -94,7 +94,8 @@ def summarize(diff: Diff) -> str:
     if diff.findings:
         counts = ", ".join(f"{number} {risk}" for risk, number in diff.count().items() if number)
         denied = sum(finding.refused for finding in diff.findings)
-        return f"{counts} risk; the policy denies {denied or 'nothing'}"
+        incomplete = "; incomplete" if diff.unknown else ""
+        return f"{counts} risk; the policy denies {denied or 'nothing'}{incomplete}"
     if diff.reformatted:
         return "nothing changed but how the file is written"
     return "nothing changed"

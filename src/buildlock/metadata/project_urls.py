@@ -3,34 +3,49 @@
 import re
 from collections.abc import Mapping
 from string import punctuation, whitespace
+from typing import Literal
 from urllib.parse import urlsplit
 
-_NEWS = ("changelog", "changes", "whatsnew", "history", "releasenotes")
-_SOURCE = ("source", "repository", "sourcecode", "github")
-_HOME = ("homepage",)
-"""Labels in their normal form, and the aliases of each (well-known project URLs)."""
-# The labels that many projects have for the first of these, and the specification does not know.
-_NEWS_TOO = ("news", "releases", "releasehistory")
+from buildlock.published import ProjectLink
+
+_LABELS: tuple[tuple[Literal["release notes", "source", "home page"], tuple[str, ...]], ...] = (
+    # The last three are no well-known labels, and those of many projects.
+    (
+        "release notes",
+        ("changelog", "changes", "whatsnew", "history", "releasenotes", "news", "releases", "releasehistory"),
+    ),
+    ("source", ("source", "repository", "sourcecode", "github")),
+    ("home page", ("homepage",)),
+)
+"""Well-known labels of project URLs in their normal form, each after what it is an alias of; the best page first."""
 _REMOVED = str.maketrans("", "", punctuation + whitespace)
 _SAFE = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
 """RFC 3986: unreserved, reserved and `%`."""
 _LONGEST = 300
 
 
-def find_release_notes(urls: Mapping[str, str]) -> str | None:
-    """The URL that tells what is new; where there is none, that of the source, or the home page.
+def find_link(urls: Mapping[str, str]) -> ProjectLink | None:
+    """The page that tells what is new; where there is none, that of the source, or the home page.
 
     Args:
         urls: By label, as in the metadata.
 
-    >>> find_release_notes({"Home-page": "https://foo.example", "What's New": "https://foo.example/news"})
-    'https://foo.example/news'
+    >>> find_link({"Home-page": "https://foo.example", "What's New": "https://foo.example/news"})
+    ProjectLink(title='release notes', url='https://foo.example/news')
     """
     by_label: dict[str, str] = {}
     for label, url in urls.items():
         if _is_web(url):
             by_label.setdefault(normalize_label(label), url)
-    return next((by_label[label] for label in (*_NEWS, *_NEWS_TOO, *_SOURCE, *_HOME) if label in by_label), None)
+    return next(
+        (
+            ProjectLink(title=title, url=by_label[label])
+            for title, labels in _LABELS
+            for label in labels
+            if label in by_label
+        ),
+        None,
+    )
 
 
 def normalize_label(label: str) -> str:

@@ -1,6 +1,7 @@
 """`diff`: what changed between two locks, wherever they are, and what the project's policy says of it."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -9,13 +10,16 @@ from packaging.utils import canonicalize_name
 
 from buildlock.diff.compute import compare_locks
 from buildlock.diff.model import Diff
+from buildlock.diff.online import Questions, add_published, list_questions, note_unasked
 from buildlock.diff.policy import judge
 from buildlock.errors import InvalidLockError, MissingLockError, UnknownVariantError, UsageError
 from buildlock.lockfile.conflicts import split_conflicts
 from buildlock.lockfile.model import FILENAME, Lockfile
 from buildlock.lockfile.reader import MAX_SIZE, parse_lockfile, read_content
 from buildlock.project.policy import read_policy
+from buildlock.published import LockedRelease, Published
 from buildlock.text import present
+from buildlock.workflows.published import ask_indexes
 from buildlock.workflows.revisions import Revisions
 from buildlock.workflows.workspace import Workspace
 
@@ -34,7 +38,14 @@ class _Side:
         return parse_lockfile(self.content, f"{FILENAME} of {self.label}") if self.content is not None else None
 
 
-def diff(workspace: Workspace, old: str | None = None, new: str | None = None, variants: tuple[str, ...] = ()) -> Diff:
+def diff(
+    workspace: Workspace,
+    old: str | None = None,
+    new: str | None = None,
+    variants: tuple[str, ...] = (),
+    *,
+    online: bool = False,
+) -> Diff:
     """Compare two locks.
 
     A file that git left with conflict markers in it, given alone or as the project's lock, is its two sides.
@@ -44,12 +55,13 @@ def diff(workspace: Workspace, old: str | None = None, new: str | None = None, v
         old: A file or a revision; by default the last commit.
         new: A file or a revision; by default the lock as it is in the project's folder.
         variants: Compare these alone; all by default.
+        online: Ask the indexes what they say today of what is new.
 
     Raises:
-        UsageError: One is neither a file nor a revision.
+        UsageError: One is neither a file nor a revision, or the indexes are to be asked offline.
         UnknownVariantError: Neither lock has one of the variants.
         LockfileError: A lock is missing on both sides, cannot be read, or is invalid.
-        InvalidProjectError: The policy is invalid.
+        InvalidProjectError: The policy is invalid; or the project, which says how to ask the indexes.
         HostError: A revision is asked for, and there is no git.
     """
     policy = read_policy(workspace.root)
@@ -64,8 +76,20 @@ def diff(workspace: Workspace, old: str | None = None, new: str | None = None, v
         new_label=after.label,
         same_bytes=before.content == after.content,
     )
-    judged = judge(compared, first, second, policy, datetime.now(timezone.utc).date())
-    return judged.only_variants(_choose(variants, judged)) if variants else judged
+    chosen = _choose(variants, compared) if variants else None
+    now = datetime.now(timezone.utc)
+    if online:
+        facts = _ask(workspace, list_questions(first, second, chosen))
+        compared = add_published(compared, first, second, facts, policy=policy, now=now)
+    else:
+        compared = note_unasked(compared, policy)
+    judged = judge(compared, first, second, policy, now.date())
+    return judged.only_variants(chosen) if chosen is not None else judged
+
+
+def _ask(workspace: Workspace, questions: Questions) -> Mapping[LockedRelease, Published]:
+    releases = (*questions.new, *questions.old)
+    return ask_indexes(workspace, workspace.read_project(), releases, attested=releases, linked=questions.new)
 
 
 def _find_sides(workspace: Workspace, old: str | None, new: str | None) -> tuple[_Side, _Side]:

@@ -16,10 +16,10 @@ from buildlock.index.http import HttpClient
 from buildlock.index.page import ProjectPage
 from buildlock.index.provenance import MAX_PROVENANCE_BYTES, parse_provenance
 from buildlock.metadata.core import MAX_METADATA_SIZE, MetadataFile
-from buildlock.metadata.project_urls import find_release_notes
+from buildlock.metadata.project_urls import find_link
 from buildlock.metadata.reader import find_metadata_url
 from buildlock.project.model import Index, Project
-from buildlock.published import LockedRelease, Published, PublishedFile, Publisher
+from buildlock.published import LockedRelease, ProjectLink, Published, PublishedFile, Publisher
 from buildlock.reporting import Began, Noted, Reporter, Warned
 from buildlock.workflows.parallel import map_parallel
 from buildlock.workflows.workspace import Workspace
@@ -37,7 +37,7 @@ def ask_indexes(
     releases: Iterable[LockedRelease],
     *,
     attested: Collection[LockedRelease] = (),
-    noted: Collection[LockedRelease] = (),
+    linked: Collection[LockedRelease] = (),
 ) -> Mapping[LockedRelease, Published]:
     """What the indexes say today of locked releases; each project page is asked for once.
 
@@ -48,7 +48,7 @@ def ask_indexes(
         project: Whose credentials are used.
         releases: As `find_release` finds them in locked packages.
         attested: Those of them whose publishers are asked for.
-        noted: Those of them whose release notes are asked for.
+        linked: Those of them whose release notes are asked for.
 
     Raises:
         UsageError: The project is not to ask any network.
@@ -70,15 +70,15 @@ def ask_indexes(
         found = {release: _describe(release, answers[release.index, release.name]) for release in wanted}
         urls = sorted({file.provenance for each in attested for file in found[each].files if file.provenance})
         publishers = dict(zip(urls, map_parallel(inquiry.ask_publishers, urls, give_up=client.close), strict=True))
-        wheels = {each: wheel for each in noted if (wheel := _find_wheel(each, answers[each.index, each.name]))}
-        notes = map_parallel(inquiry.ask_notes, tuple(wheels.values()), give_up=client.close)
-        release_notes = dict(zip(wheels, notes, strict=True))
+        wheels = {each: wheel for each in linked if (wheel := _find_wheel(each, answers[each.index, each.name]))}
+        told = map_parallel(inquiry.ask_link, tuple(wheels.values()), give_up=client.close)
+        links = dict(zip(wheels, told, strict=True))
     inquiry.warn()
     return {
         release: replace(
             published,
             files=tuple(replace(file, publishers=publishers.get(file.provenance or "")) for file in published.files),
-            release_notes=release_notes.get(release),
+            link=links.get(release),
         )
         for release, published in found.items()
     }
@@ -118,7 +118,7 @@ class _Inquiry:
             self._failures.setdefault(f"attestations of {_origin(url)}", []).append(error)
             return None
 
-    def ask_notes(self, wheel: Artifact) -> str | None:
+    def ask_link(self, wheel: Artifact) -> ProjectLink | None:
         """Where the project tells what is new, from the metadata of a wheel."""
         url = find_metadata_url(wheel.url)
         try:
@@ -126,9 +126,9 @@ class _Inquiry:
             check_hashes(content, wheel.core_metadata or {}, url=url)
             urls = MetadataFile(content, subject=wheel.filename, url=wheel.url).read_project_urls()
         except BuildlockError as error:  # a convenience for the reader, no more
-            self._report(Noted(f"no release notes from `{url}`: {error.message}"))
+            self._report(Noted(f"no links from `{url}`: {error.message}"))
             return None
-        return find_release_notes(urls)
+        return find_link(urls)
 
     def warn(self) -> None:
         """Tell, once for each index, what is unknown."""

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from render_diffs import list_stories, render_story
+from render_diffs import compare_story, list_stories, render_story
 
 STYLE = files("buildlock.diff").joinpath("page.css").read_text(encoding="utf-8")
 
@@ -16,7 +16,8 @@ STYLE = files("buildlock.diff").joinpath("page.css").read_text(encoding="utf-8")
 def test_it_needs_nothing_and_lets_nothing_else_run(story: str) -> None:
     page = render_story(story)["html"]
     assert not re.search(r"""\s(?:src|action|on\w+)\s*=\s*["']|@import|url\(""", page[: page.index("<body>")])
-    assert re.findall(r'href="([^"]*)"', page) == ["#findings"]
+    links = {each.facts.link.url for each in compare_story(story).findings if each.facts and each.facts.link}
+    assert set(re.findall(r'href="([^"]*)"', page)) == {"#findings", *links}
     policy = page.partition('Content-Security-Policy" content="')[2].partition('"')[0].replace("&#x27;", "'")
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy

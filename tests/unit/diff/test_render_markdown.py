@@ -1,6 +1,6 @@
 """A comment on a pull request: whatever a lock says, it says it as code."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 from hypothesis import given
@@ -9,11 +9,12 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from packaging.utils import NormalizedName
 
-from buildlock.diff.model import Diff, Finding, Place
+from buildlock.diff.model import Diff, Facts, Finding, Place
 from buildlock.diff.quoting import quote
 from buildlock.diff.render_html import render_html
 from buildlock.diff.render_markdown import MAX_LENGTH, render_markdown
-from render_diffs import list_stories, render_story
+from buildlock.published import ProjectLink
+from render_diffs import compare_story, list_stories, render_story
 
 OURS = {"<!-- buildlock-diff -->\n", "<details>\n", "</details>\n"}
 HOSTILE = [
@@ -54,9 +55,18 @@ def parse(text: str) -> Iterator[Token]:
         yield from token.children or ()
 
 
-def check_harmless(text: str) -> None:
+def check_harmless(text: str, links: Collection[str] = ()) -> None:
+    before = None
     for token in parse(text):
-        assert token.type not in {"link_open", "image", "s_open", "em_open", "table_open", "fence", "code_block"}, token
+        if before is not None and before.type == "link_open" and links:
+            # What a link shows is where it leads.
+            assert token.type == "code_inline"
+            assert before.attrs == {"href": token.content}
+            assert token.content in links
+            assert token.content.startswith("https://")
+        before = token
+        assert links or token.type != "link_open", token
+        assert token.type not in {"image", "s_open", "em_open", "table_open", "fence", "code_block"}, token
         if token.type in {"html_block", "html_inline"}:
             lines = {line + "\n" for line in token.content.splitlines()}
             assert all(line in OURS or line.startswith("<summary>") for line in lines), token.content
@@ -107,7 +117,43 @@ def test_any_text(values: list[str]) -> None:
 
 @pytest.mark.parametrize("story", list_stories())
 def test_stories_are_harmless(story: str) -> None:
-    check_harmless(render_story(story)["md"])
+    links = {each.facts.link.url for each in compare_story(story).findings if each.facts and each.facts.link}
+    check_harmless(render_story(story)["md"], links)
+
+
+@pytest.mark.parametrize(
+    ("url", "linked"),
+    [
+        ("https://foo.example/changes", True),
+        ("https://github.com/org/repo/releases", True),
+        ("https://foo.example/(1)?a=[b]&c=*d*&copy;#_e_", True),
+        ("http://foo.example/changes", False),
+        ("https://github.com/org/repo/issues/1", False),
+        ("https://www.GitHub.com//org/repo/pull/1", False),
+        ("https://foo.example/>x", False),
+        ("https://foo.example/`@octocat", False),
+        ("https://foo.example/\nb", False),
+        ("javascript:alert(1)", False),
+        *((value, False) for value in HOSTILE if not value.startswith("https:")),
+    ],
+)
+def test_a_link_leads_where_it_says(url: str, linked: bool) -> None:  # noqa: FBT001 - a table
+    finding = Finding(
+        code="version-raised",
+        packages=(NormalizedName("foo"),),
+        message="moved",
+        places=(Place(variant="cpu"),),
+        facts=Facts(link=ProjectLink(title="release notes", url=url)),
+    )
+    diff = Diff(old="old", new="new", findings=(finding,))
+    links = [token.attrs["href"] for token in parse(render_markdown(diff)) if token.type == "link_open"]
+    assert bool(links) is linked
+    if not linked:
+        check_harmless(render_markdown(diff))
+    page = render_html(diff)
+    assert ('<a href="http' in page) == url.startswith(("https://", "http://"))
+    for markup in ("<img", "<b>", 'href="javascript:'):
+        assert markup not in page
 
 
 @pytest.mark.parametrize("size", [1, 10, 500, 5000])

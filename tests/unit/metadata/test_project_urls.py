@@ -3,7 +3,7 @@
 import pytest
 
 from buildlock.metadata.core import MetadataFile
-from buildlock.metadata.project_urls import find_release_notes
+from buildlock.metadata.project_urls import find_link
 
 
 @pytest.mark.parametrize(
@@ -11,15 +11,20 @@ from buildlock.metadata.project_urls import find_release_notes
     [
         ({}, None),
         ({"Documentation": "https://docs.example"}, None),
-        ({"Homepage": "https://a.example", "Source": "https://b.example"}, "https://b.example"),
-        ({"GitHub": "https://a.example", "Change-Log": "https://b.example"}, "https://b.example"),
-        ({"history": "https://a.example", "What's New?": "https://b.example"}, "https://b.example"),
-        ({"Changelog": "https://b.example/a(1)#x", "change log": "https://c.example"}, "https://b.example/a(1)#x"),
-        ({"Changelog": "javascript:alert(1)", "Source": "https://b.example"}, "https://b.example"),
+        ({"Home-page": "https://a.example"}, "home page: https://a.example"),
+        ({"Homepage": "https://a.example", "Source": "https://b.example"}, "source: https://b.example"),
+        ({"GitHub": "https://a.example", "Change-Log": "https://b.example"}, "release notes: https://b.example"),
+        ({"history": "https://a.example", "What's New?": "https://b.example"}, "release notes: https://b.example"),
+        (
+            {"Changelog": "https://b.example/a(1)#x", "change log": "https://c.example"},
+            "release notes: https://b.example/a(1)#x",
+        ),
+        ({"Changelog": "javascript:alert(1)", "Source": "https://b.example"}, "source: https://b.example"),
     ],
 )
 def test_the_first_label_that_there_is(urls: dict[str, str], found: str | None) -> None:
-    assert find_release_notes(urls) == found
+    link = find_link(urls)
+    assert (link and f"{link.title}: {link.url}") == found
 
 
 @pytest.mark.parametrize(
@@ -38,7 +43,7 @@ def test_the_first_label_that_there_is(urls: dict[str, str], found: str | None) 
     ],
 )
 def test_a_url_that_is_not_shown(url: str) -> None:
-    assert find_release_notes({"Changelog": url}) is None
+    assert find_link({"Changelog": url}) is None
 
 
 def test_labels_and_urls_of_metadata() -> None:

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from buildlock.errors import UnavailableError, UsageError
-from buildlock.published import LockedRelease, Published, PublishedFile, Publisher
+from buildlock.published import LockedRelease, ProjectLink, Published, PublishedFile, Publisher
 from buildlock.reporting import Event, Warned
 from buildlock.workflows.published import ask_indexes
 from buildlock.workflows.workspace import Workspace
@@ -58,7 +58,7 @@ def ask(workspace: Workspace, release: LockedRelease) -> Ask:
 
     def ask(wanted: LockedRelease = release) -> Published:
         project = workspace.read_project()
-        return ask_indexes(workspace, project, [wanted], attested=[wanted], noted=[wanted])[wanted]
+        return ask_indexes(workspace, project, [wanted], attested=[wanted], linked=[wanted])[wanted]
 
     return ask
 
@@ -108,7 +108,7 @@ def test_everything_an_index_can_say(server: WebServer, ask: Ask, events: list[E
         ),
         status="archived",
         status_reason="moved on",
-        release_notes="https://foo.example/new",
+        link=ProjectLink(title="release notes", url="https://foo.example/new"),
     )
     assert "authorization" in server.asked("/simple/foo/")[0].headers
     assert not warnings(events)
@@ -224,10 +224,10 @@ def test_no_attestation_has_no_publisher(server: WebServer, ask: Ask) -> None:
     assert ask().files[0].publishers == ()
 
 
-def test_metadata_that_cannot_be_used_gives_no_release_notes(server: WebServer, ask: Ask, events: list[Event]) -> None:
+def test_metadata_that_cannot_be_used_gives_no_link(server: WebServer, ask: Ask, events: list[Event]) -> None:
     serve(server, make_file(**{"core-metadata": {"sha256": OTHER}}))
     server.answers[f"/files/{WHEEL}.metadata"] = Answer(b"Metadata-Version: 2.1\nProject-URL: News, https://x.example")
-    assert ask().release_notes is None
+    assert ask().link is None
     assert not warnings(events)
 
 
