@@ -134,7 +134,7 @@ class _Inquiry:
         """Tell, once for each index, what is unknown."""
         for _, errors in sorted(self._failures.items()):
             first = min(errors, key=lambda error: error.message)
-            more = f"; so do {len(errors) - 1} more requests" if len(errors) > 1 else ""
+            more = f" (and {len(errors) - 1} more like this)" if len(errors) > 1 else ""
             self._report(Warned(f"the answer is incomplete: {first.message}{more}", hint=first.hint))
 
     def _fetch(self, url: str, max_bytes: int) -> bytes:
