@@ -41,7 +41,8 @@ class Publisher:
 
     def is_same(self, other: "Publisher") -> bool:
         """Whether the two are one: forges tell no repositories apart by case."""
-        return str(self).casefold() == str(other).casefold()
+        mine, theirs = ((each.kind, (each.source or "").casefold(), each.workflow) for each in (self, other))
+        return mine == theirs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,8 @@ from buildlock.diff.quoting import quote, quote_all
 from buildlock.published import LockedRelease, Published, PublishedFile
 
 _SHOWN_DIGITS = 12
+_SHOWN_REASONS = 3
+"""Of one version: there is one, as a rule."""
 
 
 def inspect_release(
@@ -45,7 +47,7 @@ def inspect_release(
     if removed := [file for file in published.files if file.state == "removed"]:
         yield find("file-removed", version, f"gone: {quote_all(file.filename for file in removed)}")
     if yanked := [file for file in published.files if file.yanked is not None]:
-        reasons = sorted({file.yanked for file in yanked if file.yanked})
+        reasons = sorted({file.yanked for file in yanked if file.yanked})[:_SHOWN_REASONS]
         message = f"{version}: {quote_all(reasons)}" if reasons else f"{version}, for no given reason"
         yield find("yanked", message, *list_some(yanked, published.files))
 

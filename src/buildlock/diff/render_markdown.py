@@ -130,8 +130,8 @@ def _format_unknown(diff: Diff) -> str:
 
 def _format_link(link: ProjectLink) -> str:
     """A link whose text is where it leads; no link where that is not safe, or where the page would be told of it."""
-    shown = _format(quote(link.url))
-    return f"{link.title}: " + (f"[{shown}](<{link.url}>)" if _LINKED.fullmatch(link.url) else shown)
+    shown, target = _format(quote(link.url)), link.url.replace("&", "&amp;")
+    return f"{link.title}: " + (f"[{shown}](<{target}>)" if _LINKED.fullmatch(link.url) else shown)
 
 
 def _format_packages(packages: Sequence[str]) -> str:

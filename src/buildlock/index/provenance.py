@@ -10,8 +10,10 @@ from buildlock.published import Publisher
 from buildlock.text import excerpt, without_credentials
 
 MAX_PROVENANCE_BYTES = 4 << 20
-_LONGEST = 100
+_LONGEST = 300
 """Characters of what names a publisher."""
+_MOST = 20
+"""Attestation bundles of one file; there is one, as a rule."""
 _SOURCES = ("repository", "email", "project")
 """What says of a publisher where it publishes from, by its kind."""
 _WORKFLOWS = ("workflow", "workflow_filepath")
@@ -32,18 +34,17 @@ def parse_provenance(content: bytes, *, url: str) -> tuple[Publisher, ...]:
 def _list_publishers(provenance: Any) -> Iterator[Publisher]:
     if not isinstance(provenance, dict) or provenance.get("version") != 1:
         raise MalformedPageError("it is no object of version 1")
-    for position, bundle in enumerate(_list(provenance, "attestation_bundles")):
+    bundles = _list(provenance, "attestation_bundles")
+    if len(bundles) > _MOST:
+        raise MalformedPageError(f"it has {len(bundles)} attestation bundles")
+    for position, bundle in enumerate(bundles):
         where = f"`attestation_bundles[{position}]`"
         if not isinstance(bundle, dict) or not isinstance(publisher := bundle.get("publisher"), dict):
             raise MalformedPageError(f"{where} has no publisher")
-        if not isinstance(kind := publisher.get("kind"), str) or not kind.strip():
+        if (kind := _find(publisher, ("kind",))) is None:
             raise MalformedPageError(f"the publisher of {where} has no kind")
         if _list(bundle, "attestations"):
-            yield Publisher(
-                kind=excerpt(kind.strip(), _LONGEST),
-                source=_find(publisher, _SOURCES),
-                workflow=_find(publisher, _WORKFLOWS),
-            )
+            yield Publisher(kind=kind, source=_find(publisher, _SOURCES), workflow=_find(publisher, _WORKFLOWS))
 
 
 def _list(table: Mapping[str, Any], key: str) -> list[Any]:
@@ -53,6 +54,8 @@ def _list(table: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _find(publisher: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
-    """The first of the keys that there is."""
-    values = (value.strip() for key in keys if isinstance(value := publisher.get(key), str))
-    return next((excerpt(value, _LONGEST) for value in values if value), None)
+    """The first of the keys that there is. It is what publishers are told apart by: it is not cut, or made to fit."""
+    values = (value for key in keys if isinstance(value := publisher.get(key), str) and value)
+    if (found := next(values, None)) is not None and (len(found) > _LONGEST or not found.isprintable()):
+        raise MalformedPageError(f"a publisher is called `{excerpt(found)}`")
+    return found
