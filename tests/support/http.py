@@ -21,6 +21,7 @@ class Request:
     path: str
     headers: Mapping[str, str]
     """With lower-case names."""
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,13 @@ class WebServer:
                 with server._lock:
                     server.connections += 1
 
+            def do_POST(self) -> None:
+                self.do_GET()
+
             def do_GET(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                answer = server._answer(Request(self.path, headers))
+                body = self.rfile.read(int(headers.get("content-length", "0")))
+                answer = server._answer(Request(self.path, headers, body))
                 if isinstance(answer, Raw):
                     self.wfile.write(answer.data)
                     self.wfile.flush()

@@ -37,6 +37,8 @@ _MAX_PAUSE = 30.0
 # What is kept of one URL says nothing of another, and what proves a right to one proves none to another.
 _OF_ONE_URL = frozenset({"If-None-Match", "If-Modified-Since", "Authorization", "Cookie"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# After these a POST stays one (RFC 9110, 15.4).
+_SAME_METHOD = frozenset({307, 308})
 _TRANSIENT = frozenset({408, 425, 429})
 _NOT_MODIFIED = 304
 _FIRST_CLIENT_ERROR = 400
@@ -164,6 +166,33 @@ class HttpClient:
         kept = self._cache if cache and "Range" not in sent else None
         return self.attempt(url, lambda: self._get_once(url, sent, max_bytes, kept))
 
+    def post(
+        self, url: str, content: bytes, *, headers: Mapping[str, str] | None = None, max_bytes: int = MAX_PAGE_BYTES
+    ) -> Response:
+        """Ask a question that takes more than a URL. It is asked again where `get` would, so it must change nothing.
+
+        Args:
+            url: Where, with credentials if need be.
+            content: The question.
+            headers: Sent in addition.
+            max_bytes: The largest body accepted, on the wire and decoded.
+
+        Returns:
+            As of `get`.
+
+        Raises:
+            UnavailableError: No answer, or a status that is none.
+            InvalidPageError: The body is larger than `max_bytes`.
+        """
+        sent = {"Accept-Encoding": "gzip", **(headers or {})}
+
+        def ask() -> Response:
+            with self.stream(url, headers=sent, question=content) as stream:
+                answer = self._read(stream, max_bytes)
+                return Response(url=stream.url, status=stream.status, headers=stream.headers, content=answer)
+
+        return self.attempt(url, ask)
+
     def _get_once(self, url: str, headers: Mapping[str, str], max_bytes: int, cache: HttpCache | None) -> Response:
         address = self._parse(url)
         # What only some may see is not left lying about.
@@ -216,8 +245,8 @@ class HttpClient:
             raise TransientError(str(error)) from error
 
     @contextmanager
-    def stream(self, url: str, *, headers: Mapping[str, str]) -> Iterator[Stream]:
-        """One attempt at a request whose body is read while it comes.
+    def stream(self, url: str, *, headers: Mapping[str, str], question: bytes | None = None) -> Iterator[Stream]:
+        """One attempt at a request whose body is read while it comes: a GET, or the POST of a question.
 
         Raises:
             TransientError: It may succeed when tried again; reading the body may raise it too.
@@ -230,9 +259,13 @@ class HttpClient:
             return
         sent = {"User-Agent": f"buildlock/{__version__}", "Accept-Encoding": "identity", **headers}
         for hop in range(_MAX_REDIRECTS + 1):
-            response = self._send(address, sent)
+            response = self._send(address, sent, question)
             try:
                 location = response.headers.get("Location") if response.status in _REDIRECTS else None
+                if location is not None and question is not None and response.status not in _SAME_METHOD:
+                    raise UnavailableError(
+                        f"`{without_credentials(url)}` redirects with {response.status}, which drops the question"
+                    )
                 if location is None:
                     yield self._judge(address, response, direct=hop == 0)
                     return
@@ -289,7 +322,7 @@ class HttpClient:
         nearest = max(known, key=lambda owner: _shared_segments(owner.path, address.path))
         return replace(address, authorization=nearest.authorization)
 
-    def _send(self, address: Address, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+    def _send(self, address: Address, headers: Mapping[str, str], question: bytes | None) -> urllib3.BaseHTTPResponse:
         self._check_open(address.url)
         if self._offline:
             raise UnavailableError(
@@ -301,8 +334,9 @@ class HttpClient:
         self._report(Noted(f"asked `{address.url}`"))
         try:
             return self._pool(address).request(
-                "GET",
+                "GET" if question is None else "POST",
                 address.url,
+                body=question,
                 headers=sent,
                 preload_content=False,
                 decode_content=False,

@@ -423,3 +423,35 @@ def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str
     with HttpClient(cache_dir=None, report=silence) as client, pytest.raises(UnavailableError, match="proxy") as caught:
         client.get("http://pkgs.example/")
     assert "s3cret" not in caught.value.message
+
+
+class TestQuestions:
+    def test_a_question_is_posted(self, server: WebServer, client: HttpClient) -> None:
+        server.answers["/ask"] = lambda request: Answer(gzip.compress(request.body), {"Content-Encoding": "gzip"})
+        response = client.post(f"{server.url}/ask", b"why?", headers={"Content-Type": "text/plain"})
+        assert (response.status, response.content) == (200, b"why?")
+        assert server.requests[0].headers["content-type"] == "text/plain"
+
+    def test_it_is_asked_again_where_that_may_help(self, server: WebServer, client: HttpClient) -> None:
+        server.scripts["/ask"] = [Answer(status=503), lambda request: Answer(request.body)]
+        assert client.post(f"{server.url}/ask", b"why?").content == b"why?"
+
+    def test_a_redirect_that_keeps_it_is_followed(
+        self, server: WebServer, other: WebServer, client: HttpClient
+    ) -> None:
+        server.answers["/ask"] = Answer(status=307, headers={"Location": f"{other.url}/there"})
+        other.answers["/there"] = lambda request: Answer(request.body)
+        assert client.post(f"http://me:secret@{server.authority}/ask", b"why?").content == b"why?"
+        assert "authorization" not in other.requests[0].headers
+
+    @pytest.mark.parametrize("status", [301, 302, 303])
+    def test_one_that_does_not_is_refused(self, server: WebServer, client: HttpClient, status: int) -> None:
+        server.answers["/ask"] = Answer(status=status, headers={"Location": "/there"})
+        with pytest.raises(UnavailableError, match="which drops the question"):
+            client.post(f"{server.url}/ask", b"why?")
+        assert len(server.requests) == 1
+
+    def test_an_answer_that_is_too_large(self, server: WebServer, client: HttpClient) -> None:
+        server.answers["/ask"] = Answer(b"x" * 101)
+        with pytest.raises(InvalidPageError):
+            client.post(f"{server.url}/ask", b"why?", max_bytes=100)
