@@ -1,9 +1,10 @@
 """A change of a lock as one value: what every rendering shows, and what a policy judges."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from packaging.utils import NormalizedName
 
@@ -67,6 +68,22 @@ class Facts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Vulnerability:
+    """What advisories say of a locked version."""
+
+    ids: tuple[str, ...]
+    """The advisories that say it, then the other names that they know it by."""
+    summary: str = ""
+    """A line of theirs."""
+    severity: tuple[str, ...] = ()
+    """As they give it: CVSS vectors, words of a distribution."""
+    level: str | None = None
+    """A word of theirs for it: `high`."""
+    fixed: tuple[str, ...] = ()
+    """The newer versions that do not have it any more, the lowest first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """One thing that differs, wherever it does.
 
@@ -87,6 +104,8 @@ class Finding:
     """What brings it in, or brought it: a requirement, then the packages down to it."""
     follows: NormalizedName | None = None
     """The package whose change explains it."""
+    vulnerability: Vulnerability | None = None
+    """What the message is made of, where advisories say it."""
     verdict: Verdict | None = None
     facts: Facts | None = None
     """`None` where the index was not asked."""
@@ -99,6 +118,22 @@ class Finding:
     def refused(self) -> bool:
         """Whether the policy denies it."""
         return self.verdict is not None and self.verdict.refuses
+
+
+class Findings(Protocol):
+    """What has findings to show: two locks that differ, or one that was looked at."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The riskiest first."""
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """The variants, and packages from elsewhere, that they may hold in."""
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What was to be found out and could not be, a sentence each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,7 +176,7 @@ class Diff:
 
     def count(self) -> Mapping[Risk, int]:
         """How many findings there are of each risk."""
-        return {risk: sum(finding.risk == risk for finding in self.findings) for risk in RISKS}
+        return count_risks(self.findings)
 
     def only_risk(self, risk: Risk) -> "Diff":
         return replace(self, findings=tuple(finding for finding in self.findings if finding.risk == risk))
@@ -150,6 +185,12 @@ class Diff:
         """What holds in these variants alone."""
         downloads = tuple(download for download in self.downloads if download.place.variant in variants)
         return replace(self, findings=tuple(only_variants(self.findings, variants)), downloads=downloads)
+
+
+def count_risks(findings: Iterable[Finding]) -> Mapping[Risk, int]:
+    """How many there are of each risk."""
+    counts = Counter(finding.risk for finding in findings)
+    return {risk: counts[risk] for risk in RISKS}
 
 
 def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:

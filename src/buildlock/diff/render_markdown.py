@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from buildlock.diff.model import Diff
+from buildlock.diff.model import Diff, Findings
 from buildlock.diff.quoting import quote, quote_all, split_quoted
 from buildlock.diff.wording import (
     Group,
@@ -61,15 +61,19 @@ class _Fold:
 
 def render_markdown(diff: Diff) -> str:
     """The diff in GitHub's Markdown, of at most `MAX_LENGTH` bytes: what is left out is counted."""
-    head = (
-        f"{MARKER}\n### Build lock: {_format(summarize(diff))}\n\n{_format(f'{quote(diff.old)} → {quote(diff.new)}')}\n"
-    )
-    head += _format_unknown(diff)
+    sides = f"{quote(diff.old)} → {quote(diff.new)}"
+    head = f"{MARKER}\n### Build lock: {format_sentence(summarize(diff))}\n\n{format_sentence(sides)}\n"
     tail = _format_downloads(diff) if diff.findings else ""
+    return fit_findings(diff, head=head, tail=tail, command="buildlock diff")
+
+
+def fit_findings(found: Findings, *, head: str, tail: str, command: str) -> str:
+    """As many of the findings as fit between `head` and `tail`; `command` shows all of them."""
+    head += _format_unknown(found)
     kept, left_out = [head], 0
     left = MAX_LENGTH - _measure(head) - _measure(tail) - _RESERVED
-    for risk, groups in group_findings(diff):
-        fold = _fold_risk(risk, groups, diff)
+    for risk, groups in group_findings(found):
+        fold = _fold_risk(risk, groups, found)
         left -= _measure(fold.opening) + _measure(fold.closing)
         texts = []
         for text, findings in fold.entries:
@@ -81,74 +85,75 @@ def render_markdown(diff: Diff) -> str:
         if texts:
             kept += [fold.opening, *texts, fold.closing]
     if left_out:
-        kept.append(f"\n**{left_out} more findings do not fit into a comment**: `buildlock diff` shows them all.\n")
+        kept.append(f"\n**{left_out} more findings do not fit into a comment**: `{command}` shows them all.\n")
     return "".join([*kept, tail])
 
 
-def _fold_risk(risk: Risk, groups: Sequence[Group], diff: Diff) -> _Fold:
-    entries = [entry for group in groups for entry in _list_group(group, diff)]
+def _fold_risk(risk: Risk, groups: Sequence[Group], found: Findings) -> _Fold:
+    entries = [entry for group in groups for entry in _list_group(group, found)]
     title = f"{_SIGNS[risk]} {sum(findings for _, findings in entries)} of {risk} risk"
     if risk == "low":
         return _Fold(opening=f"\n<details>\n<summary>{title}</summary>\n", entries=entries, closing="\n</details>\n")
     return _Fold(opening=f"\n#### {title}\n", entries=entries, closing="")
 
 
-def _list_group(group: Group, diff: Diff) -> Iterator[tuple[str, int]]:
+def _list_group(group: Group, found: Findings) -> Iterator[tuple[str, int]]:
     title = f"\n**{_escape(group.kind.code)}**: {_escape(group.kind.meaning)}\n\n"
     for item in group.items:
-        yield title + "".join(_list_lines(item, diff)), 1 + len(item.followers)
+        yield title + "".join(_list_lines(item, found)), 1 + len(item.followers)
         title = ""
 
 
-def _list_lines(item: Item, diff: Diff) -> Iterator[str]:
+def _list_lines(item: Item, found: Findings) -> Iterator[str]:
     finding = item.finding
-    line = " ".join(filter(None, (_format_packages(finding.packages), _format(finding.message))))
-    remarks = (describe_places(finding, diff), describe_chain(finding))
-    aside = "; ".join(_format(remark) for remark in remarks if remark is not None)
+    line = " ".join(filter(None, (_format_packages(finding.packages), format_sentence(finding.message))))
+    remarks = (describe_places(finding, found), describe_chain(finding))
+    aside = "; ".join(format_sentence(remark) for remark in remarks if remark is not None)
     yield f"- {line}{f' ({aside})' if aside else ''}\n"
     for detail in finding.details[:_SHOWN_DETAILS]:
-        yield f"  - {_format(detail)}\n"
+        yield f"  - {format_sentence(detail)}\n"
     if len(finding.details) > _SHOWN_DETAILS:
         yield f"  - … and {len(finding.details) - _SHOWN_DETAILS} more\n"
     if finding.facts is not None and finding.facts.link is not None:
         yield f"  - {_format_link(finding.facts.link)}\n"
     if item.followers:
-        yield f"  - {_format(count_followers(item.followers))}\n"
+        yield f"  - {format_sentence(count_followers(item.followers))}\n"
         lines = list(list_followers(item.followers))
-        yield from (f"    - {_format(line)}\n" for line in lines[:_SHOWN_DETAILS])
+        yield from (f"    - {format_sentence(line)}\n" for line in lines[:_SHOWN_DETAILS])
         if len(lines) > _SHOWN_DETAILS:
             yield f"    - … and {len(lines) - _SHOWN_DETAILS} more\n"
     if (verdict := describe_verdict(finding)) is not None:
-        yield f"  - **{_format(verdict)}**\n"
+        yield f"  - **{format_sentence(verdict)}**\n"
 
 
-def _format_unknown(diff: Diff) -> str:
-    lines = [f"- {_format(sentence)}\n" for sentence in diff.unknown[:_SHOWN_DETAILS]]
-    more = len(diff.unknown) - _SHOWN_DETAILS
+def _format_unknown(found: Findings) -> str:
+    lines = [f"- {format_sentence(sentence)}\n" for sentence in found.unknown[:_SHOWN_DETAILS]]
+    more = len(found.unknown) - _SHOWN_DETAILS
     return f"\n**Not known:**\n\n{''.join(lines)}" + (f"- … and {more} more\n" if more > 0 else "") if lines else ""
 
 
 def _format_link(link: ProjectLink) -> str:
     """A link whose text is where it leads; no link where that is not safe, or where the page would be told of it."""
-    shown, target = _format(quote(link.url)), link.url.replace("&", "&amp;")
+    shown, target = format_sentence(quote(link.url)), link.url.replace("&", "&amp;")
     return f"{link.title}: " + (f"[{shown}](<{target}>)" if _LINKED.fullmatch(link.url) else shown)
 
 
 def _format_packages(packages: Sequence[str]) -> str:
     more = len(packages) - _SHOWN_PACKAGES
-    return _format(quote_all(packages[:_SHOWN_PACKAGES])) + (f" and {more} more" if more > 0 else "")
+    return format_sentence(quote_all(packages[:_SHOWN_PACKAGES])) + (f" and {more} more" if more > 0 else "")
 
 
 def _format_downloads(diff: Diff) -> str:
     lines = [
-        f"- {_format(quote(each.place.section))}: {_format(describe_download(each))}\n" for each in list_downloads(diff)
+        f"- {format_sentence(quote(each.place.section))}: {format_sentence(describe_download(each))}\n"
+        for each in list_downloads(diff)
     ]
     shown = "".join(lines[:_SHOWN_PACKAGES])
     more = len(lines) - _SHOWN_PACKAGES
     return f"\n#### Download\n\n{shown}" + (f"- … and {more} more\n" if more > 0 else "") if lines else ""
 
 
-def _format(sentence: str) -> str:
+def format_sentence(sentence: str) -> str:
     """A sentence, its values in code spans."""
     if len(sentence) > _LONGEST_LINE:
         sentence = f"{sentence[:_LONGEST_LINE]}…"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from buildlock.diff.model import Diff
+from buildlock.diff.model import Diff, Findings
 from buildlock.diff.quoting import quote, unquote
 from buildlock.diff.wording import (
     Group,
@@ -35,17 +35,8 @@ def render_text(diff: Diff, *, width: int = 80) -> Text:
 
 def _list_lines(diff: Diff, width: int) -> Iterator[Text]:
     heading = f"{unquote(quote(diff.old))} → {unquote(quote(diff.new))}: {summarize(diff)}"
-    yield from (Text(line) for line in _wrap(heading, width, "", "  "))
-    if diff.unknown:
-        yield Text()
-        yield Text("NOT KNOWN", style="bold red")
-        for sentence in diff.unknown:
-            yield from map(Text, _wrap(unquote(sentence), width, "  ", "    "))
-    for risk, groups in group_findings(diff):
-        yield Text()
-        yield Text(f"{risk.upper()} RISK", style=_COLOURS[risk])
-        for group in groups:
-            yield from _list_group(group, diff, width)
+    yield from map(Text, wrap(heading, width, "", "  "))
+    yield from list_findings(diff, width)
     if diff.findings and (downloads := list_downloads(diff)):
         yield Text()
         longest = max(len(download.place.section) for download in downloads)
@@ -54,31 +45,45 @@ def _list_lines(diff: Diff, width: int) -> Iterator[Text]:
             yield Text(f"  {unquote(quote(download.place.section)):{longest}}  {describe_download(download)}")
 
 
-def _list_group(group: Group, diff: Diff, width: int) -> Iterator[Text]:
-    first, *rest = _wrap(f"{group.kind.code}: {group.kind.meaning}", width, "  ", "    ")
+def list_findings(found: Findings, width: int) -> Iterator[Text]:
+    """What is not known, then the findings, those of a risk below its heading."""
+    if found.unknown:
+        yield Text()
+        yield Text("NOT KNOWN", style="bold red")
+        for sentence in found.unknown:
+            yield from map(Text, wrap(unquote(sentence), width, "  ", "    "))
+    for risk, groups in group_findings(found):
+        yield Text()
+        yield Text(f"{risk.upper()} RISK", style=_COLOURS[risk])
+        for group in groups:
+            yield from _list_group(group, found, width)
+
+
+def _list_group(group: Group, found: Findings, width: int) -> Iterator[Text]:
+    first, *rest = wrap(f"{group.kind.code}: {group.kind.meaning}", width, "  ", "    ")
     yield Text(first)
     yield from map(Text, rest)
     for item in group.items:
-        yield from _list_item(item, diff, width)
+        yield from _list_item(item, found, width)
 
 
-def _list_item(item: Item, diff: Diff, width: int) -> Iterator[Text]:
+def _list_item(item: Item, found: Findings, width: int) -> Iterator[Text]:
     finding = item.finding
     subject = describe_subject(finding.packages)
     line = " ".join(filter(None, (subject, unquote(finding.message))))
-    aside = unquote("; ".join(filter(None, (describe_places(finding, diff), describe_chain(finding)))))
+    aside = unquote("; ".join(filter(None, (describe_places(finding, found), describe_chain(finding)))))
     whole = f"{line}  ({aside})" if aside else line
     if len(whole) + len(_INDENT) <= width:
         yield _stress(f"{_INDENT}{whole}", subject)
     else:
-        first, *rest = _wrap(line, width, _INDENT, _DEEPER)
+        first, *rest = wrap(line, width, _INDENT, _DEEPER)
         yield _stress(first, subject)
-        yield from map(Text, [*rest, *_wrap(aside, width, _DEEPER, _DEEPER)])
+        yield from map(Text, [*rest, *wrap(aside, width, _DEEPER, _DEEPER)])
     for detail in _list_details(item):
-        yield from map(Text, _wrap(unquote(detail), width, _DEEPER, f"{_DEEPER}  "))
+        yield from map(Text, wrap(unquote(detail), width, _DEEPER, f"{_DEEPER}  "))
     if (verdict := describe_verdict(finding)) is not None:
         style = "bold red" if finding.refused else "green"
-        yield from (Text(each, style=style) for each in _wrap(unquote(verdict), width, _DEEPER, _DEEPER))
+        yield from (Text(each, style=style) for each in wrap(unquote(verdict), width, _DEEPER, _DEEPER))
 
 
 def _list_details(item: Item) -> Iterator[str]:
@@ -98,7 +103,8 @@ def _stress(line: str, subject: str) -> Text:
     return text
 
 
-def _wrap(line: str, width: int, first: str, other: str) -> list[str]:
+def wrap(line: str, width: int, first: str, other: str) -> list[str]:
+    """A sentence in lines, the first of which begins with `first`, the others with `other`."""
     if not line:
         return []
     return textwrap.wrap(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
-from buildlock.diff.model import Diff, Download, Finding
+from buildlock.diff.model import Diff, Download, Finding, Findings, count_risks
 from buildlock.diff.quoting import quote, quote_all
 from buildlock.risks import KINDS, RISKS, Kind, Risk
 
@@ -32,10 +32,10 @@ class Group:
     items: tuple[Item, ...]
 
 
-def group_findings(diff: Diff) -> Iterator[tuple[Risk, Sequence[Group]]]:
+def group_findings(found: Findings) -> Iterator[tuple[Risk, Sequence[Group]]]:
     """The findings by risk and code, the riskiest first."""
     by_code: dict[str, list[Item]] = {}
-    for item in _list_items(diff):
+    for item in _list_items(found.findings):
         by_code.setdefault(item.finding.code, []).append(item)
     for risk in RISKS:
         groups = [
@@ -47,24 +47,24 @@ def group_findings(diff: Diff) -> Iterator[tuple[Risk, Sequence[Group]]]:
             yield risk, groups
 
 
-def _list_items(diff: Diff) -> Sequence[Item]:
+def _list_items(findings: Sequence[Finding]) -> Sequence[Item]:
     """Every finding once. What the policy denies stands for itself, whatever explains it."""
-    followed = {finding.follows for finding in diff.findings} - {None}
+    followed = {finding.follows for finding in findings} - {None}
     items = {}
     told: set[int] = set()
-    for position, leader in enumerate(diff.findings):
+    for position, leader in enumerate(findings):
         if leader.code not in _MOVES or followed.isdisjoint(leader.packages):
             continue
         places = set(leader.places)
         followers = [
             other
-            for other, finding in enumerate(diff.findings)
+            for other, finding in enumerate(findings)
             if finding.follows in leader.packages and not finding.refused and not places.isdisjoint(finding.places)
         ]
         told.update(followers)
-        items[position] = Item(finding=leader, followers=tuple(diff.findings[other] for other in followers))
-    rest = (position for position in range(len(diff.findings)) if position not in told)
-    return [items.get(position, Item(finding=diff.findings[position])) for position in rest]
+        items[position] = Item(finding=leader, followers=tuple(findings[other] for other in followers))
+    rest = (position for position in range(len(findings)) if position not in told)
+    return [items.get(position, Item(finding=findings[position])) for position in rest]
 
 
 def count_followers(followers: Sequence[Finding]) -> str:
@@ -92,13 +92,17 @@ def list_followers(followers: Sequence[Finding]) -> Iterator[str]:
 def summarize(diff: Diff) -> str:
     """The whole in a line."""
     if diff.findings:
-        counts = ", ".join(f"{number} {risk}" for risk, number in diff.count().items() if number)
-        denied = sum(finding.refused for finding in diff.findings)
-        incomplete = "; incomplete" if diff.unknown else ""
-        return f"{counts} risk; the policy denies {denied or 'nothing'}{incomplete}"
+        return summarize_findings(diff)
     if diff.reformatted:
         return "nothing changed but how the file is written"
     return "nothing changed"
+
+
+def summarize_findings(found: Findings) -> str:
+    """How many there are of each risk, and how many are denied."""
+    counts = ", ".join(f"{number} {risk}" for risk, number in count_risks(found.findings).items() if number)
+    denied = sum(finding.refused for finding in found.findings)
+    return f"{counts} risk; the policy denies {denied or 'nothing'}{'; incomplete' if found.unknown else ''}"
 
 
 def describe_subject(packages: Sequence[NormalizedName]) -> str:
@@ -107,24 +111,24 @@ def describe_subject(packages: Sequence[NormalizedName]) -> str:
     return ", ".join(packages[:_SHOWN_PACKAGES]) + (f" and {more} more" if more > 0 else "")
 
 
-def describe_places(finding: Finding, diff: Diff) -> str | None:
+def describe_places(finding: Finding, found: Findings) -> str | None:
     """Where it holds; nothing where that is the one place there is, or a variant that the message names."""
     if finding.code in {"variant-added", "variant-dropped"}:
         return None
     alike: dict[tuple[str | None, tuple[str, ...]], list[str]] = {}
     for place in finding.places:
         alike.setdefault((place.build, place.targets), []).append(place.section)
-    described = (_describe_alike(sections, *rest, diff) for rest, sections in alike.items())
+    described = (_describe_alike(sections, *rest, found) for rest, sections in alike.items())
     return "; ".join(filter(None, described)) or None
 
 
-def _describe_alike(sections: Sequence[str], build: str | None, targets: Sequence[str], diff: Diff) -> str:
+def _describe_alike(sections: Sequence[str], build: str | None, targets: Sequence[str], found: Findings) -> str:
     """Places that differ only in their variant, in words."""
     parts = []
     if build is not None:
         parts.append(f"in the build of {quote(build.replace('==', ' '))}")
-    if len(diff.sections) > 1:
-        everywhere = len(sections) == len(diff.sections)
+    if len(found.sections) > 1:
+        everywhere = len(sections) == len(found.sections)
         parts.append("everywhere" if everywhere else f"in {quote_all(sections)}")
     if targets:
         parts.append(f"for {quote_all(targets)}")
