@@ -14,6 +14,7 @@ BuildlockError
 │   │   └── RefusedError        an answer that says no
 │   ├── InvalidPageError        an answer that is not a simple page
 │   └── IntegrityError          a file that is not the promised one: size, hash, name, version
+├── AdvisoryError               a database or service of advisories cannot be used
 ├── InvalidArchiveError         a wheel or sdist that is refused
 ├── InvalidMetadataError        core metadata that is refused
 ├── NoSolutionError             the requirements contradict each other, or nothing on the index fits
@@ -125,6 +126,10 @@ class InvalidPageError(IndexError_):
 
 class IntegrityError(IndexError_):
     code = "integrity"
+
+
+class AdvisoryError(BuildlockError):
+    code = "advisories"
 
 
 class InvalidArchiveError(BuildlockError):

@@ -25,6 +25,7 @@ _ALL = (
     Kind(code="hash-changed", risk="high", meaning="the same version has another file: republished or tampered with"),
     Kind(code="index-differs", risk="high", meaning="its index has another file of that name today"),
     Kind(code="quarantined", risk="high", meaning="its index holds the project back: it may do harm"),
+    Kind(code="vulnerable", risk="high", meaning="an advisory says so of this version"),
     Kind(code="file-removed", risk="high", meaning="its index no longer has the locked file"),
     Kind(code="yanked", risk="high", meaning="it was withdrawn: its index advises against it"),
     Kind(code="publisher-changed", risk="high", meaning="another publisher attests it than the version before"),

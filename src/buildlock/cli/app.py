@@ -9,7 +9,22 @@ from typing import Annotated, NoReturn
 import typer
 
 import buildlock
-from buildlock.cli import build, check, diff, download, export, init, install, lock, matrix, run, tree, variants, why
+from buildlock.cli import (
+    audit,
+    build,
+    check,
+    diff,
+    download,
+    export,
+    init,
+    install,
+    lock,
+    matrix,
+    run,
+    tree,
+    variants,
+    why,
+)
 from buildlock.cli.console import show_error
 from buildlock.errors import BuildlockError
 
@@ -31,6 +46,7 @@ _COMMANDS = (
     build.build,
     check.check,
     diff.diff,
+    audit.audit,
     tree.tree,
     why.why,
     variants.variants,

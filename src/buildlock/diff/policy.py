@@ -22,12 +22,12 @@ def judge(diff: Diff, old: Lockfile | None, new: Lockfile | None, policy: Policy
     """The diff of two locks with the policy's verdicts, and with what it refuses of the new one and not of the old."""
     before = set(_inspect_lock(old, policy))
     refused = (each for each in _inspect_lock(new, policy) if each.code in _OF_POLICY and each not in before)
-    return replace(diff, findings=sort_findings(_judge_all([*diff.findings, *join_findings(refused)], policy, today)))
+    return replace(diff, findings=sort_findings(judge_all([*diff.findings, *join_findings(refused)], policy, today)))
 
 
 def inspect_lock(lockfile: Lockfile, policy: Policy, today: date) -> tuple[Finding, ...]:
     """What the policy says of a lock as it is: of places, sdists, and what is not encrypted."""
-    judged = _judge_all(join_findings(_inspect_lock(lockfile, policy)), policy, today)
+    judged = judge_all(join_findings(_inspect_lock(lockfile, policy)), policy, today)
     return sort_findings(finding for finding in judged if finding.verdict is not None)
 
 
@@ -76,7 +76,8 @@ def _is_below(location: str, places: Iterable[str]) -> bool:
     return any(f"{location.rstrip('/')}/".startswith(f"{place.rstrip('/')}/") for place in places)
 
 
-def _judge_all(findings: Iterable[Finding], policy: Policy, today: date) -> Iterator[Finding]:
+def judge_all(findings: Iterable[Finding], policy: Policy, today: date) -> Iterator[Finding]:
+    """The findings with the policy's verdicts."""
     for finding in findings:
         yield replace(finding, verdict=_judge(finding, policy, today))
 
@@ -84,13 +85,19 @@ def _judge_all(findings: Iterable[Finding], policy: Policy, today: date) -> Iter
 def _judge(finding: Finding, policy: Policy, today: date) -> Verdict | None:
     if finding.code not in policy.deny and finding.code not in _OF_POLICY:
         return None
-    verdicts = [_judge_package(finding.code, name, policy, today) for name in finding.packages or (None,)]
+    verdicts = [_judge_package(finding, name, policy, today) for name in finding.packages or (None,)]
     # All of its packages have to be allowed; the first that is not decides.
     return next((verdict for verdict in verdicts if verdict.refuses), verdicts[0])
 
 
-def _judge_package(code: str, package: str | None, policy: Policy, today: date) -> Verdict:
-    found = [allowance for allowance in policy.allow if (allowance.code, allowance.package) == (code, package)]
+def _judge_package(finding: Finding, package: str | None, policy: Policy, today: date) -> Verdict:
+    ids = finding.vulnerability.ids if finding.vulnerability is not None else ()
+    found = [
+        allowance
+        for allowance in policy.allow
+        if (allowance.code, allowance.package) == (finding.code, package)
+        and (allowance.id is None or allowance.id in ids)
+    ]
     if not found:
         return Verdict(state="denied")
     latest = max(found, key=lambda allowance: allowance.expires)

@@ -8,6 +8,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from buildlock.platforms import parse_platform
+from buildlock.project.audit import read_audit_table
 from buildlock.project.choices import Choices
 from buildlock.project.document import Table
 from buildlock.project.mirrors import read_mirrors
@@ -27,6 +28,7 @@ _OWN_KEYS = (
     *("default-variant", "variants", "sources", "constraints", "overrides", "match-runtime", "pin-runtime"),
     *("dynamic-requires", "packages", "mirrors", "policy", "pass-environment", *_TARGET_KEYS),
     *("build-system", "unlocked"),  # the backend in the project's tree reads these
+    "audit",  # `buildlock audit` reads it
 )
 _VARIANT_KEYS = ("extra", "group", "requires", "constraints", "environment", "host", "match-runtime", *_TARGET_KEYS)
 _PRODUCTS = ("wheel", "sdist", "editable")
@@ -86,6 +88,7 @@ def read_buildlock_settings(table: Table) -> BuildlockSettings:
     for place in settings.unsupported:
         table.faults.add(place, "is not supported yet")
     table.choice("unlocked", _UNLOCKED)
+    read_audit_table(table.table("audit"))
     default_variant = table.string("default-variant")
     return BuildlockSettings(
         choices=replace(

@@ -32,9 +32,11 @@ DEFAULT_DENIED = frozenset(
         "quarantined",
         "file-removed",
         "yanked",
+        "vulnerable",
     }
 )
-"""What no update does by itself: a file was exchanged or taken back, or someone chose another place."""
+"""What no update does by itself, a file was exchanged or taken back, or someone chose another place; and what nobody
+should use any more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -247,6 +249,8 @@ class Allowance:
     code: str
     package: NormalizedName | None
     """`None` for a code that is about no package."""
+    id: str | None = None
+    """The advisory, by any of its names, that alone is meant; `None`: any."""
     reason: str
     expires: date
     """The last day on which it holds."""

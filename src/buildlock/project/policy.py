@@ -16,7 +16,8 @@ from buildlock.risks import KINDS
 from buildlock.text import without_credentials
 
 _KEYS = ("deny", "allow", "indexes", "sdists", "minimum-age")
-_ALLOWANCE_KEYS = ("code", "package", "reason", "expires")
+_ALLOWANCE_KEYS = ("code", "package", "id", "reason", "expires")
+_OF_ADVISORIES = "vulnerable"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -84,12 +85,15 @@ def _read_allowance(table: Table) -> Allowance | None:
         table.fault("code", f"is `{code}`, which is not a code{suggest(code, KINDS)}")
         code = None
     package = _read_package(table, code)
+    advisory = table.string("id")
+    if "id" in table and code is not None and code != _OF_ADVISORIES:
+        table.fault("id", f"does not go with `{code}`, which no advisory says")
     expires = _read_day(table)
     if reason is not None and not reason.strip():
         table.fault("reason", "is empty: say why")
-    return (
-        Allowance(code=code, package=package, reason=reason, expires=expires) if code and reason and expires else None
-    )
+    if code is None or reason is None or expires is None:
+        return None
+    return Allowance(code=code, package=package, id=advisory, reason=reason, expires=expires)
 
 
 def _require(table: Table, keys: Collection[str]) -> None:

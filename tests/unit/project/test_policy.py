@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from buildlock.errors import InvalidProjectError
 from buildlock.project.model import DEFAULT_DENIED, Allowance, Policy
@@ -32,6 +33,7 @@ deny = ["pin-lowered"]
 allow = [
   { code = "pin-lowered", package = "Foo_Bar", reason = "broken", expires = 2026-12-31 },
   { code = "variant-dropped", reason = "gone", expires = "2026-01-01" },
+  { code = "vulnerable", package = "foo", id = "EXAMPLE-1", reason = "not reached", expires = 2026-12-31 },
 ]
 indexes = ["https://pkgs.example/simple"]
 sdists = ["Flash_Attn"]
@@ -42,6 +44,13 @@ minimum-age = "1 week 1 hour"
         allow=(
             Allowance(code="pin-lowered", package="foo-bar", reason="broken", expires=date(2026, 12, 31)),  # type: ignore[arg-type]
             Allowance(code="variant-dropped", package=None, reason="gone", expires=date(2026, 1, 1)),
+            Allowance(
+                code="vulnerable",
+                package=canonicalize_name("foo"),
+                id="EXAMPLE-1",
+                reason="not reached",
+                expires=date(2026, 12, 31),
+            ),
         ),
         indexes=("https://pkgs.example/simple",),
         sdists=frozenset({"flash-attn"}),  # type: ignore[arg-type]
@@ -61,6 +70,8 @@ minimum-age = "1 week 1 hour"
         ("indexes = ['pkgs.example']", "`pkgs.example`, which is not the URL"),
         ("indexes = ['https://me:secret@pkgs.example']", "which carries credentials"),
         ("sdists = ['-']", "which is not the name of a package"),
+        ("allow = [{ code = 'hash-changed', id = 'X-1' }]", ".id` does not go with `hash-changed`, which no advisory"),
+        ("allow = [{ code = 'vulnerable', id = 1 }]", ".id` must be a string"),
         ("allow = [{ code = 'nothing' }]", ".code` is `nothing`, which is not a code"),
         ("allow = [{ code = 'hash-changed', reason = 'x', expires = 2026-01-01 }]", ".package` is missing"),
         ("allow = [{ code = 'hash-changed', package = 'foo', expires = 2026-01-01 }]", ".reason` is missing"),

@@ -1,0 +1,1 @@
+"""What advisories say of a lock: one model, many renderings."""
