@@ -48,12 +48,12 @@ class MetadataReader:
         self._without_ranges: set[str] = set()
 
     def read(self, artifact: Artifact) -> CoreMetadata:
-        """The metadata of `artifact`; fetched once, however often and from however many threads it is asked for.
+        """The metadata of a wheel; fetched once, however often and from however many threads it is asked for.
 
         Raises:
             UnavailableError: No way to the metadata works: network, HTTP status.
             IntegrityError: A size, hash, name or version is not what the index promised.
-            InvalidMetadataError: The wheel or its metadata cannot be used, or it is an sdist.
+            InvalidMetadataError: The wheel or its metadata cannot be used.
         """
         return self._start(artifact).result()
 
@@ -76,8 +76,7 @@ class MetadataReader:
             return future
 
     def _read(self, artifact: Artifact) -> CoreMetadata:
-        if artifact.kind == "sdist":
-            raise InvalidMetadataError(f"buildlock cannot build sdists yet: `{artifact.filename}` ({artifact.url})")
+        assert artifact.kind == "wheel", "an sdist may have to be built for its metadata"
         origin = _origin(artifact.url)
         guessed = artifact.core_metadata is None
         if not guessed or (origin != _LOCAL and self._misses[origin] < _MAX_MISSES):

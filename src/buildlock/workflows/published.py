@@ -17,7 +17,9 @@ from buildlock.index.page import ProjectPage
 from buildlock.index.provenance import MAX_PROVENANCE_BYTES, parse_provenance
 from buildlock.metadata.core import MAX_METADATA_SIZE, MetadataFile
 from buildlock.metadata.project_urls import find_link
+from buildlock.metadata.ranged import RangesRefusedError, open_by_ranges
 from buildlock.metadata.reader import find_metadata_url
+from buildlock.metadata.wheel import read_wheel_metadata
 from buildlock.project.model import Index, Project
 from buildlock.published import LockedRelease, ProjectLink, Published, PublishedFile, Publisher
 from buildlock.reporting import Began, Noted, Reporter, Warned
@@ -120,15 +122,22 @@ class _Inquiry:
 
     def ask_link(self, wheel: Artifact) -> ProjectLink | None:
         """Where the project tells what is new, from the metadata of a wheel."""
-        url = find_metadata_url(wheel.url)
         try:
-            content = self._fetch(url, MAX_METADATA_SIZE)
-            check_hashes(content, wheel.core_metadata or {}, url=url)
+            content = self._read_metadata(wheel)
             urls = MetadataFile(content, subject=wheel.filename, url=wheel.url).read_project_urls()
-        except BuildlockError as error:  # a convenience for the reader, no more
-            self._report(Noted(f"no links from `{url}`: {error.message}"))
+        # A convenience for the reader, for which no whole wheel is fetched.
+        except (BuildlockError, RangesRefusedError) as error:
+            self._report(Noted(f"no links from `{wheel.filename}`: {error}"))
             return None
         return find_link(urls)
+
+    def _read_metadata(self, wheel: Artifact) -> bytes:
+        if wheel.core_metadata is None:
+            return read_wheel_metadata(open_by_ranges(self._client, wheel), wheel)
+        url = find_metadata_url(wheel.url)
+        content = self._fetch(url, MAX_METADATA_SIZE)
+        check_hashes(content, wheel.core_metadata, url=url)
+        return content
 
     def warn(self) -> None:
         """Tell, once for each index, what is unknown."""
@@ -190,16 +199,11 @@ def _describe_file(filename: str, sha256: str, page: ProjectPage, artifacts: Map
 
 
 def _find_wheel(release: LockedRelease, answer: _PageAnswer) -> Artifact | None:
-    """A wheel of the release whose metadata the index offers beside it (PEP 658)."""
+    """A wheel of the release, if possible one whose metadata the index offers beside it (PEP 658)."""
     names = {filename for filename, _ in release.files}
-    return next(
-        (
-            artifact
-            for artifact in (answer.page.artifacts if answer.page is not None else ())
-            if artifact.filename in names and artifact.kind == "wheel" and artifact.core_metadata is not None
-        ),
-        None,
-    )
+    offered = answer.page.artifacts if answer.page is not None else ()
+    wheels = [each for each in offered if each.kind == "wheel" and each.filename in names]
+    return min(wheels, key=lambda wheel: wheel.core_metadata is None, default=None)
 
 
 def _origin(url: str) -> str:

@@ -18,6 +18,7 @@ from buildlock.reporting import Event, Warned
 from buildlock.workflows.published import ask_indexes
 from buildlock.workflows.workspace import Workspace
 from support.http import Answer, WebServer
+from support.zips import make_zip, metadata_of
 
 FOO = canonicalize_name("foo")
 WHEEL = "foo-1.0-py3-none-any.whl"
@@ -224,6 +225,15 @@ def test_no_attestation_has_no_publisher(server: WebServer, ask: Ask) -> None:
     serve(server, make_file(provenance=f"{server.url}/provenance"))
     server.answers["/provenance"] = Answer(b'{"version": 1, "attestation_bundles": []}')
     assert ask().files[0].publishers == ()
+
+
+def test_metadata_in_a_wheel_has_links_too(server: WebServer, ask: Ask) -> None:
+    wheel = make_zip({"foo-1.0.dist-info/METADATA": metadata_of() + b"Project-URL: News, https://foo.example/new\n"})
+    digest = sha256(wheel).hexdigest()
+    serve(server, make_file(hashes={"sha256": digest}))
+    server.answers[f"/files/{WHEEL}"] = Answer(wheel)
+    # The locked hash is another: what is shown is of the file that is there.
+    assert ask().link == ProjectLink(title="release notes", url="https://foo.example/new")
 
 
 def test_metadata_that_cannot_be_used_gives_no_link(server: WebServer, ask: Ask, events: list[Event]) -> None:
