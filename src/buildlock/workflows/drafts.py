@@ -1,24 +1,32 @@
 """Environments that are resolved, before what their packages are built in is locked; and which leads to which."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from packaging.pylock import Package
 
 from buildlock.artifacts import Artifact
+from buildlock.errors import BuildCycleError
 from buildlock.lockfile.model import build_key
-from buildlock.resolver.request import Resolution
+from buildlock.resolver.request import Resolution, ResolutionRequest, Universe
 from buildlock.targets import Target
 from buildlock.workflows.sources import cycle_error
 
+_MAX_BUILDS = 500
+"""Packages of one variant that are built; this ends what has no end."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Draft:
-    """An environment's packages, before what they are built in is locked."""
+class Solution:
+    """What was asked for an environment, for each of its targets, and what it came to."""
 
-    packages: tuple[Package, ...]
+    requests: tuple[tuple[ResolutionRequest, Universe], ...]
     resolutions: tuple[Resolution, ...]
-    targets: tuple[Target, ...]
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return tuple(request.target for request, _ in self.requests)
 
     @property
     def sources(self) -> Mapping[str, tuple[Artifact, tuple[Target, ...]]]:
@@ -32,19 +40,62 @@ class Draft:
         return {key: (artifact, tuple(targets)) for key, (artifact, targets) in found.items()}
 
 
-def unite(before: Sequence[Target], more: Sequence[Target]) -> tuple[Target, ...]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft(Solution):
+    """An environment's packages, before what they are built in is locked."""
+
+    packages: tuple[Package, ...]
+
+
+SolutionT = TypeVar("SolutionT", bound=Solution)
+
+
+def solve_builds(
+    first: SolutionT, solve: Callable[[str, Artifact, tuple[Target, ...]], SolutionT]
+) -> Mapping[str, SolutionT]:
+    """What all that an environment leads to is built in, to any depth, by `build_key`.
+
+    Args:
+        first: The environment.
+        solve: Makes the environment that a source is built in for some targets; called again where they are more.
+
+    Raises:
+        BuildCycleError: A package is needed to build itself.
+        BuildlockError: As of `solve`.
+    """
+    solutions = {"": first}
+    wanted: dict[str, tuple[Artifact, tuple[Target, ...]]] = {}
+    pending = [""]
+    while pending:
+        for key, (artifact, targets) in solutions[pending.pop()].sources.items():
+            known, before = wanted.get(key, (artifact, ()))
+            if known.url != artifact.url:
+                raise BuildCycleError(f"`{key}` comes from two sources: `{known.url}` and `{artifact.url}`")
+            together = _unite(before, targets)
+            if len(together) == len(before):
+                continue
+            wanted[key] = artifact, together
+            if len(wanted) > _MAX_BUILDS:
+                raise BuildCycleError(f"more than {_MAX_BUILDS} packages would have to be built")
+            solutions[key] = solve(key, artifact, together)
+            pending.append(key)
+    reached = _reach(solutions)
+    return {key: solution for key, solution in solutions.items() if key in reached}
+
+
+def _unite(before: Sequence[Target], more: Sequence[Target]) -> tuple[Target, ...]:
     return tuple(dict.fromkeys((*before, *more)))
 
 
-def reach(drafts: Mapping[str, Draft]) -> set[str]:
-    """The keys that the draft `""` leads to.
+def _reach(solutions: Mapping[str, Solution]) -> set[str]:
+    """The keys that the solution `""` leads to.
 
     Raises:
         BuildCycleError: One of them leads to itself.
     """
     reached: set[str] = set()
     trail: list[str] = []
-    pending = [iter(drafts[""].sources)]
+    pending = [iter(solutions[""].sources)]
     while pending:
         key = next(pending[-1], None)
         if key is None:
@@ -55,5 +106,5 @@ def reach(drafts: Mapping[str, Draft]) -> set[str]:
             raise cycle_error([*trail, key])
         elif key not in reached:
             trail.append(key)
-            pending.append(iter(drafts[key].sources))
+            pending.append(iter(solutions[key].sources))
     return reached

@@ -1,35 +1,26 @@
 """`lock`: resolve the build environments of a project's variants and write them down."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from buildlock.environment.interpreter import Interpreter, find_interpreter
 from buildlock.errors import MissingLockError, StaleLockError, UsageError
 from buildlock.lockfile.changes import Change, compare_environments
 from buildlock.lockfile.model import LockedEnvironment, Lockfile
 from buildlock.lockfile.reader import parse_lockfile, read_content
 from buildlock.lockfile.writer import drop_package, drop_variant, save, write_package, write_variant
 from buildlock.project.contradictions import check_contradictions
-from buildlock.project.model import BuildInputs, Project
-from buildlock.runtime.discovery import RuntimeLocks, read_runtime_lock
-from buildlock.runtime.installed import InstalledEnvironment
-from buildlock.targets import Target, TargetName, choose_names
+from buildlock.project.model import Project
+from buildlock.runtime.discovery import read_runtime_lock
 from buildlock.workflows.choosing import OutsideSource
-from buildlock.workflows.interpreters import find_targets, list_interpreters
 from buildlock.workflows.lock_options import LockOptions
-from buildlock.workflows.locker import open_access
-from buildlock.workflows.locking_task import LockingTask
+from buildlock.workflows.locking_task import LockingTask, Targets, choose_targets, match_runtime, open_task
 from buildlock.workflows.outside_locking import choose_packages, list_dropped, lock_package
-from buildlock.workflows.runtime import RuntimeMatches, find_matches, list_matched
 from buildlock.workflows.runtime_builds import list_unbuilt
 from buildlock.workflows.variant_locking import VariantLocker
 from buildlock.workflows.workspace import Workspace, choose_variant
-
-_Targets = tuple[tuple[TargetName, ...], tuple[Target, ...]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,9 +68,9 @@ def lock(workspace: Workspace, options: LockOptions) -> LockResult:
     apart = bool(options.packages) or options.runtime_lock is not None
     whole = not apart and not options.drop_packages
     names = _choose_variants(project, options, workspace) if whole or apart or options.variants else ()
-    targets = {name: _choose_targets(project.inputs[name], options, workspace.environ) for name in names}
+    targets = {name: choose_targets(project.inputs[name], options, workspace.environ) for name in names}
     wanted = _choose_outside(workspace, project, options, targets) if whole or apart else {}
-    matches = _match_runtime(project, options, targets)
+    matches = match_runtime(project, options, targets)
     inputs = {name: matches[name].bind() for name in names}
     for each in inputs.values() if whole else ():
         check_contradictions(each)
@@ -88,7 +79,7 @@ def lock(workspace: Workspace, options: LockOptions) -> LockResult:
         before = text
         sections: list[LockedSection] = []
         for name in names if wanted else ():
-            with _open_task(workspace, project, options, matches[name], targets[name]) as task:
+            with open_task(workspace, project, options, matches[name], targets[name]) as task:
                 for package in ((None,) if whole else ()) + wanted[name]:
                     section, text = _lock_section(task, package, old, text)
                     sections.append(section)
@@ -153,7 +144,7 @@ def _describe_difference(result: LockResult) -> StaleLockError:
 
 
 def _choose_outside(
-    workspace: Workspace, project: Project, options: LockOptions, targets: Mapping[str, _Targets]
+    workspace: Workspace, project: Project, options: LockOptions, targets: Mapping[str, Targets]
 ) -> Mapping[str, tuple[OutsideSource, ...]]:
     """The packages from elsewhere that are to be locked, by variant."""
     if options.runtime_lock is None:
@@ -167,42 +158,6 @@ def _choose_outside(
     }
 
 
-@contextmanager
-def _open_task(
-    workspace: Workspace,
-    project: Project,
-    options: LockOptions,
-    matches: RuntimeMatches,
-    chosen: _Targets,
-) -> Iterator[LockingTask]:
-    (names, targets), inputs = chosen, matches.bind()
-    served = _find_served(names, targets, workspace.environ)
-    with open_access(workspace, inputs) as access:
-        yield LockingTask(
-            workspace=workspace,
-            project=project,
-            options=options,
-            inputs=inputs,
-            matches=matches,
-            names=names,
-            targets=targets,
-            served=served,
-            interpreter=served or find_interpreter(None, workspace.environ),
-            access=access,
-        )
-
-
-def _find_served(
-    names: Sequence[TargetName], targets: Sequence[Target], environ: Mapping[str, str]
-) -> Interpreter | None:
-    """An interpreter of this machine that the lock serves."""
-    served = {(str(target.marker), target.abi) for target in targets}
-    for interpreter in list_interpreters(names, environ):
-        if (str(interpreter.target.marker), interpreter.target.abi) in served:
-            return interpreter
-    return None
-
-
 def _choose_variants(project: Project, options: LockOptions, workspace: Workspace) -> tuple[str, ...]:
     if options.all_variants:
         if options.variants:
@@ -210,33 +165,6 @@ def _choose_variants(project: Project, options: LockOptions, workspace: Workspac
         return tuple(project.variants)
     asked: Sequence[str | None] = options.variants or [None]
     return tuple(sorted({choose_variant(project, name, workspace.environ, workspace.report) for name in asked}))
-
-
-def _choose_targets(inputs: BuildInputs, options: LockOptions, environ: Mapping[str, str]) -> _Targets:
-    names = choose_names(inputs.targets, pythons=options.pythons, platforms=options.platforms) or (TargetName(),)
-    return names, find_targets(names, environ)
-
-
-def _match_runtime(
-    project: Project, options: LockOptions, targets: Mapping[str, _Targets]
-) -> Mapping[str, RuntimeMatches]:
-    """What each variant's runtime says of the packages that are to be matched."""
-    inputs = {name: project.inputs[name] for name in targets}
-    folder = options.runtime_environment
-    if folder is not None and not any(map(list_matched, inputs.values())):
-        raise UsageError(
-            "`--runtime-environment` has nothing to match",
-            hint='write what to match in pyproject.toml: `[tool.buildlock] match-runtime = ["torch"]`',
-        )
-    installed = InstalledEnvironment(folder) if folder is not None else None
-    locks = RuntimeLocks(project.root)
-
-    def match(variant: BuildInputs) -> RuntimeMatches:
-        lock = installed or (locks.find(variant.variant) if list_matched(variant) else None)
-        markers = [target.marker for target in targets[variant.variant.name][1]]
-        return find_matches(variant, lock, markers)
-
-    return {name: match(each) for name, each in inputs.items()}
 
 
 def _read_old(path: Path) -> tuple[str | None, Lockfile]:

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact, CoreMetadata
 from buildlock.environment.store import Store
-from buildlock.errors import BackendError, BuildCycleError, InvalidProjectError
+from buildlock.errors import BackendError, InvalidProjectError
 from buildlock.frontend.backend import Backend
 from buildlock.index.catalogue import Catalogue
 from buildlock.index.http import HttpClient
@@ -36,7 +36,7 @@ from buildlock.workflows.build_inputs import bind_package, inputs_of_build, list
 from buildlock.workflows.building import open_source_backend
 from buildlock.workflows.choosing import OutsideSource, build_package, choose_source
 from buildlock.workflows.conditions import Conditions
-from buildlock.workflows.drafts import Draft, reach, unite
+from buildlock.workflows.drafts import Draft, Solution, solve_builds
 from buildlock.workflows.pinning import Pinner
 from buildlock.workflows.preparation import Preparer
 from buildlock.workflows.requirements import list_unlocked
@@ -45,9 +45,6 @@ from buildlock.workflows.source_trees import SourceTrees
 from buildlock.workflows.sources import BackendAnswer, SourceFacts, Sources, Subject, repository_key
 from buildlock.workflows.universe import IndexUniverse
 from buildlock.workflows.workspace import Workspace, file_url
-
-_MAX_BUILDS = 500
-"""Packages of one variant that are built; this ends what has no end."""
 
 Dynamic: TypeAlias = Mapping[str, tuple[BuildRequirement, ...]]
 
@@ -60,6 +57,23 @@ class Access:
     client: HttpClient
     catalogue: Catalogue
     reader: MetadataReader
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Build:
+    """What a source is built in is resolved from."""
+
+    subject: Subject
+    facts: SourceFacts
+    inputs: BuildInputs
+    asked: tuple[Requirement, ...]
+    """By its backend, beyond what `inputs` requires."""
+
+    @property
+    def everything(self) -> BuildInputs:
+        """The inputs, with what the backend asked for."""
+        origin = f"`get_requires_for_build_wheel` of `{self.subject}`"
+        return add_requirements(self.inputs, [BuildRequirement(requirement=each, origin=origin) for each in self.asked])
 
 
 @contextmanager
@@ -134,6 +148,45 @@ class Locker:
             return ()
         return [package for package in packages if package.name not in self._forget]
 
+    def solve(
+        self,
+        inputs: BuildInputs,
+        targets: Sequence[Target],
+        preferences: Sequence[Mapping[NormalizedName, Version]],
+    ) -> Solution:
+        """Resolve an environment.
+
+        Args:
+            inputs: The variant's, with what this environment requires.
+            targets: What it is for.
+            preferences: Versions to keep where they fit, for each target.
+
+        Raises:
+            As of `resolve_all`.
+        """
+        check_contradictions(inputs)
+        requests = tuple(
+            (
+                ResolutionRequest(
+                    requirements=inputs.requires,
+                    constraints=inputs.constraints,
+                    overrides=inputs.overrides,
+                    target=target,
+                    settings=inputs.settings,
+                    preferences=preferred,
+                ),
+                self._enter_universe(target, inputs),
+            )
+            for target, preferred in zip(targets, preferences, strict=True)
+        )
+        resolutions = resolve_all(requests, self._workspace.report)
+        recorded = {name_of(override) for override in inputs.overrides if is_of_project(override.origin)}
+        unrecorded = [override for override in inputs.overrides if name_of(override) not in recorded]
+        for resolution in resolutions:
+            versions = {package.name: package.version for package in resolution.packages}
+            check_overrides(inputs.requires, unrecorded, versions)
+        return Solution(requests=requests, resolutions=resolutions)
+
     def draft(
         self,
         inputs: BuildInputs,
@@ -152,28 +205,9 @@ class Locker:
         Raises:
             As of `resolve_all` and `Pinner.pin`.
         """
-        check_contradictions(inputs)
-        requests = [
-            ResolutionRequest(
-                requirements=inputs.requires,
-                constraints=inputs.constraints,
-                overrides=inputs.overrides,
-                target=target,
-                settings=inputs.settings,
-                preferences=preferred,
-            )
-            for target, preferred in zip(targets, preferences, strict=True)
-        ]
-        resolutions = resolve_all(
-            [(request, self._enter_universe(request.target, inputs)) for request in requests], self._workspace.report
-        )
-        recorded = {name_of(override) for override in inputs.overrides if is_of_project(override.origin)}
-        unrecorded = [override for override in inputs.overrides if name_of(override) not in recorded]
-        for resolution in resolutions:
-            versions = {package.name: package.version for package in resolution.packages}
-            check_overrides(inputs.requires, unrecorded, versions)
-        packages = self._pinner.pin(resolutions, targets, locked)
-        return Draft(packages=packages, resolutions=resolutions, targets=tuple(targets))
+        solution = self.solve(inputs, targets, preferences)
+        packages = self._pinner.pin(solution.resolutions, targets, locked)
+        return Draft(requests=solution.requests, resolutions=solution.resolutions, packages=packages)
 
     def redraft(
         self,
@@ -197,24 +231,12 @@ class Locker:
             BuildlockError: One of them cannot be resolved, fetched or asked.
         """
         builds: dict[str, LockedEnvironment] = {}
-        drafts = {"": draft}
-        wanted: dict[str, tuple[Artifact, tuple[Target, ...]]] = {}
-        pending = [""]
-        while pending:
-            for key, (artifact, targets) in drafts[pending.pop()].sources.items():
-                known, before = wanted.get(key, (artifact, ()))
-                if known.url != artifact.url:
-                    raise BuildCycleError(f"`{key}` comes from two sources: `{known.url}` and `{artifact.url}`")
-                together = unite(before, targets)
-                if len(together) == len(before):
-                    continue
-                wanted[key] = artifact, together
-                if len(wanted) > _MAX_BUILDS:
-                    raise BuildCycleError(f"more than {_MAX_BUILDS} packages would have to be built")
-                builds[key], drafts[key] = self._lock_build(artifact, together, self._pins_of(key))
-                pending.append(key)
-        reached = reach(drafts)
-        return {key: environment for key, environment in builds.items() if key in reached}
+
+        def lock(key: str, artifact: Artifact, targets: Sequence[Target]) -> Draft:
+            builds[key], draft = self._lock_build(artifact, targets, self._pins_of(key))
+            return draft
+
+        return {key: builds[key] for key in solve_builds(draft, lock)}
 
     def lock_source(self, asked: OutsideSource, targets: Sequence[Target]) -> LockedEnvironment:
         """The environment that a package from elsewhere is built in for itself; of `inputs` it has what is its own.
@@ -224,29 +246,46 @@ class Locker:
             NoSolutionError: It has no source that all targets can build.
             BuildlockError: As of `lock_builds`.
         """
-        wanted = asked.requirement
         known = self.keep([self._locked.source] if self._locked and self._locked.source else ())
+        report = self._workspace.report
+        views = [View(request, universe, report) for request, universe in self.request_source(asked, targets, known)]
+        chosen = asked.verify(choose_source(asked.requirement, views))
+        (source,) = self._pinner.pin([Resolution(packages=(chosen,))], targets[:1], known)
+        locked = self.keep(self._locked.packages if self._locked else ())
+        environment, draft = self._lock_build(chosen.artifact, targets, locked)
+        return replace(environment, builds=self.lock_builds(draft), source=source)
+
+    def request_source(
+        self, asked: OutsideSource, targets: Sequence[Target], known: Sequence[Package] = ()
+    ) -> tuple[tuple[ResolutionRequest, Universe], ...]:
+        """What asks for the source of a package from elsewhere, for each target.
+
+        Raises:
+            InvalidProjectError: A URL leads to nothing that could be.
+        """
+        wanted = asked.requirement
         inputs = bind_package(self._inputs, wanted)
-        views = [
-            View(
+        return tuple(
+            (
                 ResolutionRequest(
                     requirements=(wanted,),
                     constraints=inputs.constraints,
-                    overrides=(),
                     target=target,
                     settings=build_package(inputs.settings, name_of(wanted)),
                     preferences=find_versions(known, target),
                 ),
                 self._enter_universe(target, inputs),
-                self._workspace.report,
             )
             for target in targets
-        ]
-        chosen = asked.verify(choose_source(wanted, views))
-        (source,) = self._pinner.pin([Resolution(packages=(chosen,))], targets[:1], known)
-        locked = self.keep(self._locked.packages if self._locked else ())
-        environment, draft = self._lock_build(chosen.artifact, targets, locked)
-        return replace(environment, builds=self.lock_builds(draft), source=source)
+        )
+
+    def solve_build(self, artifact: Artifact, targets: Sequence[Target]) -> Solution:
+        """Resolve the environment that a source is built in on some targets, whatever the pins so far.
+
+        Raises:
+            BuildlockError: It cannot be resolved, fetched or asked.
+        """
+        return self.solve(self._read_build(artifact, targets).everything, targets, [{} for _ in targets])
 
     def select(self, environment: LockedEnvironment) -> tuple[Locked, ...]:
         """What the interpreter of this machine gets of an environment.
@@ -260,30 +299,29 @@ class Locker:
         self, artifact: Artifact, targets: Sequence[Target], locked: Sequence[Package]
     ) -> tuple[LockedEnvironment, Draft]:
         """The environment that a source is built in on some targets, without what its own packages are built in."""
+        build = self._read_build(artifact, targets)
+        draft = self.draft(build.everything, targets, locked, [find_versions(locked, target) for target in targets])
+        own = build.facts.build_system
+        environment = LockedEnvironment(
+            environments=MarkerWriter(targets).environments(),
+            inputs=LockedInputs(
+                requires=tuple(format_requirement(each.requirement) for each in build.inputs.requires),
+                extra_requires=list_added(build.inputs, build.subject.name, own.requires),
+                dynamic={"wheel": tuple(map(format_requirement, build.asked))},
+                match_runtime=self._matches.record({package.name for package in draft.packages}, build.subject.name),
+                backend=own.backend,
+            ),
+            packages=draft.packages,
+        )
+        return environment, draft
+
+    def _read_build(self, artifact: Artifact, targets: Sequence[Target]) -> _Build:
         subject = self._sources.subject_of(artifact)
         facts = self._sources.facts(subject)
         inputs = self.inputs_for(subject.name, facts)
         asked = self._sources.answer(subject).requires
         self._warn_foreign(subject, asked, targets)
-        dynamic = [
-            BuildRequirement(requirement=each, origin=f"`get_requires_for_build_wheel` of `{subject}`")
-            for each in asked
-        ]
-        draft = self.draft(
-            add_requirements(inputs, dynamic), targets, locked, [find_versions(locked, target) for target in targets]
-        )
-        environment = LockedEnvironment(
-            environments=MarkerWriter(targets).environments(),
-            inputs=LockedInputs(
-                requires=tuple(format_requirement(each.requirement) for each in inputs.requires),
-                extra_requires=list_added(inputs, subject.name, facts.build_system.requires),
-                dynamic={"wheel": tuple(map(format_requirement, asked))},
-                match_runtime=self._matches.record({package.name for package in draft.packages}, subject.name),
-                backend=facts.build_system.backend,
-            ),
-            packages=draft.packages,
-        )
-        return environment, draft
+        return _Build(subject=subject, facts=facts, inputs=inputs, asked=asked)
 
     def inputs_for(self, name: NormalizedName, facts: SourceFacts) -> BuildInputs:
         """What the build environment of a source is resolved from: its own requirements, by the variant's rules."""

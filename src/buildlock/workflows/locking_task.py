@@ -1,16 +1,26 @@
 """What locking for one variant has at hand: its inputs, targets and interpreter, and the ways to the indexes."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from buildlock.environment.interpreter import Interpreter
+from buildlock.environment.interpreter import Interpreter, find_interpreter
+from buildlock.errors import UsageError
 from buildlock.lockfile.model import LockedEnvironment
 from buildlock.project.model import BuildInputs, Project
-from buildlock.targets import Target, TargetName
+from buildlock.runtime.discovery import RuntimeLocks
+from buildlock.runtime.installed import InstalledEnvironment
+from buildlock.targets import Target, TargetName, choose_names
 from buildlock.workflows.conditions import Conditions
+from buildlock.workflows.interpreters import find_targets, list_interpreters
 from buildlock.workflows.lock_options import LockOptions
-from buildlock.workflows.locker import Access, Locker
-from buildlock.workflows.runtime import RuntimeMatches
+from buildlock.workflows.locker import Access, Locker, open_access
+from buildlock.workflows.runtime import RuntimeMatches, find_matches, list_matched
 from buildlock.workflows.workspace import Workspace
+
+Targets: TypeAlias = tuple[tuple[TargetName, ...], tuple[Target, ...]]
+"""Names of targets, and what they mean here."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,3 +60,77 @@ class LockingTask:
     def name_targets(self, inputs: BuildInputs) -> BuildInputs:
         """`inputs` as they are recorded: where the project leaves the targets to the machine, they are no input."""
         return replace(inputs, targets=self.names if self.inputs.targets else ())
+
+
+@contextmanager
+def open_task(
+    workspace: Workspace,
+    project: Project,
+    options: LockOptions,
+    matches: RuntimeMatches,
+    chosen: Targets,
+) -> Iterator[LockingTask]:
+    """Begin to lock for a variant; the ways to its indexes are open until the caller is done."""
+    (names, targets), inputs = chosen, matches.bind()
+    served = _find_served(names, targets, workspace.environ)
+    with open_access(workspace, inputs) as access:
+        yield LockingTask(
+            workspace=workspace,
+            project=project,
+            options=options,
+            inputs=inputs,
+            matches=matches,
+            names=names,
+            targets=targets,
+            served=served,
+            interpreter=served or find_interpreter(None, workspace.environ),
+            access=access,
+        )
+
+
+def _find_served(
+    names: Sequence[TargetName], targets: Sequence[Target], environ: Mapping[str, str]
+) -> Interpreter | None:
+    """An interpreter of this machine that the lock serves."""
+    served = {(str(target.marker), target.abi) for target in targets}
+    for interpreter in list_interpreters(names, environ):
+        if (str(interpreter.target.marker), interpreter.target.abi) in served:
+            return interpreter
+    return None
+
+
+def choose_targets(inputs: BuildInputs, options: LockOptions, environ: Mapping[str, str]) -> Targets:
+    """What a variant is locked for: the project's targets, but for what is asked for; else this interpreter.
+
+    Raises:
+        UsageError: A name means nothing, or two mean targets that nothing tells apart.
+    """
+    names = choose_names(inputs.targets, pythons=options.pythons, platforms=options.platforms) or (TargetName(),)
+    return names, find_targets(names, environ)
+
+
+def match_runtime(
+    project: Project, options: LockOptions, targets: Mapping[str, Targets]
+) -> Mapping[str, RuntimeMatches]:
+    """What each variant's runtime says of the packages that are to be matched.
+
+    Raises:
+        UsageError: An environment is to be matched, and no package of it.
+        InvalidProjectError, RuntimeLockError: As of `find_matches`.
+    """
+    inputs = {name: project.inputs[name] for name in targets}
+    folder = options.runtime_environment
+    if folder is not None and not any(map(list_matched, inputs.values())):
+        raise UsageError(
+            "`--runtime-environment` has nothing to match",
+            hint='write what to match in pyproject.toml: `[tool.buildlock] match-runtime = ["torch"]`',
+        )
+    installed = InstalledEnvironment(folder) if folder is not None else None
+    locks = RuntimeLocks(project.root)
+
+    def match(variant: BuildInputs) -> RuntimeMatches:
+        lock = installed or (locks.find(variant.variant) if list_matched(variant) else None)
+        markers = [target.marker for target in targets[variant.variant.name][1]]
+        return find_matches(variant, lock, markers)
+
+    return {name: match(each) for name, each in inputs.items()}
