@@ -146,7 +146,7 @@ def _describe_passed_over(releases: Iterable[Release], view: View) -> Iterator[s
         versions.append(release.version)
         details.update(dict.fromkeys(against.details))
     for (text, label), (versions, details) in groups.items():
-        yield f"{_name_versions(versions)}: {text}{_name_details(label, list(details))}"
+        yield f"{_name_versions(versions)}: {text}{name_details(label, list(details))}"
 
 
 def _suggest(conflict: Conflict, view: View) -> str:
@@ -185,7 +185,8 @@ def _name_versions(versions: Sequence[Version]) -> str:
     return f"{len(distinct)} versions ({distinct[0]} to {distinct[-1]})"
 
 
-def _name_details(label: str, details: Sequence[str]) -> str:
+def name_details(label: str, details: Sequence[str]) -> str:
+    """A few details of a reason in brackets; the rest is counted."""
     if not details:
         return ""
     rest = len(details) - _MAX_NAMED

@@ -35,7 +35,7 @@ def read_graphs(workspace: Workspace, scope: Scope) -> tuple[Graph, ...]:
         InvalidLockError: The lock cannot be read.
         UsageError: It has no such target.
     """
-    sections = _list_sections(read_lockfile(workspace.lock_path), scope)
+    sections = list_sections(read_lockfile(workspace.lock_path), scope)
     if scope.target is None:
         return tuple(make_graph(section) for section in sections)
     graphs = []
@@ -66,7 +66,12 @@ def check_name(graphs: Sequence[Graph], name: NormalizedName) -> None:
     raise UsageError(f"`{present(name)}` is not locked in {looked}", hint=hint)
 
 
-def _list_sections(lockfile: Lockfile, scope: Scope) -> tuple[Section, ...]:
+def list_sections(lockfile: Lockfile, scope: Scope) -> tuple[Section, ...]:
+    """The sections of the lock that are looked at, whatever their targets.
+
+    Raises:
+        MissingLockError: The lock does not hold one of them.
+    """
     held = lockfile.variants if scope.package is None else lockfile.packages.get(scope.package, {})
     # Two spellings of an extra or a group are one (PEP 685, PEP 735).
     spellings = {canonicalize_name(name): name for name in held}

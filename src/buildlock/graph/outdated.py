@@ -1,0 +1,142 @@
+"""What is newer than what a lock has, as text and as JSON."""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from buildlock.graph.standings import Outdated, Standing
+from buildlock.text import present
+
+_SHOWN = 3
+"""Of what is against a version; the rest is counted."""
+_NARROWEST = 36
+"""Columns for what is against it; where there are fewer, it stands below."""
+_HEADINGS = ("package", "locked", "allowed", "latest", "held by")
+
+
+def describe_news(standing: Standing) -> Iterator[str]:
+    """What is newer, in sentences."""
+    for held in standing.held:
+        required = [each.text for each in held.obstacles if each.kind == "requirement"]
+        clauses = [each.text for each in held.obstacles if each.kind != "requirement"]
+        if required:
+            verb = "keeps" if len(required) == 1 else "keep"
+            clauses.insert(0, f"{' and '.join(_cut(required))} {verb} it at {standing.allowed or standing.locked}")
+        yield present("; ".join([f"{held.version} exists", *_cut(clauses)]))
+    if standing.upgradable:
+        command = f"`buildlock lock --upgrade-package {standing.name}`"
+        yield f"{standing.allowed} exists, and the inputs allow it: {command}"
+    if standing.allowed is None:
+        yield "an upgrade would drop it: nothing would need it"
+
+
+def outdated_to_text(outdated: Outdated, *, width: int = 80) -> Text:
+    """A table for each of the groups of sections that have the same, in 80 columns, to be read without colour."""
+    groups: dict[tuple[tuple[str, ...], str | None], list[Standing]] = {}
+    for standing, sections in outdated.standings.items():
+        groups.setdefault((tuple(sections), standing.build), []).append(standing)
+    blocks = []
+    for (sections, build), standings in groups.items():
+        subject = f"the build of {build.replace('==', ' ')} in " if build is not None else ""
+        heading = textwrap.wrap(f"{subject}{', '.join(sections)}", width, break_on_hyphens=False)
+        blocks.append([*(Text(line, style="bold") for line in heading), *_draw_table(standings, width)])
+    moved = {section for sections in outdated.standings.values() for section in sections}
+    if current := [section for section in outdated.sections if section not in moved]:
+        blocks.append([Text(line) for line in _wrap(f"{', '.join(current)}: nothing newer", width)])
+    if outdated.unasked:
+        names = ", ".join(f"{each.name} ({each.kind})" for each in outdated.unasked)
+        blocks.append(
+            [Text(line, style="dim") for line in _wrap(present(f"not asked, as from no index: {names}"), width)]
+        )
+    return Text("\n\n").join(Text("\n").join(block) for block in blocks)
+
+
+def _draw_table(standings: Sequence[Standing], width: int) -> Iterator[Text]:
+    rows = [(each.name, str(each.locked), str(each.allowed or "-"), str(each.latest)) for each in standings]
+    widths = [max(map(len, column)) for column in zip(_HEADINGS[:4], *rows, strict=True)]
+    used = 2 + sum(column + 2 for column in widths)
+    beside = width - used >= _NARROWEST
+    yield Text(_align(_HEADINGS if beside and any(each.held for each in standings) else _HEADINGS[:4], widths), "dim")
+    for standing, row in zip(standings, rows, strict=True):
+        against, notes = list(_list_obstacles(standing)), list(_list_notes(standing))
+        if beside:
+            lines = [line for each in (*against, *notes) for line in _wrap(each, width - used, other="  ")]
+            yield _colour(_align((*row, *lines[:1]), widths), standing, widths)
+            yield from (Text(" " * used + line) for line in lines[1:])
+        else:
+            yield _colour(_align(row, widths), standing, widths)
+            lines = [*(f"held by {each}" for each in against), *notes]
+            yield from (Text(line) for each in lines for line in _wrap(each, width, "      ", "        "))
+
+
+def _list_obstacles(standing: Standing) -> Iterator[str]:
+    """What is against what is newer, version by version where it is several."""
+    for number, held in enumerate(standing.held):
+        # What is against an older one too is said of that one.
+        said = {each for older in standing.held[number + 1 :] for each in older.obstacles}
+        for text in _cut([each.text for each in held.obstacles if each not in said]):
+            line = text.replace("`", "").replace("(pyproject.toml: ", "(")
+            yield present(line if len(standing.held) == 1 else f"{held.version}: {line}")
+
+
+def _list_notes(standing: Standing) -> Iterator[str]:
+    if standing.allowed is None:
+        yield "an upgrade drops it"
+    if standing.targets:
+        yield present(f"for {', '.join(standing.targets)}")
+
+
+def _align(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
+    return f"  {'  '.join([*padded, *cells[len(widths) :]])}".rstrip()
+
+
+def _colour(line: str, standing: Standing, widths: Sequence[int]) -> Text:
+    text = Text(line)
+    if standing.upgradable:
+        start = 2 + widths[0] + 2 + widths[1] + 2
+        text.stylize("green", start, start + widths[2])
+    return text
+
+
+def _cut(items: Sequence[str]) -> list[str]:
+    rest = len(items) - _SHOWN
+    return [*items[:_SHOWN], *([f"{rest} more"] if rest > 0 else [])]
+
+
+def _wrap(line: str, width: int, first: str = "", other: str = "") -> list[str]:
+    return textwrap.wrap(
+        line, width, initial_indent=first, subsequent_indent=other, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def outdated_to_json(outdated: Outdated) -> Mapping[str, Any]:
+    return {
+        "version": 1,
+        "sections": list(outdated.sections),
+        "outdated": [
+            {
+                "sections": list(sections),
+                "name": standing.name,
+                "build": standing.build,
+                "targets": list(standing.targets),
+                "locked": str(standing.locked),
+                "allowed": str(standing.allowed) if standing.allowed is not None else None,
+                "latest": str(standing.latest),
+                "held": [
+                    {
+                        "version": str(held.version),
+                        "by": [{"kind": each.kind, "text": present(each.text)} for each in held.obstacles],
+                    }
+                    for held in standing.held
+                ],
+            }
+            for standing, sections in outdated.standings.items()
+        ],
+        "unasked": [
+            {"sections": list(sections), "name": each.name, "kind": each.kind}
+            for each, sections in outdated.unasked.items()
+        ],
+    }

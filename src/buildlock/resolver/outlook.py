@@ -1,0 +1,259 @@
+"""Which newer versions there are of what was chosen, and what keeps each of them from being chosen."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from buildlock.artifacts import Artifact, Release
+from buildlock.project.model import BuildRequirement
+from buildlock.reporting import silence
+from buildlock.resolver.conflict import Conflict, find_reason
+from buildlock.resolver.evaluator import PassedOver
+from buildlock.resolver.explain import name_details
+from buildlock.resolver.needs import Need
+from buildlock.resolver.partition import Partition
+from buildlock.resolver.provider import Provider
+from buildlock.resolver.request import Resolution, ResolutionRequest, ResolvedPackage, Universe
+from buildlock.resolver.search import UnsolvedError, collect, search
+from buildlock.resolver.view import Candidate, View
+
+_ROUNDS = (400,)
+"""How long to search for what a version conflicts with."""
+_MAX_NEEDS = 3
+"""That are named of those that exclude each other."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Obstacle:
+    """What keeps a version from being chosen."""
+
+    kind: str
+    """`requirement`, `conflict`, `agreement`, or why it is passed over: `python`, `platform`, `yanked`, `too-new` …"""
+    text: str
+    """In words; what comes from outside may be in it as it was written."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """A newer version that is not chosen, and everything that was found against it."""
+
+    version: Version
+    obstacles: tuple[Obstacle, ...]
+
+
+class Outlook:
+    """What lies beyond a solution.
+
+    Args:
+        requests: What was asked for each target.
+        resolutions: As many: what it came to, without any preference for older versions.
+        searched: Whether it was searched for; else a package was looked at by itself, whatever it requires.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[tuple[ResolutionRequest, Universe]],
+        resolutions: Sequence[Resolution],
+        *,
+        searched: bool = True,
+    ) -> None:
+        self._requests = requests
+        self._views = [View(request, universe, silence) for request, universe in requests]
+        self._resolutions = resolutions
+        self._searched = searched
+
+    def list_held(self, name: NormalizedName, base: Version, targets: Collection[int]) -> tuple[Held, ...]:
+        """The newest version of a package above `base` and, if that is none to use at all, the newest that is.
+
+        Pre-releases are looked at where they are allowed, or `base` is one; yanked versions where all newer ones are.
+
+        Args:
+            name: The package.
+            base: What these targets have, or would have.
+            targets: By their position; one version is looked for that all of them can have.
+        """
+        releases = self._list_newer(name, base, targets)
+        kept = [version for version, files in releases.items() if not all(map(_is_yanked, files))] or list(releases)
+        if not kept:
+            return ()
+        shown = [kept[0]]
+        if self._find_usable(name, kept[0], targets) is None:
+            shown += [version for version in kept[1:] if self._find_usable(name, version, targets) is not None][:1]
+        return tuple(Held(version=version, obstacles=self._find_obstacles(name, version, targets)) for version in shown)
+
+    def _list_newer(
+        self, name: NormalizedName, base: Version, targets: Collection[int]
+    ) -> dict[Version, list[Release]]:
+        found: dict[Version, list[Release]] = {}
+        # Not by the local part: `2.4.0+cu126` is another build of `2.4.0+cu124`, and no newer one.
+        bound = Version(base.public)
+        for target in targets:
+            allowed = base.is_prerelease or self._requests[target][0].settings.prerelease == "allow"
+            for release in self._views[target].listing(name).releases:
+                version = release.version
+                if (allowed or not version.is_prerelease) and Version(version.public) > bound:
+                    found.setdefault(version, []).append(release)
+        return {version: found[version] for version in sorted(found, reverse=True)}
+
+    def _find_usable(
+        self, name: NormalizedName, version: Version, targets: Collection[int]
+    ) -> dict[int, tuple[Release, Artifact]] | None:
+        """The file of a version that each target would get; `None` where one has none."""
+        usable: dict[int, tuple[Release, Artifact]] = {}
+        for target in targets:
+            for release in self._list_releases(target, name, version):
+                if isinstance(verdict := self._views[target].verdict(release), Artifact):
+                    usable[target] = release, verdict
+                    break
+            else:
+                return None
+        return usable
+
+    def _list_releases(self, target: int, name: NormalizedName, version: Version) -> list[Release]:
+        return [each for each in self._views[target].listing(name).releases if each.version == version]
+
+    def _find_obstacles(self, name: NormalizedName, version: Version, targets: Collection[int]) -> tuple[Obstacle, ...]:
+        together = self._add_sharing(name, targets)
+        found = [*self._list_unmet(name, version, together), *self._list_reasons(name, version, together)]
+        if not found:
+            found = list(self._list_refusals(name, version, together))
+        if not found and self._searched:
+            found = [self._search(name, version, together)]
+        return tuple(dict.fromkeys(found))
+
+    def _add_sharing(self, name: NormalizedName, targets: Collection[int]) -> list[int]:
+        """These targets, and those that have the same version of a package: it serves all of them."""
+        versions = {chosen.version for target in targets if (chosen := self._chosen[target].get(name)) is not None}
+        sharing = (t for t, chosen in enumerate(self._chosen) if name in chosen and chosen[name].version in versions)
+        return sorted({*targets, *sharing})
+
+    @cached_property
+    def _chosen(self) -> list[dict[NormalizedName, ResolvedPackage]]:
+        return [{package.name: package for package in resolution.packages} for resolution in self._resolutions]
+
+    @cached_property
+    def _needs(self) -> list[dict[NormalizedName, list[tuple[Need, str]]]]:
+        """What is needed of each package in each target, and by whom."""
+        return [self._gather_needs(target) for target in range(len(self._views))]
+
+    def _gather_needs(self, target: int) -> dict[NormalizedName, list[tuple[Need, str]]]:
+        view = self._views[target]
+        found: dict[NormalizedName, list[tuple[Need, str]]] = {}
+        for need in view.needs.roots:
+            found.setdefault(need.name, []).append((need, f"({need.origin})"))
+        for package in self._resolutions[target].packages:
+            found.setdefault(package.name, []).extend(
+                (need, f"({need.origin})") for need in view.needs.constraints(package.name)
+            )
+            needs = view.dependencies(_to_candidate(package)) if self._searched else ()
+            if not isinstance(needs, PassedOver):
+                for need in needs:
+                    by = f"({need.origin})" if need.origin else f"of `{package.name} {package.version}`"
+                    found.setdefault(need.name, []).append((need, by))
+        return found
+
+    def _list_unmet(self, name: NormalizedName, version: Version, targets: Sequence[int]) -> Iterator[Obstacle]:
+        """The requirements that exclude a version."""
+        holding: dict[tuple[Need, str], list[int]] = {}
+        for target in targets:
+            for need, by in dict.fromkeys(self._needs[target].get(name, ())):
+                if not need.accepts(version):
+                    holding.setdefault((need, by), []).append(target)
+        for (need, by), among in holding.items():
+            where = "" if len(among) == len(targets) else f" on {', '.join(str(self._views[t].target) for t in among)}"
+            yield Obstacle(kind="requirement", text=f"`{need}` {by}{where}")
+
+    def _list_reasons(self, name: NormalizedName, version: Version, targets: Sequence[int]) -> Iterator[Obstacle]:
+        """Why a version is passed over, as its page describes it."""
+        for target in targets:
+            view = self._views[target]
+            releases = self._list_releases(target, name, version)
+            if not releases:
+                yield Obstacle(kind="missing", text=f"the index does not have it for {view.target}")
+            verdicts = [view.verdict(release) for release in releases]
+            if all(isinstance(verdict, PassedOver) for verdict in verdicts):
+                yield from (_to_obstacle(verdict) for verdict in verdicts[:1] if isinstance(verdict, PassedOver))
+
+    def _list_refusals(self, name: NormalizedName, version: Version, targets: Sequence[int]) -> Iterator[Obstacle]:
+        """Why a version is passed over, as its metadata has it."""
+        usable = self._find_usable(name, version, targets) if self._searched else None
+        for target, (release, artifact) in (usable or {}).items():
+            candidate = Candidate(
+                name=name, version=version, index=release.index, extras=frozenset(), artifact=artifact
+            )
+            needs = self._views[target].dependencies(candidate)
+            if isinstance(needs, PassedOver):
+                yield _to_obstacle(needs)
+
+    def _search(self, name: NormalizedName, version: Version, targets: Sequence[int]) -> Obstacle:
+        """What a version would be in conflict with, or would lower, where nothing speaks against it by itself."""
+        pin = BuildRequirement(requirement=Requirement(f"{name}=={version}"), origin="")
+        lowered: dict[str, None] = {}
+        for target in targets:
+            request, universe = self._requests[target]
+            view = View(replace(request, constraints=(*request.constraints, pin)), universe, silence)
+            alone = Partition(targets=[view.target])
+            try:
+                pins = search(Provider([view], alone), _ROUNDS)
+            except UnsolvedError as error:
+                return Obstacle(kind="conflict", text=_describe_conflict(error, view))
+            (resolution,) = collect(pins, [view], alone)
+            chosen = self._chosen[target]
+            lowered.update(
+                (f"`{package.name} {package.version}` in place of {chosen[package.name].version}", None)
+                for package in resolution.packages
+                if package.name in chosen and package.version < chosen[package.name].version
+            )
+        if lowered:
+            return Obstacle(kind="conflict", text=f"it would take {' and '.join(list(lowered)[:_MAX_NEEDS])}")
+        return Obstacle(kind="agreement", text="the targets would no longer agree on one version of everything")
+
+
+def _is_yanked(release: Release) -> bool:
+    return all(artifact.yanked is not None for artifact in release.artifacts)
+
+
+def _to_candidate(package: ResolvedPackage) -> Candidate:
+    return Candidate(
+        name=package.name,
+        version=package.version,
+        index=package.index,
+        extras=package.extras | package.missing_extras,
+        artifact=package.artifact,
+    )
+
+
+def _to_obstacle(against: PassedOver) -> Obstacle:
+    kind = against.reason.name.lower().replace("_", "-")
+    return Obstacle(kind=kind, text=f"{against.text}{name_details(against.label, against.details)}")
+
+
+def _describe_conflict(error: UnsolvedError, view: View) -> str:
+    """The first conflict in a few words: it says why the preferred versions do not fit."""
+    conflicts = error.history.gather_conflicts(error.causes) if error.causes is not None else []
+    if not conflicts:
+        return "no solution with it was found"
+    conflict = conflicts[0]
+    needs = _name_needs(conflict, view)
+    if (unmet := conflict.find_unmet(view)) is not None:
+        return f"{needs}: no version matches `{unmet}`"
+    if matching := conflict.find_matching(view):
+        against = find_reason(matching[-1], view)
+        return f"{needs}: {matching[-1].version} {against if against is not None else 'conflicts with the rest'}"
+    return f"{needs} exclude each other"
+
+
+def _name_needs(conflict: Conflict, view: View) -> str:
+    parts: dict[str, None] = {}
+    for need, parent in sorted(conflict.needs, key=str):
+        by = f"of `{parent.name} {parent.version}`" if parent is not None and not need.origin else f"({need.origin})"
+        parts[f"`{need}` {by}"] = None
+    for need in view.needs.constraints(conflict.name):
+        if need.origin:
+            parts[f"`{need}` ({need.origin})"] = None
+    rest = len(parts) - _MAX_NEEDS
+    return " and ".join([*list(parts)[:_MAX_NEEDS], *([f"{rest} more"] if rest > 0 else [])])
