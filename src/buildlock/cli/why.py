@@ -20,6 +20,7 @@ from buildlock.cli.options import (
 from buildlock.graph.why import reasons_to_json, reasons_to_text
 from buildlock.workflows import why as workflow
 from buildlock.workflows.graphs import Scope
+from buildlock.workflows.outdated import OutdatedOptions
 
 
 def why(
@@ -28,6 +29,10 @@ def why(
     variant: VariantNames = None,
     package: OutsideName = None,
     target: LockedTarget = None,
+    online: Annotated[
+        bool,
+        typer.Option("--online", help="Ask the indexes too: which newer versions there are, what holds them back."),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -40,7 +45,9 @@ def why(
     scope = Scope(
         variants=tuple(variant or ()), package=parse_name(package) if package is not None else None, target=target
     )
-    reasons = workflow.why(open_workspace(project, console), parse_name(name), scope)
+    asking = OutdatedOptions() if online else None
+    with console.watch():
+        reasons = workflow.why(open_workspace(project, console), parse_name(name), scope, online=asking)
     if as_json:
         write_json(reasons_to_json(reasons))
     else:

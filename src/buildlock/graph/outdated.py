@@ -7,6 +7,7 @@ from typing import Any
 from rich.text import Text
 
 from buildlock.graph.standings import Outdated, Standing
+from buildlock.resolver.outlook import Held, Obstacle
 from buildlock.text import present
 
 _SHOWN = 3
@@ -18,13 +19,16 @@ _HEADINGS = ("package", "locked", "allowed", "latest", "held by")
 
 def describe_news(standing: Standing) -> Iterator[str]:
     """What is newer, in sentences."""
-    for held in standing.held:
-        required = [each.text for each in held.obstacles if each.kind == "requirement"]
-        clauses = [each.text for each in held.obstacles if each.kind != "requirement"]
+    for held, obstacles in _tell_apart(standing.held):
+        required = [each.text for each in obstacles if each.kind == "requirement"]
+        others = "; ".join(_cut([each.text for each in obstacles if each.kind != "requirement"]))
+        sentence = f"{held.version} exists"
         if required:
             verb = "keeps" if len(required) == 1 else "keep"
-            clauses.insert(0, f"{' and '.join(_cut(required))} {verb} it at {standing.allowed or standing.locked}")
-        yield present("; ".join([f"{held.version} exists", *_cut(clauses)]))
+            sentence += f"; {' and '.join(_cut(required))} {verb} it at {standing.allowed}"
+        if others:
+            sentence += f"; {others}" if required else f": {others}"
+        yield present(sentence)
     if standing.upgradable:
         command = f"`buildlock lock --upgrade-package {standing.name}`"
         yield f"{standing.allowed} exists, and the inputs allow it: {command}"
@@ -46,7 +50,7 @@ def outdated_to_text(outdated: Outdated, *, width: int = 80) -> Text:
     if current := [section for section in outdated.sections if section not in moved]:
         blocks.append([Text(line) for line in _wrap(f"{', '.join(current)}: nothing newer", width)])
     if outdated.unasked:
-        names = ", ".join(f"{each.name} ({each.kind})" for each in outdated.unasked)
+        names = ", ".join(dict.fromkeys(f"{each.name} ({each.kind})" for each in outdated.unasked))
         blocks.append(
             [Text(line, style="dim") for line in _wrap(present(f"not asked, as from no index: {names}"), width)]
         )
@@ -62,23 +66,29 @@ def _draw_table(standings: Sequence[Standing], width: int) -> Iterator[Text]:
     for standing, row in zip(standings, rows, strict=True):
         against, notes = list(_list_obstacles(standing)), list(_list_notes(standing))
         if beside:
-            lines = [line for each in (*against, *notes) for line in _wrap(each, width - used, other="  ")]
+            told = [*(f"{version}: {text}" if version else text for version, text in against), *notes]
+            lines = [line for each in told for line in _wrap(each, width - used, other="  ")]
             yield _colour(_align((*row, *lines[:1]), widths), standing, widths)
             yield from (Text(" " * used + line) for line in lines[1:])
         else:
             yield _colour(_align(row, widths), standing, widths)
-            lines = [*(f"held by {each}" for each in against), *notes]
-            yield from (Text(line) for each in lines for line in _wrap(each, width, "      ", "        "))
+            told = [*(f"{version} held by: {text}".lstrip() for version, text in against), *notes]
+            yield from (Text(line) for each in told for line in _wrap(each, width, "      ", "        "))
 
 
-def _list_obstacles(standing: Standing) -> Iterator[str]:
-    """What is against what is newer, version by version where it is several."""
-    for number, held in enumerate(standing.held):
-        # What is against an older one too is said of that one.
-        said = {each for older in standing.held[number + 1 :] for each in older.obstacles}
-        for text in _cut([each.text for each in held.obstacles if each not in said]):
+def _list_obstacles(standing: Standing) -> Iterator[tuple[str, str]]:
+    """What is against what is newer, each with its version where there are several."""
+    for held, obstacles in _tell_apart(standing.held):
+        for text in _cut([each.text for each in obstacles]):
             line = text.replace("`", "").replace("(pyproject.toml: ", "(")
-            yield present(line if len(standing.held) == 1 else f"{held.version}: {line}")
+            yield ("" if len(standing.held) == 1 else str(held.version)), present(line)
+
+
+def _tell_apart(held: Sequence[Held]) -> Iterator[tuple[Held, Sequence[Obstacle]]]:
+    """What is against each of some versions, the newest first; what is against an older one too is said of that one."""
+    for number, each in enumerate(held):
+        later = {obstacle for older in held[number + 1 :] for obstacle in older.obstacles}
+        yield each, [obstacle for obstacle in each.obstacles if obstacle not in later]
 
 
 def _list_notes(standing: Standing) -> Iterator[str]:
@@ -136,7 +146,7 @@ def outdated_to_json(outdated: Outdated) -> Mapping[str, Any]:
             for standing, sections in outdated.standings.items()
         ],
         "unasked": [
-            {"sections": list(sections), "name": each.name, "kind": each.kind}
+            {"sections": list(sections), "name": each.name, "build": each.build, "kind": each.kind}
             for each, sections in outdated.unasked.items()
         ],
     }

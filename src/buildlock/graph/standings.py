@@ -46,6 +46,9 @@ class Unasked:
 
     name: NormalizedName
     kind: str
+    """Of place that it comes from."""
+    build: str | None
+    """As of `Standing`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +92,7 @@ class Comparison:
         kinds = {package.name: find_kind(package) for package in self.packages}
         for name in sorted(kinds if only is None else kinds.keys() & {only}):
             if kinds[name] not in {"index", "file"}:
-                yield Unasked(name=name, kind=kinds[name])
+                yield Unasked(name=name, kind=kinds[name], build=self.build)
                 continue
             groups: dict[tuple[Version, Version | None], list[int]] = {}
             for position in covered:

@@ -10,7 +10,9 @@ from rich.text import Text
 
 from buildlock.graph.chains import Chain, ChainFinder
 from buildlock.graph.model import Graph, Node
+from buildlock.graph.outdated import describe_news
 from buildlock.graph.reasons import explain_origin
+from buildlock.graph.standings import Outdated
 from buildlock.graph.wording import describe_ask
 from buildlock.lockfile.model import format_marker
 from buildlock.text import present
@@ -32,23 +34,31 @@ class Reason:
     """Each from a requirement down, the shortest first."""
     complete: bool
     """Whether these are all."""
+    newer: tuple[str, ...] = ()
+    """What newer versions there are and what keeps it back, a sentence each, if the indexes were asked."""
 
     @property
     def subject(self) -> str:
         return f"{self.name} {self.version}"
 
 
-def find_reasons(graphs: Sequence[Graph], name: str) -> Mapping[Reason, Sequence[str]]:
-    """Why a package is locked, and for each reason the sections where it is the reason."""
+def find_reasons(graphs: Sequence[Graph], name: str, newer: Outdated | None = None) -> Mapping[Reason, Sequence[str]]:
+    """Why a package is locked, and for each reason the sections where it is the reason.
+
+    Args:
+        graphs: Those of the sections.
+        name: The package.
+        newer: What newer versions there are of it, if the indexes were asked.
+    """
     reasons: dict[Reason, list[str]] = {}
     for graph in graphs:
         finder = ChainFinder(graph)
         for position in graph.find(name):
-            reasons.setdefault(_find_reason(finder, position), []).append(str(graph.section))
+            reasons.setdefault(_find_reason(finder, position, newer), []).append(str(graph.section))
     return reasons
 
 
-def _find_reason(finder: ChainFinder, position: int) -> Reason:
+def _find_reason(finder: ChainFinder, position: int, newer: Outdated | None) -> Reason:
     graph = finder.graph
     node = graph.nodes[position]
     found = finder.find(position, SHOWN_CHAINS)
@@ -59,7 +69,27 @@ def _find_reason(finder: ChainFinder, position: int) -> Reason:
         origin=explain_origin(graph.section, node.package),
         chains=tuple(tuple(_describe_chain(graph, chain)) for chain in found.shown),
         complete=found.complete,
+        newer=tuple(_list_newer(graph, node, newer)) if newer is not None else (),
     )
+
+
+def _list_newer(graph: Graph, node: Node, newer: Outdated) -> Iterator[str]:
+    """What newer versions there are of a package, a sentence each."""
+    section = str(graph.section)
+    if section not in newer.sections:
+        return
+    for unasked, sections in newer.unasked.items():
+        if section in sections and (unasked.name, unasked.build) == (node.package.name, node.build):
+            yield f"no index was asked for newer versions: it is from a {unasked.kind}"
+            return
+    news = [
+        sentence
+        for standing, sections in newer.standings.items()
+        if section in sections
+        and (standing.name, standing.locked, standing.build) == (node.package.name, node.package.version, node.build)
+        for sentence in describe_news(standing)
+    ]
+    yield from dict.fromkeys(news or ["no newer version exists"])
 
 
 def _describe_chain(graph: Graph, chain: Chain) -> Iterator[str]:
@@ -98,6 +128,8 @@ def _list_lines(reason: Reason, sections: Sequence[str], width: int) -> Iterator
             text.stylize("bold", 0, len(reason.subject))
         yield text
     yield from map(Text, _wrap(reason.origin, width, "  ", "    "))
+    for sentence in reason.newer:
+        yield from map(Text, _wrap(sentence, width, "  ", "    "))
     for chain in reason.chains:
         yield from map(Text, _wrap(" → ".join(chain), width, "  ", "    → "))
     if not reason.chains:
@@ -125,6 +157,7 @@ def reasons_to_json(reasons: Mapping[Reason, Sequence[str]]) -> Mapping[str, Any
                 "origin": reason.origin,
                 "chains": [list(chain) for chain in reason.chains],
                 "complete": reason.complete,
+                "newer": list(reason.newer),
             }
             for reason, sections in reasons.items()
         ],
