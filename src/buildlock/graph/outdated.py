@@ -41,11 +41,13 @@ def outdated_to_text(outdated: Outdated, *, width: int = 80) -> Text:
     groups: dict[tuple[tuple[str, ...], str | None], list[Standing]] = {}
     for standing, sections in outdated.standings.items():
         groups.setdefault((tuple(sections), standing.build), []).append(standing)
+    rows = [_list_cells(standing) for standing in outdated.standings]
+    widths = [max(map(len, column)) for column in zip(_HEADINGS[:4], *rows, strict=True)]
     blocks = []
     for (sections, build), standings in groups.items():
         subject = f"the build of {build.replace('==', ' ')} in " if build is not None else ""
         heading = textwrap.wrap(f"{subject}{', '.join(sections)}", width, break_on_hyphens=False)
-        blocks.append([*(Text(line, style="bold") for line in heading), *_draw_table(standings, width)])
+        blocks.append([*(Text(line, style="bold") for line in heading), *_draw_table(standings, widths, width)])
     moved = {section for sections in outdated.standings.values() for section in sections}
     if current := [section for section in outdated.sections if section not in moved]:
         blocks.append([Text(line) for line in _wrap(f"{', '.join(current)}: nothing newer", width)])
@@ -57,13 +59,16 @@ def outdated_to_text(outdated: Outdated, *, width: int = 80) -> Text:
     return Text("\n\n").join(Text("\n").join(block) for block in blocks)
 
 
-def _draw_table(standings: Sequence[Standing], width: int) -> Iterator[Text]:
-    rows = [(each.name, str(each.locked), str(each.allowed or "-"), str(each.latest)) for each in standings]
-    widths = [max(map(len, column)) for column in zip(_HEADINGS[:4], *rows, strict=True)]
+def _list_cells(standing: Standing) -> tuple[str, ...]:
+    return standing.name, str(standing.locked), str(standing.allowed or "-"), str(standing.latest)
+
+
+def _draw_table(standings: Sequence[Standing], widths: Sequence[int], width: int) -> Iterator[Text]:
     used = 2 + sum(column + 2 for column in widths)
     beside = width - used >= _NARROWEST
     yield Text(_align(_HEADINGS if beside and any(each.held for each in standings) else _HEADINGS[:4], widths), "dim")
-    for standing, row in zip(standings, rows, strict=True):
+    for standing in standings:
+        row = _list_cells(standing)
         against, notes = list(_list_obstacles(standing)), list(_list_notes(standing))
         if beside:
             told = [*(f"{version}: {text}" if version else text for version, text in against), *notes]

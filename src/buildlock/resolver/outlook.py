@@ -97,7 +97,9 @@ class Outlook:
                 version = release.version
                 if (allowed or not version.is_prerelease) and Version(version.public) > bound:
                     found.setdefault(version, []).append(release)
-        return {version: found[version] for version in sorted(found, reverse=True)}
+        # Of several builds of a version the one that is of the same kind.
+        order = sorted(found, key=lambda each: (Version(each.public), each.local == base.local, each), reverse=True)
+        return {version: found[version] for version in order}
 
     def _find_usable(
         self, name: NormalizedName, version: Version, targets: Collection[int]

@@ -325,7 +325,7 @@ class Locker:
 
     def inputs_for(self, name: NormalizedName, facts: SourceFacts) -> BuildInputs:
         """What the build environment of a source is resolved from: its own requirements, by the variant's rules."""
-        own = facts.build_system.requires
+        own = [replace(each, origin=f"{each.origin} of `{name}`") for each in facts.build_system.requires]
         for each in own:
             _refuse_local(each, name)
         inputs = inputs_of_build(self._inputs, name, own)

@@ -123,7 +123,7 @@ def test_pre_releases_are_told_where_they_are_allowed(
 
 
 def test_another_local_version_is_not_newer() -> None:
-    packages: Packages = {"a": {"2.4.0+cu118": {}, "2.4.0+cu124": {}, "2.5.1+cu118": {}}}
+    packages: Packages = {"a": {"2.4.0+cu118": {}, "2.4.0+cu124": {}, "2.5.1+cu118": {}, "2.5.1+rocm6": {}}}
     assert list(look(packages, "a==2.4.0+cu118")) == ["2.5.1+cu118"]
 
 
