@@ -23,6 +23,14 @@ def test_the_seed(locked: CopyLockedProject, server: IndexServer) -> None:
     assert server.exchanges == []
 
 
+def test_what_holds_a_package_back(locked: CopyLockedProject) -> None:
+    project = locked("seed", "--variant", "cu124", "--no-dynamic")
+    lines = project.succeed("why", "torch", "--online").stdout.splitlines()
+    told = " ".join(map(str.strip, lines))
+    assert "2.5.1+cu124 exists; `torch==2.4.0` (pyproject.toml: [build-system].requires) and" in told
+    assert "keep it at 2.4.0+cu124 torch==2.4.0 → torch 2.4.0+cu124" in told
+
+
 def test_the_build_of_a_source(locked: CopyLockedProject) -> None:
     project = locked("sdist-chain")
     value = json.loads(project.succeed("why", "sourcebuilder", "--json").stdout)
