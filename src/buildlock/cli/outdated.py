@@ -66,7 +66,7 @@ def outdated(
         write_text(outdated_to_text(found, width=terminal_width()))
         if found.upgradable:
             console.say(
-                "\nhint: `buildlock lock --upgrade` takes what is allowed, `--upgrade-package NAME` a package of it"
+                "\nhint: `buildlock lock --upgrade` takes what is allowed, `--upgrade-package NAME` one package of it"
             )
     if exit_code and found.upgradable:
         raise typer.Exit(NEWER)

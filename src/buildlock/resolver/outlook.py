@@ -9,10 +9,11 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.artifacts import Artifact, Release
+from buildlock.errors import BuildlockError
 from buildlock.project.model import BuildRequirement
 from buildlock.reporting import silence
 from buildlock.resolver.conflict import Conflict, find_reason
-from buildlock.resolver.evaluator import PassedOver
+from buildlock.resolver.evaluator import PassedOver, Reason
 from buildlock.resolver.explain import name_details
 from buildlock.resolver.needs import Need
 from buildlock.resolver.partition import Partition
@@ -51,7 +52,7 @@ class Outlook:
     Args:
         requests: What was asked for each target.
         resolutions: As many: what it came to, without any preference for older versions.
-        searched: Whether it was searched for; else a package was looked at by itself, whatever it requires.
+        alone: Whether it is the source of one package, which was looked for by itself, whatever it requires.
     """
 
     def __init__(
@@ -59,12 +60,13 @@ class Outlook:
         requests: Sequence[tuple[ResolutionRequest, Universe]],
         resolutions: Sequence[Resolution],
         *,
-        searched: bool = True,
+        alone: bool = False,
     ) -> None:
         self._requests = requests
         self._views = [View(request, universe, silence) for request, universe in requests]
         self._resolutions = resolutions
-        self._searched = searched
+        self._alone = alone
+        self._releases: dict[tuple[int, NormalizedName], dict[Version, list[Release]]] = {}
 
     def list_held(self, name: NormalizedName, base: Version, targets: Collection[int]) -> tuple[Held, ...]:
         """The newest version of a package above `base` and, if that is none to use at all, the newest that is.
@@ -115,16 +117,24 @@ class Outlook:
                 return None
         return usable
 
-    def _list_releases(self, target: int, name: NormalizedName, version: Version) -> list[Release]:
-        return [each for each in self._views[target].listing(name).releases if each.version == version]
+    def _list_releases(self, target: int, name: NormalizedName, version: Version) -> Sequence[Release]:
+        key = target, name
+        if key not in self._releases:
+            found = self._releases[key] = {}
+            for release in self._views[target].listing(name).releases:
+                found.setdefault(release.version, []).append(release)
+        return self._releases[key].get(version, ())
 
     def _find_obstacles(self, name: NormalizedName, version: Version, targets: Collection[int]) -> tuple[Obstacle, ...]:
         together = self._add_sharing(name, targets)
         found = [*self._list_unmet(name, version, together), *self._list_reasons(name, version, together)]
-        if not found:
-            found = list(self._list_refusals(name, version, together))
-        if not found and self._searched:
-            found = [self._search(name, version, together)]
+        if not found and not self._alone:
+            try:
+                found = list(self._list_refusals(name, version, together)) or [self._search(name, version, together)]
+            except BuildlockError as error:
+                # What was asked for is there; only this one is not explained.
+                text = f"what it needs could not be learned: {error.message.splitlines()[0]}"
+                found = [Obstacle(kind="unknown", text=text)]
         return tuple(dict.fromkeys(found))
 
     def _add_sharing(self, name: NormalizedName, targets: Collection[int]) -> list[int]:
@@ -151,7 +161,7 @@ class Outlook:
             found.setdefault(package.name, []).extend(
                 (need, f"({need.origin})") for need in view.needs.constraints(package.name)
             )
-            needs = view.dependencies(_to_candidate(package)) if self._searched else ()
+            needs = () if self._alone else view.dependencies(_to_candidate(package))
             if not isinstance(needs, PassedOver):
                 for need in needs:
                     by = f"({need.origin})" if need.origin else f"of `{package.name} {package.version}`"
@@ -178,23 +188,31 @@ class Outlook:
                 yield Obstacle(kind="missing", text=f"the index does not have it for {view.target}")
             verdicts = [view.verdict(release) for release in releases]
             if all(isinstance(verdict, PassedOver) for verdict in verdicts):
-                yield from (_to_obstacle(verdict) for verdict in verdicts[:1] if isinstance(verdict, PassedOver))
+                yield from map(self._describe, (each for each in verdicts[:1] if isinstance(each, PassedOver)))
 
     def _list_refusals(self, name: NormalizedName, version: Version, targets: Sequence[int]) -> Iterator[Obstacle]:
         """Why a version is passed over, as its metadata has it."""
-        usable = self._find_usable(name, version, targets) if self._searched else None
-        for target, (release, artifact) in (usable or {}).items():
+        usable = self._find_usable(name, version, targets) or {}
+        for target, (release, artifact) in usable.items():
             candidate = Candidate(
                 name=name, version=version, index=release.index, extras=frozenset(), artifact=artifact
             )
             needs = self._views[target].dependencies(candidate)
             if isinstance(needs, PassedOver):
-                yield _to_obstacle(needs)
+                yield self._describe(needs)
+
+    def _describe(self, against: PassedOver) -> Obstacle:
+        if self._alone and against.reason is Reason.NO_BINARY:
+            # That is what whoever looks for a source asks for.
+            return Obstacle(kind="no-binary", text="it has wheels alone")
+        kind = against.reason.name.lower().replace("_", "-")
+        return Obstacle(kind=kind, text=f"{against.text}{name_details(against.label, against.details)}")
 
     def _search(self, name: NormalizedName, version: Version, targets: Sequence[int]) -> Obstacle:
         """What a version would be in conflict with, or would lower, where nothing speaks against it by itself."""
         pin = BuildRequirement(requirement=Requirement(f"{name}=={version}"), origin="")
         lowered: dict[str, None] = {}
+        places: dict[str, None] = {}
         for target in targets:
             request, universe = self._requests[target]
             view = View(replace(request, constraints=(*request.constraints, pin)), universe, silence)
@@ -204,15 +222,19 @@ class Outlook:
             except UnsolvedError as error:
                 return Obstacle(kind="conflict", text=_describe_conflict(error, view))
             (resolution,) = collect(pins, [view], alone)
-            chosen = self._chosen[target]
-            lowered.update(
-                (f"`{package.name} {package.version}` in place of {chosen[package.name].version}", None)
-                for package in resolution.packages
-                if package.name in chosen and package.version < chosen[package.name].version
-            )
+            for package in resolution.packages:
+                before = self._chosen[target].get(package.name)
+                if before is not None and package.version < before.version:
+                    lowered[f"`{package.name} {package.version}` in place of {before.version}"] = None
+                elif before is not None and package.name == name and package.index != before.index:
+                    places[f"`{before.index}` goes before `{package.index}`"] = None
         if lowered:
             return Obstacle(kind="conflict", text=f"it would take {' and '.join(list(lowered)[:_MAX_NEEDS])}")
-        return Obstacle(kind="agreement", text="the targets would no longer agree on one version of everything")
+        if places:
+            return Obstacle(kind="index", text=" and ".join(places))
+        if len(targets) > 1:
+            return Obstacle(kind="agreement", text="the targets would no longer agree on one version of everything")
+        return Obstacle(kind="conflict", text="another solution came first")
 
 
 def _is_yanked(release: Release) -> bool:
@@ -227,11 +249,6 @@ def _to_candidate(package: ResolvedPackage) -> Candidate:
         extras=package.extras | package.missing_extras,
         artifact=package.artifact,
     )
-
-
-def _to_obstacle(against: PassedOver) -> Obstacle:
-    kind = against.reason.name.lower().replace("_", "-")
-    return Obstacle(kind=kind, text=f"{against.text}{name_details(against.label, against.details)}")
 
 
 def _describe_conflict(error: UnsolvedError, view: View) -> str:

@@ -154,7 +154,7 @@ def _find_source(locker: Locker, task: LockingTask, locked: LockedEnvironment, t
         environments=locked.environments,
         targets=targets,
         resolutions=resolutions,
-        outlook=Outlook(requests, resolutions, searched=False),
+        outlook=Outlook(requests, resolutions, alone=True),
     )
 
 

@@ -7,6 +7,8 @@ import pytest
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from buildlock.artifacts import Artifact, CoreMetadata, Listing
+from buildlock.errors import UnavailableError
 from buildlock.project.model import Settings
 from buildlock.resolver.outlook import Held, Outlook
 from buildlock.resolver.request import ResolutionRequest
@@ -171,11 +173,53 @@ class TestTargets:
         assert look(packages, "a", "a<2; python_version < '3.12'", pythons=["3.12.0", "3.11.0"]) == expected
 
 
+class BrokenUniverse(SmallUniverse):
+    """An index that has no metadata for what is newer."""
+
+    def metadata(self, artifact: Artifact) -> CoreMetadata:
+        if artifact.version >= Version("2.0"):
+            raise UnavailableError("it did not answer\nin detail")
+        return super().metadata(artifact)
+
+
+def test_what_cannot_be_explained_is_told_all_the_same() -> None:
+    packages: Packages = {"a": {"1.0": {}, "2.0": {"requires": ["c"]}}, "c": {"1.0": {}}}
+    request = ResolutionRequest(requirements=written("a"), target=make_target())
+    resolutions = resolve_all([(request, SmallUniverse({INDEX: {"a": {"1.0": {}}}}))])
+    outlook = Outlook([(request, BrokenUniverse({INDEX: packages}))], resolutions)
+    (held,) = outlook.list_held(NormalizedName("a"), Version("1.0"), [0])
+    assert [each.text for each in held.obstacles] == ["what it needs could not be learned: it did not answer"]
+
+
+def test_of_two_indexes_the_first_one_is_preferred() -> None:
+    class TwoIndexes(SmallUniverse):
+        """As `unsafe-first-match` lists them: what each has, one after the other."""
+
+        def listing(self, name: NormalizedName) -> Listing:
+            offers = [SmallUniverse({index: packages}).listing(name) for index, packages in self.indexes.items()]
+            releases = [release for offer in offers for release in offer.releases]
+            return Listing(name=name, releases=tuple(releases), asked=())
+
+    universe = TwoIndexes({INDEX: {"a": {"1.0": {}}}, "https://other.example": {"a": {"2.0": {}}}})
+    requests = [(ResolutionRequest(requirements=written("a"), target=make_target()), universe)]
+    (held,) = Outlook(requests, resolve_all(requests)).list_held(NormalizedName("a"), Version("1.0"), [0])
+    assert [each.text for each in held.obstacles] == [f"`{INDEX}` goes before `https://other.example`"]
+
+
+def test_of_a_package_that_is_to_be_built_wheels_are_of_no_use() -> None:
+    packages: Packages = {"a": {"1.0": {"wheels": [], "sdist": True}, "2.0": {}}}
+    settings = Settings(no_binary_package=frozenset({NormalizedName("a")}))
+    request = ResolutionRequest(requirements=written("a"), target=make_target(), settings=settings)
+    requests = [(request, SmallUniverse({INDEX: packages}))]
+    (held,) = Outlook(requests, resolve_all(requests), alone=True).list_held(NormalizedName("a"), Version("1.0"), [0])
+    assert [each.text for each in held.obstacles] == ["it has wheels alone"]
+
+
 def test_what_a_package_from_elsewhere_requires_is_not_looked_at() -> None:
     universe = SmallUniverse({INDEX: {"a": {"1.0": {}, "2.0": {}, "3.0": {"requires-python": ">=4"}}}})
     requests = [(ResolutionRequest(requirements=written("a<2"), target=make_target()), universe)]
     resolutions = resolve_all(requests)
     universe.read.clear()
-    held = Outlook(requests, resolutions, searched=False).list_held(NormalizedName("a"), Version("1.0"), [0])
+    held = Outlook(requests, resolutions, alone=True).list_held(NormalizedName("a"), Version("1.0"), [0])
     assert kinds(held) == ["requirement", "python", "requirement"]
     assert universe.read == []
