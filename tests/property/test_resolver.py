@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from buildlock.errors import NoSolutionError
+from buildlock.resolver.outlook import Outlook
 from buildlock.resolver.request import Resolution, ResolutionRequest
 from buildlock.resolver.resolve import resolve
 from support.small_universe import SmallUniverse, describe_sdist, make_target, written
@@ -171,3 +172,29 @@ def test_keeps_a_pin_that_fits(packages: Packages, name: str, data: st.DataObjec
     resolution = ask(alone, [name], preferences={canonicalize_name(name): Version(version)})
     assert resolution is not None
     assert str(resolution.packages[0].version) == version
+
+
+@settings(max_examples=150, deadline=None)
+@given(packages=universes, roots=roots, constraints=constraints)
+def test_what_holds_a_newer_version_back_does(packages: Packages, roots: list[str], constraints: list[str]) -> None:
+    universe = SmallUniverse({INDEX: packages})
+    request = ResolutionRequest(requirements=written(*roots), constraints=written(*constraints), target=TARGET)
+    try:
+        resolution = resolve(request, universe)
+    except NoSolutionError:
+        return
+    outlook = Outlook([(request, universe)], [resolution])
+    pins = {str(package.name): str(package.version) for package in resolution.packages}
+    for package in resolution.packages:
+        for held in outlook.list_held(package.name, package.version, [0]):
+            assert held.version > package.version
+            assert held.obstacles
+            kinds = {obstacle.kind for obstacle in held.obstacles}
+            raised = {**pins, str(package.name): str(held.version)}
+            if kinds == {"requirement"}:
+                assert not satisfies(packages, raised, roots, constraints)
+            if kinds == {"conflict"}:
+                others = [*roots, f"{package.name}=={held.version}"]
+                found = next(try_everything(packages, others, constraints), None)
+                costs = any("it would take" in obstacle.text for obstacle in held.obstacles)
+                assert costs == (found is not None)

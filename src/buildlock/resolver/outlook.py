@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
@@ -12,9 +13,8 @@ from buildlock.artifacts import Artifact, Release
 from buildlock.errors import BuildlockError
 from buildlock.project.model import BuildRequirement
 from buildlock.reporting import silence
-from buildlock.resolver.conflict import Conflict, find_reason
+from buildlock.resolver.brief import PINNED, describe_briefly, name_reason, name_source
 from buildlock.resolver.evaluator import PassedOver, Reason
-from buildlock.resolver.explain import name_details
 from buildlock.resolver.needs import Need
 from buildlock.resolver.partition import Partition
 from buildlock.resolver.provider import Provider
@@ -24,8 +24,8 @@ from buildlock.resolver.view import Candidate, View
 
 _ROUNDS = (400,)
 """How long to search for what a version conflicts with."""
-_MAX_NEEDS = 3
-"""That are named of those that exclude each other."""
+_MAX_LOWERED = 3
+"""That are named of what a version would lower."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +84,8 @@ class Outlook:
             return ()
         shown = [kept[0]]
         if self._find_usable(name, kept[0], targets) is None:
-            shown += [version for version in kept[1:] if self._find_usable(name, version, targets) is not None][:1]
+            usable = (version for version in kept[1:] if self._find_usable(name, version, targets) is not None)
+            shown += islice(usable, 1)
         return tuple(Held(version=version, obstacles=self._find_obstacles(name, version, targets)) for version in shown)
 
     def _list_newer(
@@ -154,18 +155,16 @@ class Outlook:
 
     def _gather_needs(self, target: int) -> dict[NormalizedName, list[tuple[Need, str]]]:
         view = self._views[target]
-        found: dict[NormalizedName, list[tuple[Need, str]]] = {}
-        for need in view.needs.roots:
-            found.setdefault(need.name, []).append((need, f"({need.origin})"))
+        needs: list[tuple[Need, Candidate | None]] = [(need, None) for need in view.needs.roots]
         for package in self._resolutions[target].packages:
-            found.setdefault(package.name, []).extend(
-                (need, f"({need.origin})") for need in view.needs.constraints(package.name)
-            )
-            needs = () if self._alone else view.dependencies(_to_candidate(package))
-            if not isinstance(needs, PassedOver):
-                for need in needs:
-                    by = f"({need.origin})" if need.origin else f"of `{package.name} {package.version}`"
-                    found.setdefault(need.name, []).append((need, by))
+            needs += [(need, None) for need in view.needs.constraints(package.name)]
+            candidate = _to_candidate(package)
+            dependencies = () if self._alone else view.dependencies(candidate)
+            assert not isinstance(dependencies, PassedOver), "a chosen candidate has dependencies"
+            needs += [(need, candidate) for need in dependencies]
+        found: dict[NormalizedName, list[tuple[Need, str]]] = {}
+        for need, parent in needs:
+            found.setdefault(need.name, []).append((need, name_source(need, parent)))
         return found
 
     def _list_unmet(self, name: NormalizedName, version: Version, targets: Sequence[int]) -> Iterator[Obstacle]:
@@ -206,21 +205,25 @@ class Outlook:
             # That is what whoever looks for a source asks for.
             return Obstacle(kind="no-binary", text="it has wheels alone")
         kind = against.reason.name.lower().replace("_", "-")
-        return Obstacle(kind=kind, text=f"{against.text}{name_details(against.label, against.details)}")
+        return Obstacle(kind=kind, text=name_reason(against))
 
     def _search(self, name: NormalizedName, version: Version, targets: Sequence[int]) -> Obstacle:
         """What a version would be in conflict with, or would lower, where nothing speaks against it by itself."""
-        pin = BuildRequirement(requirement=Requirement(f"{name}=={version}"), origin="")
+        # Required, so that the rest cannot do without it; a constraint too, where an override says something else.
+        pin = BuildRequirement(requirement=Requirement(f"{name}=={version}"), origin=PINNED)
         lowered: dict[str, None] = {}
         places: dict[str, None] = {}
         for target in targets:
             request, universe = self._requests[target]
-            view = View(replace(request, constraints=(*request.constraints, pin)), universe, silence)
+            pinned = replace(
+                request, requirements=(*request.requirements, pin), constraints=(*request.constraints, pin)
+            )
+            view = View(pinned, universe, silence)
             alone = Partition(targets=[view.target])
             try:
                 pins = search(Provider([view], alone), _ROUNDS)
             except UnsolvedError as error:
-                return Obstacle(kind="conflict", text=_describe_conflict(error, view))
+                return Obstacle(kind="conflict", text=describe_briefly(error, view))
             (resolution,) = collect(pins, [view], alone)
             for package in resolution.packages:
                 before = self._chosen[target].get(package.name)
@@ -229,7 +232,7 @@ class Outlook:
                 elif before is not None and package.name == name and package.index != before.index:
                     places[f"`{before.index}` goes before `{package.index}`"] = None
         if lowered:
-            return Obstacle(kind="conflict", text=f"it would take {' and '.join(list(lowered)[:_MAX_NEEDS])}")
+            return Obstacle(kind="conflict", text=f"it would take {' and '.join(list(lowered)[:_MAX_LOWERED])}")
         if places:
             return Obstacle(kind="index", text=" and ".join(places))
         if len(targets) > 1:
@@ -249,30 +252,3 @@ def _to_candidate(package: ResolvedPackage) -> Candidate:
         extras=package.extras | package.missing_extras,
         artifact=package.artifact,
     )
-
-
-def _describe_conflict(error: UnsolvedError, view: View) -> str:
-    """The first conflict in a few words: it says why the preferred versions do not fit."""
-    conflicts = error.history.gather_conflicts(error.causes) if error.causes is not None else []
-    if not conflicts:
-        return "no solution with it was found"
-    conflict = conflicts[0]
-    needs = _name_needs(conflict, view)
-    if (unmet := conflict.find_unmet(view)) is not None:
-        return f"{needs}: no version matches `{unmet}`"
-    if matching := conflict.find_matching(view):
-        against = find_reason(matching[-1], view)
-        return f"{needs}: {matching[-1].version} {against if against is not None else 'conflicts with the rest'}"
-    return f"{needs} exclude each other"
-
-
-def _name_needs(conflict: Conflict, view: View) -> str:
-    parts: dict[str, None] = {}
-    for need, parent in sorted(conflict.needs, key=str):
-        by = f"of `{parent.name} {parent.version}`" if parent is not None and not need.origin else f"({need.origin})"
-        parts[f"`{need}` {by}"] = None
-    for need in view.needs.constraints(conflict.name):
-        if need.origin:
-            parts[f"`{need}` ({need.origin})"] = None
-    rest = len(parts) - _MAX_NEEDS
-    return " and ".join([*list(parts)[:_MAX_NEEDS], *([f"{rest} more"] if rest > 0 else [])])

@@ -138,12 +138,12 @@ class TestConflicts:
 
     def test_what_it_needs_is_not_there(self) -> None:
         packages: Packages = {"a": {"1.0": {}, "2.0": {"requires": ["b>=3"]}}, "b": {"1.0": {}, "2.0": {}}}
-        assert look(packages, "a") == {"2.0": ["`b>=3` of `a 2.0`: no version matches `b>=3`"]}
+        assert look(packages, "a") == {"2.0": ["no version matches `b>=3` of `a 2.0`"]}
 
     def test_what_it_needs_cannot_be_used(self) -> None:
         packages: Packages = {"a": {"1.0": {}, "2.0": {"requires": ["b"]}}, "b": {"1.0": {"requires-python": ">=4"}}}
         (text,) = look(packages, "a")["2.0"]
-        assert text == "`b` of `a 2.0`: 1.0 does not run on CPython 3.11.0 (needs >=4)"
+        assert text == "`b` of `a 2.0` would be 1.0: does not run on CPython 3.11.0 (needs >=4)"
 
     def test_it_would_lower_another(self) -> None:
         """Both are free, and not both newest: the one that is settled first keeps the other back."""
