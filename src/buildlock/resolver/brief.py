@@ -1,7 +1,7 @@
 """What a version that was asked for conflicts with, in a few words: the whole story is that of `explain`."""
 
 from buildlock.resolver.conflict import Conflict, find_reason
-from buildlock.resolver.evaluator import PassedOver
+from buildlock.resolver.evaluator import PassedOver, Reason
 from buildlock.resolver.explain import name_details
 from buildlock.resolver.needs import Need
 from buildlock.resolver.search import UnsolvedError
@@ -43,7 +43,9 @@ def name_source(need: Need, parent: Candidate | None) -> str:
 
 
 def name_reason(against: PassedOver) -> str:
-    """A reason with a few of its details."""
+    """A reason with a few of its details; of the times at which its files were uploaded the day of the first."""
+    if against.reason is Reason.TOO_NEW:
+        return f"{against.text} (uploaded {against.details[0].partition('T')[0]})"
     return f"{against.text}{name_details(against.label, against.details)}"
 
 

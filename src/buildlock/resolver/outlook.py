@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
@@ -24,6 +23,8 @@ from buildlock.resolver.view import Candidate, View
 
 _ROUNDS = (400,)
 """How long to search for what a version conflicts with."""
+_MAX_HELD = 3
+"""Versions that are told of one package."""
 _MAX_LOWERED = 3
 """That are named of what a version would lower."""
 
@@ -69,7 +70,7 @@ class Outlook:
         self._releases: dict[tuple[int, NormalizedName], dict[Version, list[Release]]] = {}
 
     def list_held(self, name: NormalizedName, base: Version, targets: Collection[int]) -> tuple[Held, ...]:
-        """The newest version of a package above `base` and, if that is none to use at all, the newest that is.
+        """The newest version of a package above `base`, and older ones that less is against, down to one to use.
 
         Pre-releases are looked at where they are allowed, or `base` is one; yanked versions where all newer ones are.
 
@@ -80,13 +81,21 @@ class Outlook:
         """
         releases = self._list_newer(name, base, targets)
         kept = [version for version, files in releases.items() if not all(map(_is_yanked, files))] or list(releases)
-        if not kept:
-            return ()
-        shown = [kept[0]]
-        if self._find_usable(name, kept[0], targets) is None:
-            usable = (version for version in kept[1:] if self._find_usable(name, version, targets) is not None)
-            shown += islice(usable, 1)
-        return tuple(Held(version=version, obstacles=self._find_obstacles(name, version, targets)) for version in shown)
+        together = self._add_sharing(name, targets)
+        held: list[Held] = []
+        known: list[frozenset[str]] = []
+        for version in kept:
+            unmet = list(self._list_unmet(name, version, together))
+            reasons = list(self._list_reasons(name, version, together))
+            # Which Python each version needs may differ: what matters is that the Python is against it.
+            against = frozenset([*(each.text for each in unmet), *(each.kind for each in reasons)])
+            if not any(less <= against for less in known):
+                known.append(against)
+                obstacles = [*unmet, *reasons] or self._find_hidden(name, version, together)
+                held.append(Held(version=version, obstacles=tuple(dict.fromkeys(obstacles))))
+            if not reasons or len(held) == _MAX_HELD:
+                break
+        return tuple(held)
 
     def _list_newer(
         self, name: NormalizedName, base: Version, targets: Collection[int]
@@ -126,17 +135,16 @@ class Outlook:
                 found.setdefault(release.version, []).append(release)
         return self._releases[key].get(version, ())
 
-    def _find_obstacles(self, name: NormalizedName, version: Version, targets: Collection[int]) -> tuple[Obstacle, ...]:
-        together = self._add_sharing(name, targets)
-        found = [*self._list_unmet(name, version, together), *self._list_reasons(name, version, together)]
-        if not found and not self._alone:
-            try:
-                found = list(self._list_refusals(name, version, together)) or [self._search(name, version, together)]
-            except BuildlockError as error:
-                # What was asked for is there; only this one is not explained.
-                text = f"what it needs could not be learned: {error.message.splitlines()[0]}"
-                found = [Obstacle(kind="unknown", text=text)]
-        return tuple(dict.fromkeys(found))
+    def _find_hidden(self, name: NormalizedName, version: Version, targets: Sequence[int]) -> list[Obstacle]:
+        """What is against a version that no requirement excludes and that its page lets be used."""
+        if self._alone:
+            return []
+        try:
+            return list(self._list_refusals(name, version, targets)) or [self._search(name, version, targets)]
+        except BuildlockError as error:
+            # What was asked for is there; only this one is not explained.
+            text = f"what it needs could not be learned: {error.message.splitlines()[0]}"
+            return [Obstacle(kind="unknown", text=text)]
 
     def _add_sharing(self, name: NormalizedName, targets: Collection[int]) -> list[int]:
         """These targets, and those that have the same version of a package: it serves all of them."""

@@ -82,7 +82,7 @@ def test_a_requirement_by_an_extra() -> None:
         (
             {"uploaded": datetime(2024, 5, 1, tzinfo=timezone.utc)},
             {"exclude_newer": datetime(2024, 2, 1, tzinfo=timezone.utc)},
-            ["not uploaded before `exclude-newer`, 2024-02-01T00:00:00+00:00 (2024-05-01T00:00:00+00:00)"],
+            ["not uploaded before `exclude-newer`, 2024-02-01T00:00:00+00:00 (uploaded 2024-05-01)"],
         ),
     ],
 )
@@ -103,6 +103,24 @@ def test_the_newest_that_could_be_used_is_told_beside_one_that_could_not() -> No
         "2.0": [f"`a<1.5` {PLACE}", "does not run on CPython 3.11.0 (needs >=3.12)"],
         "1.6": [f"`a<1.5` {PLACE}"],
     }
+
+
+def test_what_less_is_against_is_told_down_to_one_to_use() -> None:
+    late, early = (datetime(2024, month, 1, tzinfo=timezone.utc) for month in (5, 1))
+    packages: Packages = {
+        "a": {
+            "1.0": {"uploaded": early},
+            "1.1": {"uploaded": early},
+            "1.2": {"uploaded": early, "requires-python": ">=3.12"},
+            "1.3": {"uploaded": early, "requires-python": ">=3.13"},
+            "1.4": {"uploaded": late},
+            "1.5": {"uploaded": late},
+        }
+    }
+    cutoff = Settings(exclude_newer=datetime(2024, 2, 1, tzinfo=timezone.utc))
+    found = look(packages, "a==1.0", settings=cutoff)
+    assert {version: len(texts) for version, texts in found.items()} == {"1.5": 2, "1.3": 2, "1.1": 1}
+    assert list(look(packages, "a", settings=cutoff)) == ["1.5", "1.3"]
 
 
 def test_a_yanked_version_is_not_the_latest_if_another_one_is_newer() -> None:
