@@ -34,7 +34,7 @@ class Obstacle:
     """What keeps a version from being chosen."""
 
     kind: str
-    """`requirement`, `conflict`, `agreement`, or why it is passed over: `python`, `platform`, `yanked`, `too-new` …"""
+    """`requirement`, `conflict`, `agreement`, `index`, `missing`, `unknown`, or the `Reason` why it is passed over."""
     text: str
     """In words; what comes from outside may be in it as it was written."""
 

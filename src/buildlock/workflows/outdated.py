@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from packaging.pylock import Package
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from buildlock.artifacts import Origin
 from buildlock.errors import UncoveredTargetError
 from buildlock.graph.model import Section
 from buildlock.graph.standings import Comparison, Outdated, Standing, Unasked
@@ -29,7 +31,7 @@ from buildlock.workflows.graphs import Scope, list_sections
 from buildlock.workflows.lock_options import LockOptions
 from buildlock.workflows.locker import Locker
 from buildlock.workflows.locking_task import LockingTask, choose_targets, match_runtime, open_task
-from buildlock.workflows.workspace import Workspace
+from buildlock.workflows.workspace import Workspace, file_url
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,18 +83,22 @@ def survey(
     locking = LockOptions(pythons=options.pythons, platforms=options.platforms, dynamic=options.dynamic)
     targets = {each: choose_targets(project.inputs[each], locking, workspace.environ) for each in by_variant}
     matches = match_runtime(project, locking, targets)
-    standings: dict[Standing, list[str]] = {}
-    unasked: dict[Unasked, list[str]] = {}
+    standings: dict[Standing, dict[str, None]] = {}
+    unasked: dict[Unasked, dict[str, None]] = {}
     for variant, found in by_variant.items():
         with open_task(workspace, project, locking, matches[variant], targets[variant]) as task:
             for section in found:
                 for each in _examine(task, section, name):
                     if isinstance(each, Standing):
-                        standings.setdefault(each, []).append(str(section))
+                        standings.setdefault(each, {})[str(section)] = None
                     else:
-                        unasked.setdefault(each, []).append(str(section))
+                        unasked.setdefault(each, {})[str(section)] = None
     looked_at = tuple(str(section) for found in by_variant.values() for section in found)
-    return Outdated(sections=looked_at, standings=standings, unasked=unasked)
+    return Outdated(
+        sections=looked_at,
+        standings={each: tuple(found) for each, found in standings.items()},
+        unasked={each: tuple(found) for each, found in unasked.items()},
+    )
 
 
 def _choose_sections(lockfile: Lockfile, scope: Scope) -> tuple[Section, ...]:
@@ -162,8 +168,20 @@ def _find_wanted(task: LockingTask, source: Package) -> BuildRequirement:
     """Which version of a package from elsewhere is asked for: the project says so, else the lock."""
     if (configured := task.project.packages.get(source.name)) is not None:
         return configured.requirement
-    assert source.version is not None
-    return BuildRequirement(requirement=Requirement(f"{source.name}=={source.version}"), origin=FILENAME)
+    origin = _find_origin(source, task.workspace.lock_path.parent)
+    text = f"{source.name}=={source.version}" if origin is None else f"{source.name} @ {origin}"
+    return BuildRequirement(requirement=Requirement(text), origin=FILENAME)
+
+
+def _find_origin(source: Package, folder: Path) -> Origin | None:
+    """Where a package comes from without an index; paths are relative to the lock's folder."""
+    if (vcs := source.vcs) is not None:
+        url = vcs.url or file_url(folder, vcs.path or "")
+        return Origin(kind="vcs", url=url, revision=vcs.requested_revision, subdirectory=vcs.subdirectory)
+    if (archive := source.archive) is not None:
+        url = archive.url or file_url(folder, archive.path or "")
+        return Origin(kind="archive", url=url, hashes=archive.hashes, subdirectory=archive.subdirectory)
+    return None
 
 
 def _add_dynamic(task: LockingTask, locked: LockedEnvironment) -> BuildInputs:

@@ -68,7 +68,7 @@ def test_all_that_is_locked_is_looked_at(project: Project) -> None:
     found = outdated(project.workspace, TARGET)
     assert found.sections == ("one", "two")
     assert [(each.name, str(each.latest), sections) for each, sections in found.standings.items()] == [
-        ("helper", "2.0", ["one", "two"])
+        ("helper", "2.0", ("one", "two"))
     ]
     assert not found.upgradable
 
@@ -108,14 +108,14 @@ def test_a_package_from_elsewhere(project: Project, configured: str, allowed: st
     project.write(PROJECT + configured)
     found = outdated(project.workspace, TARGET)
     assert found.sections == ("one", "source 1.0 for one", "two")
-    section = ["source 1.0 for one"]
+    section = ("source 1.0 for one",)
     standings = [each for each, sections in found.standings.items() if sections == section]
     assert [(each.name, str(each.locked), str(each.allowed), str(each.latest)) for each in standings] == [
         ("source", "1.0", allowed, "1.1"),
         ("helper", "1.0", "1.0", "2.0"),
     ]
     alone = outdated(project.workspace, replace(TARGET, scope=Scope(package=NormalizedName("source"))))
-    assert alone.sections == tuple(section)
+    assert alone.sections == section
 
 
 def test_targets_that_are_not_locked(project: Project) -> None:
