@@ -35,6 +35,12 @@ _ALL = (
     Kind(code="insecure-index", risk="high", meaning="fetched without encryption: anyone on the way can answer"),
     Kind(code="index-not-allowed", risk="high", meaning="it comes from a place that the policy does not allow"),
     Kind(code="sdist-not-allowed", risk="high", meaning="it is built from source, which the policy does not allow"),
+    Kind(
+        code="policy-loosened",
+        risk="high",
+        meaning="the project's policy lets through what it did not",
+        of_package=False,
+    ),
     Kind(code="host-changed", risk="high", meaning="the index is the same, and its files are on another host"),
     Kind(code="wheel-became-sdist", risk="high", meaning="it is built from source now: its code runs at build time"),
     Kind(code="sdist-added", risk="high", meaning="it is new, and built from source: its code runs at build time"),
@@ -57,6 +63,9 @@ _ALL = (
     Kind(code="details-changed", risk="low", meaning="the same files, of which the lock says something else"),
     Kind(code="variant-added", risk="low", meaning="it is locked now", of_package=False),
     Kind(code="target-added", risk="low", meaning="the lock serves it now", of_package=False),
+    Kind(
+        code="policy-tightened", risk="low", meaning="the project's policy stops what it let through", of_package=False
+    ),
     Kind(code="inputs-changed", risk="low", meaning="what it is resolved from moved", of_package=False),
 )
 

@@ -103,6 +103,60 @@ class TestConflicts:
         assert "hint: `buildlock diff merged.toml` compares these two" in result.stderr
 
 
+class TestPolicyOfARevision:
+    LAX = "[tool.buildlock.policy]\ndeny = []\n"
+
+    def test_a_change_is_judged_by_the_policy_that_it_does_not_make(self, repository: GitRepository) -> None:
+        repository.commit({"build-lock.toml": NEW, "pyproject.toml": self.LAX})
+        assert run(repository.folder, "HEAD~1", "HEAD", "--exit-code").code == 0
+        judged = run(repository.folder, "HEAD~1", "HEAD", "--exit-code", "--policy-from", "HEAD~1")
+        assert judged.code == 3
+        assert "DENIED by the policy" in judged.stdout
+
+    def test_it_needs_no_working_tree(self, repository: GitRepository, tmp_path: Path) -> None:
+        repository.commit({"build-lock.toml": NEW, "pyproject.toml": self.LAX})
+        repository.run("clone", "--quiet", "--bare", ".", str(tmp_path / "bare"))
+        for revision, code in (("main~1", 3), ("main", 0)):
+            assert run(tmp_path / "bare", "main~1", "main", "--exit-code", "--policy-from", revision).code == code
+
+    def test_it_may_be_a_file(self, repository: GitRepository) -> None:
+        (repository.folder / "build-lock.toml").write_text(NEW, encoding="utf-8")
+        (repository.folder / "lax.toml").write_text(self.LAX, encoding="utf-8")
+        assert run(repository.folder, "--exit-code").code == 3
+        assert run(repository.folder, "--exit-code", "--policy-from", "lax.toml").code == 0
+        (repository.folder / "lax.toml").write_text("[tool.buildlock.policy]\ndeny = 1", encoding="utf-8")
+        result = run(repository.folder, "--policy-from", "lax.toml")
+        assert (result.code, result.stdout) == (1, "")
+        assert "`lax.toml" in result.stderr
+
+    def test_its_own_change_is_told(self, repository: GitRepository) -> None:
+        repository.commit({"pyproject.toml": self.LAX})
+        assert codes(run(repository.folder, "HEAD~1", "--format", "json")) == ["policy-loosened"] * 4
+        assert (
+            codes(run(repository.folder, "HEAD", "HEAD~1", "--variant", "cpu", "--format", "json"))
+            == ["policy-tightened"] * 4
+        )
+        assert run(repository.folder, "HEAD~1").stdout.splitlines()[2:5] == [
+            "HIGH RISK",
+            "  policy-loosened: the project's policy lets through what it did not",
+            "    hash-changed is no longer denied",
+        ]
+
+    def test_history_need_not_be_valid(self, repository: GitRepository) -> None:
+        repository.commit({"pyproject.toml": "[tool.buildlock.policy]\nold-key = 1"})
+        repository.commit({"pyproject.toml": ""})
+        assert codes(run(repository.folder, "HEAD~1", "--format", "json")) == ["policy-tightened"]
+        result = run(repository.folder, "--policy-from", "HEAD~1")
+        assert (result.code, result.stdout) == (1, "")
+        assert "`pyproject.toml of HEAD~1" in result.stderr
+
+    @pytest.mark.parametrize("name", ["nowhere", "--", "-x", "", "a" * 5000])
+    def test_there_is_none(self, repository: GitRepository, name: str) -> None:
+        result = run(repository.folder, f"--policy-from={name}")
+        assert (result.code, result.stdout) == (2, "")
+        assert "is neither a file nor a revision" in result.stderr
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("arguments", "code", "message"),

@@ -5,7 +5,17 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from buildlock.cli.console import Console, terminal_width, write_data, write_text
-from buildlock.cli.options import HERE, ProjectDir, Quiet, VariantNames, Verbose, open_workspace
+from buildlock.cli.options import (
+    HERE,
+    NewLock,
+    OldLock,
+    PolicyFrom,
+    ProjectDir,
+    Quiet,
+    VariantNames,
+    Verbose,
+    open_workspace,
+)
 from buildlock.diff.model import Diff
 from buildlock.diff.render_html import render_html
 from buildlock.diff.render_json import render_json
@@ -20,12 +30,8 @@ DiffFormat: TypeAlias = Literal["text", "markdown", "json", "html"]
 
 
 def diff(
-    old: Annotated[
-        str | None, typer.Argument(metavar="OLD", help="A lockfile or a git revision; default: HEAD.")
-    ] = None,
-    new: Annotated[
-        str | None, typer.Argument(metavar="NEW", help="A lockfile or a git revision; default: the working tree.")
-    ] = None,
+    old: OldLock = None,
+    new: NewLock = None,
     project: ProjectDir = HERE,
     variant: VariantNames = None,
     to: Annotated[
@@ -38,6 +44,7 @@ def diff(
     online: Annotated[
         bool, typer.Option("--online", help="Ask the indexes what they say today of what is new.")
     ] = False,
+    policy_from: PolicyFrom = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 3 where the policy denies something.")
     ] = False,
@@ -49,7 +56,9 @@ def diff(
     A lock that a merge left with conflict markers is compared with itself: our side with theirs.
     """
     console = Console(quiet=quiet, verbose=verbose)
-    found = workflow.diff(open_workspace(project, console), old, new, tuple(variant or ()), online=online)
+    found = workflow.diff(
+        open_workspace(project, console), old, new, tuple(variant or ()), online=online, policy_from=policy_from
+    )
     _write(found.only_risk(only) if only is not None else found, to)
     # Whatever is shown.
     if exit_code and found.refused:

@@ -31,6 +31,18 @@ LockedTarget: TypeAlias = Annotated[
     str | None,
     typer.Option("--target", metavar="T", help="A Python, a platform or both of those locked: `3.12 linux`."),
 ]
+OldLock: TypeAlias = Annotated[
+    str | None, typer.Argument(metavar="OLD", help="A lockfile or a git revision; default: HEAD.")
+]
+NewLock: TypeAlias = Annotated[
+    str | None, typer.Argument(metavar="NEW", help="A lockfile or a git revision; default: the working tree.")
+]
+PolicyFrom: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--policy-from", metavar="REVISION", help="Judge by the policy at this revision, or in this pyproject.toml."
+    ),
+]
 Python: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="PYTHON", help="A version, name or path; default: the Python that runs buildlock."),

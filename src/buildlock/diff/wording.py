@@ -14,6 +14,8 @@ _SHOWN_FOLLOWERS = 3
 _MOVES = frozenset({"version-raised", "pin-lowered"})
 _UNEXPLAINED = frozenset({"version-raised", "artifact-added", "artifact-removed", "details-changed"})
 """Codes of a package that was there before, of which it does not matter what brings it in."""
+_OF_NO_PLACE = frozenset({"variant-added", "variant-dropped", "policy-loosened", "policy-tightened"})
+"""Codes of what names its place, or holds wherever anything does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,8 +114,8 @@ def describe_subject(packages: Sequence[NormalizedName]) -> str:
 
 
 def describe_places(finding: Finding, found: Findings) -> str | None:
-    """Where it holds; nothing where that is the one place there is, or a variant that the message names."""
-    if finding.code in {"variant-added", "variant-dropped"}:
+    """Where it holds; nothing where that is the one place there is, or goes without saying."""
+    if finding.code in _OF_NO_PLACE:
         return None
     alike: dict[tuple[str | None, tuple[str, ...]], list[str]] = {}
     for place in finding.places:

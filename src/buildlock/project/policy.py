@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from buildlock.project.cutoffs import parse_span
-from buildlock.project.document import Table, read_document
+from buildlock.project.document import Document, Table, parse_document, read_document
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.model import DEFAULT_DENIED, Allowance, Policy
 from buildlock.project.names import package_names
@@ -27,9 +27,31 @@ def read_policy(root: Path) -> Policy:
     Raises:
         InvalidProjectError: The file or the table is invalid.
     """
-    faults = Faults()
     path = root / "pyproject.toml"
-    document = read_document(path, label=path.name, faults=faults) if path.exists() else None
+    return read_policy_file(path, path.name) if path.exists() else Policy()
+
+
+def read_policy_file(path: Path, label: str) -> Policy:
+    """The policy in a file such as `pyproject.toml`, called `label` in messages.
+
+    Raises:
+        InvalidProjectError: The file or the table is invalid.
+    """
+    faults = Faults()
+    return _read(read_document(path, label=label, faults=faults), faults)
+
+
+def parse_policy(content: bytes, label: str) -> Policy:
+    """The policy in the bytes of a `pyproject.toml`, called `label` in messages.
+
+    Raises:
+        InvalidProjectError: The file or the table is invalid.
+    """
+    faults = Faults()
+    return _read(parse_document(content, label=label, faults=faults), faults)
+
+
+def _read(document: Document | None, faults: Faults) -> Policy:
     policy = Policy()
     if document is not None:
         policy = read_policy_table(document.root_table(faults).table("tool").table("buildlock").table("policy"))

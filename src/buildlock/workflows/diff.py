@@ -1,26 +1,29 @@
 """`diff`: what changed between two locks, wherever they are, and what the project's policy says of it."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from buildlock.diff.compute import compare_locks
-from buildlock.diff.model import Diff
+from buildlock.diff.model import Diff, Finding
 from buildlock.diff.online import Questions, add_published, list_questions, note_unasked
 from buildlock.diff.policy import judge
-from buildlock.errors import InvalidLockError, MissingLockError, UnknownVariantError, UsageError
+from buildlock.diff.policy_changes import compare_policies
+from buildlock.errors import InvalidLockError, MissingLockError, UnknownVariantError
 from buildlock.lockfile.conflicts import split_conflicts
 from buildlock.lockfile.model import FILENAME, Lockfile
 from buildlock.lockfile.reader import MAX_SIZE, parse_lockfile, read_content
-from buildlock.project.policy import read_policy
+from buildlock.project.model import Policy
 from buildlock.published import LockedRelease, Published
 from buildlock.text import present
+from buildlock.workflows.policies import find_policy, try_policy
 from buildlock.workflows.published import ask_indexes
-from buildlock.workflows.revisions import Revisions
+from buildlock.workflows.revisions import Revisions, is_file
 from buildlock.workflows.workspace import Workspace
 
 WORKING_TREE = "working tree"
@@ -33,6 +36,8 @@ class _Side:
     label: str
     content: bytes | None
     """`None` where there is no lock."""
+    policy: Callable[[], Policy | None] | None = None
+    """Reads the policy that is beside the lock; `None` for a file, of whose project nothing is known."""
 
     def parse(self) -> Lockfile | None:
         return parse_lockfile(self.content, f"{FILENAME} of {self.label}") if self.content is not None else None
@@ -44,6 +49,7 @@ def diff(
     new: str | None = None,
     variants: tuple[str, ...] = (),
     *,
+    policy_from: str | None = None,
     online: bool = False,
 ) -> Diff:
     """Compare two locks.
@@ -55,6 +61,7 @@ def diff(
         old: A file or a revision; by default the last commit.
         new: A file or a revision; by default the lock as it is in the project's folder.
         variants: Compare these alone; all by default.
+        policy_from: A `pyproject.toml` or a revision whose policy judges; by default the project's folder.
         online: Ask the indexes what they say today of what is new.
 
     Raises:
@@ -64,7 +71,7 @@ def diff(
         InvalidProjectError: The policy is invalid; or the project, which says how to ask the indexes.
         HostError: A revision is asked for, and there is no git.
     """
-    policy = read_policy(workspace.root)
+    policy = find_policy(workspace, policy_from)
     before, after = _find_sides(workspace, old, new)
     if before.content is None and after.content is None:
         raise MissingLockError(f"there is no `{FILENAME}`: neither in {before.label} nor in {after.label}")
@@ -76,6 +83,7 @@ def diff(
         new_label=after.label,
         same_bytes=before.content == after.content,
     )
+    compared = replace(compared, findings=(*compared.findings, *_compare_policies(before, after, compared)))
     chosen = _choose(variants, compared) if variants else None
     now = datetime.now(timezone.utc)
     if online:
@@ -119,8 +127,8 @@ def _read(workspace: Workspace, name: str) -> _Side:
     """The lock in a file, or at a revision."""
     side = _read_file(name)
     if side is None:
-        revisions = Revisions(root=workspace.root, environ=workspace.environ)
-        side = _Side(label=present(name), content=revisions.read_lock(name))
+        content = Revisions(root=workspace.root, environ=workspace.environ).read_lock(name)
+        side = _Side(label=present(name), content=content, policy=partial(try_policy, workspace, name))
     elif _split(side) is not None:
         raise InvalidLockError(
             side.label,
@@ -134,19 +142,21 @@ def _read_file(name: str) -> _Side | None:
     """The lock in a file; `None` where there is no file of this name."""
     if name == os.devnull:  # what git calls a file that is not there
         return _Side(label="no lock", content=None)
-    path = Path(name)
-    try:
-        found = path.is_file()
-    except (OSError, ValueError) as error:  # a name that cannot be one
-        raise UsageError(f"`{present(name)}` is neither a file nor a revision") from error
-    return _Side(label=present(name), content=read_content(path)) if found else None
+    return _Side(label=present(name), content=read_content(Path(name))) if is_file(name) else None
 
 
 def _read_working_tree(workspace: Workspace) -> _Side:
     try:
-        return _Side(label=WORKING_TREE, content=read_content(workspace.lock_path))
+        content = read_content(workspace.lock_path)
     except MissingLockError:
-        return _Side(label=WORKING_TREE, content=None)
+        content = None
+    return _Side(label=WORKING_TREE, content=content, policy=partial(try_policy, workspace))
+
+
+def _compare_policies(before: _Side, after: _Side, compared: Diff) -> Iterator[Finding]:
+    if before.policy is not None and after.policy is not None:
+        places = tuple(download.place for download in compared.downloads)
+        yield from compare_policies(before.policy(), after.policy(), places)
 
 
 def _choose(variants: tuple[str, ...], compared: Diff) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""The lock as git has it: read from the project's own repository, whatever a revision is called."""
+"""The lock, and the project it is of, as git has them: read from the project's own repository."""
 
 import os
 import shutil
@@ -10,7 +10,10 @@ from pathlib import Path
 from buildlock.errors import HostError, LockfileError, UsageError
 from buildlock.lockfile.model import FILENAME
 from buildlock.lockfile.reader import MAX_SIZE
+from buildlock.project.document import MAX_SIZE as MAX_PYPROJECT_SIZE
 from buildlock.text import present
+
+PYPROJECT = "pyproject.toml"
 
 _TIMEOUT = 60.0
 """Seconds; git reads a few files of this disk."""
@@ -39,17 +42,28 @@ class Revisions:
             LockfileError: git cannot read it, or it is too large for a lock.
             HostError: There is no git.
         """
+        return self._read(revision, FILENAME, MAX_SIZE)
+
+    def read_pyproject(self, revision: str) -> bytes | None:
+        """The bytes of the project's `pyproject.toml` at a revision; `None` where it has none.
+
+        Raises:
+            As `read_lock`.
+        """
+        return self._read(revision, PYPROJECT, MAX_PYPROJECT_SIZE)
+
+    def _read(self, revision: str, name: str, max_size: int) -> bytes | None:
         commit = self._resolve(revision)
-        place = f"{commit}:{self._find_prefix()}{FILENAME}"
+        place = f"{commit}:{self._find_prefix()}{name}"
         kind = self._run(["cat-file", "-t", place])
         if kind.returncode != 0 or kind.stdout.strip() != b"blob":
             return None
         size = self._run(["cat-file", "-s", place]).stdout.strip()
-        if not size.isdigit() or int(size) > MAX_SIZE:
-            raise LockfileError(f"`{FILENAME}` at `{present(revision)}` is too large to be a lock")
+        if not size.isdigit() or int(size) > max_size:
+            raise LockfileError(f"`{name}` at `{present(revision)}` is too large to be one")
         content = self._run(["cat-file", "blob", place])
         if content.returncode != 0:
-            raise LockfileError(f"`{FILENAME}` at `{present(revision)}` cannot be read: {_complain(content)}")
+            raise LockfileError(f"`{name}` at `{present(revision)}` cannot be read: {_complain(content)}")
         return content.stdout
 
     def _resolve(self, revision: str) -> str:
@@ -99,6 +113,18 @@ class Revisions:
             )
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise LockfileError(f"`{program}` cannot be run: {present(str(error))}") from error
+
+
+def is_file(name: str) -> bool:
+    """Whether a name is that of a file, and so not of a revision.
+
+    Raises:
+        UsageError: It can be neither.
+    """
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"`{present(name)}` is neither a file nor a revision") from error
 
 
 def _complain(ended: subprocess.CompletedProcess[bytes]) -> str:
