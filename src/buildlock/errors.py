@@ -27,6 +27,7 @@ BuildlockError
 ├── BuildCycleError             a package is needed to build itself
 ├── HostError                   the machine lacks a tool that the variant's build needs
 ├── EnvironmentPreparationError the store or the environment cannot be written
+├── ForgeError                  a code host refuses to be commented on, or cannot be understood
 ├── CommandError                the command that `run` was given cannot be run, exit 127
 └── BackendError                the build backend failed, or broke its protocol
     └── UnlockedRequirementError  it asks for what the lock does not hold
@@ -185,6 +186,10 @@ class HostError(BuildlockError):
 
 class EnvironmentPreparationError(BuildlockError):
     code = "environment"
+
+
+class ForgeError(BuildlockError):
+    code = "forge"
 
 
 class CommandError(BuildlockError):

@@ -193,6 +193,37 @@ class HttpClient:
 
         return self.attempt(url, ask)
 
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        max_bytes: int = MAX_PAGE_BYTES,
+    ) -> Response:
+        """Ask an API once: nothing is kept, and no redirect is followed.
+
+        Returns:
+            What the server answered, with a status of the 200s or the 400s: the caller decides what they mean.
+
+        Raises:
+            TransientError: It may succeed when tried again, see `attempt`.
+            UnavailableError: No answer, or a status that is none.
+            InvalidPageError: The body is larger than `max_bytes`.
+        """
+        address = self._parse(url)
+        if address.scheme == "file":
+            raise UnavailableError(f"`{address.url}` is no server")
+        sent = {"User-Agent": f"buildlock/{__version__}", "Accept-Encoding": "gzip", **headers}
+        response = self._send(address, sent, content, method=method)
+        try:
+            stream = self._judge(address, response, direct=True)
+            answer = self._read(stream, max_bytes)
+            return Response(url=stream.url, status=stream.status, headers=stream.headers, content=answer)
+        finally:
+            _let_go(response)
+
     def _get_once(self, url: str, headers: Mapping[str, str], max_bytes: int, cache: HttpCache | None) -> Response:
         address = self._parse(url)
         # What only some may see is not left lying about.
@@ -322,7 +353,9 @@ class HttpClient:
         nearest = max(known, key=lambda owner: _shared_segments(owner.path, address.path))
         return replace(address, authorization=nearest.authorization)
 
-    def _send(self, address: Address, headers: Mapping[str, str], question: bytes | None) -> urllib3.BaseHTTPResponse:
+    def _send(
+        self, address: Address, headers: Mapping[str, str], content: bytes | None, *, method: str | None = None
+    ) -> urllib3.BaseHTTPResponse:
         self._check_open(address.url)
         if self._offline:
             raise UnavailableError(
@@ -334,9 +367,9 @@ class HttpClient:
         self._report(Noted(f"asked `{address.url}`"))
         try:
             return self._pool(address).request(
-                "GET" if question is None else "POST",
+                method or ("GET" if content is None else "POST"),
                 address.url,
-                body=question,
+                body=content,
                 headers=sent,
                 preload_content=False,
                 decode_content=False,

@@ -1,0 +1,1 @@
+"""Code hosts: the one comment that a pull request gets."""
