@@ -21,6 +21,7 @@ Sections: TypeAlias = Mapping[tuple[str, str], LockedEnvironment]
 
 _OF_MANY = frozenset({"index-moved", "insecure-index", "host-changed", "index-not-allowed"})
 """What is said once of all the packages that it holds of."""
+_SHOWN_NAMES = 20
 
 
 def compare_locks(
@@ -85,13 +86,16 @@ def _describe_section(section: Section, place: Place) -> Iterator[Finding]:
     """What a section that was not there before holds, in short, and what of it is a risk in itself."""
     packages = list(section.list_packages())
     indexes = sorted({package.index for _, package in packages if package.index is not None})
+    names = list(dict.fromkeys(f"{package.name} {package.version or ''}".rstrip() for _, package in packages))
     count = len({package.name for _, package in packages})
+    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+    listed = f"{quote_all(names[:_SHOWN_NAMES])}{more}"
     yield Finding(
         code="variant-added",
         message=f"{quote(place.section)} with {count} package{'' if count == 1 else 's'}",
         after=str(place),
         places=(place,),
-        details=(f"from {quote_all(indexes)}",) if indexes else (),
+        details=(*([listed] if names else []), *([f"from {quote_all(indexes)}"] if indexes else [])),
     )
     for build, package in packages:
         size = section.count_build(package)

@@ -110,6 +110,8 @@ def summarize_findings(found: Findings) -> str:
 def describe_subject(packages: Sequence[NormalizedName]) -> str:
     """The packages of a finding, at most so many by name."""
     more = len(packages) - _SHOWN_PACKAGES
+    # What the many come with is not to be among those that are counted.
+    packages = sorted(packages, key=lambda name: (name.startswith("nvidia-"), name))
     return ", ".join(packages[:_SHOWN_PACKAGES]) + (f" and {more} more" if more > 0 else "")
 
 
@@ -141,10 +143,10 @@ def describe_chain(finding: Finding) -> str | None:
     """What brings the package in, or brought it."""
     if not finding.chain or finding.code in _UNEXPLAINED:
         return None
-    verb = "was needed" if finding.code == "package-removed" else "needed"
+    was = "was " if finding.code == "package-removed" else ""
     if len(finding.chain) == 1:
-        return f"{verb} by {quote(finding.chain[0])}"
-    return f"{verb} through {' → '.join(map(quote, finding.chain[:-1]))}"
+        return f"{was}required as {quote(finding.chain[0])}"
+    return f"{was}needed through {' → '.join(map(quote, finding.chain[:-1]))}"
 
 
 def describe_verdict(finding: Finding) -> str | None:
@@ -152,7 +154,11 @@ def describe_verdict(finding: Finding) -> str | None:
     if finding.verdict is None:
         return None
     reason = f": {quote(finding.verdict.reason)}" if finding.verdict.reason is not None else ""
-    words = {"denied": "DENIED by the policy", "allowed": "allowed by the policy", "expired": "DENIED: was allowed"}
+    words = {
+        "denied": "DENIED by the policy",
+        "allowed": "allowed by the policy",
+        "expired": "DENIED: no longer allowed",
+    }
     return f"{words[finding.verdict.state]}{reason}"
 
 
@@ -176,8 +182,8 @@ def describe_download(download: Download) -> str:
     if not difference:
         return f"{least}{format_size(download.after)}, unchanged"
     sign = "+" if difference > 0 else "-"
-    moved = f"{format_size(download.before)} → {format_size(download.after)}"
-    return f"{least}{moved} ({sign}{format_size(abs(difference))})"
+    sizes = dict.fromkeys((format_size(download.before), format_size(download.after)))
+    return f"{least}{' → '.join(sizes)} ({sign}{format_size(abs(difference))})"
 
 
 def format_size(size: int | None) -> str:
