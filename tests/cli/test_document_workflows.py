@@ -67,6 +67,13 @@ def test_what_runs_for_a_fork_with_a_token_that_writes_checks_nothing_out() -> N
         assert [step["uses"] for step in list_steps(yaml.safe_load(text))] == ["OWNER/buildlock/review@COMMIT"]
 
 
+@pytest.mark.parametrize(("document", "action"), [("ci.md", "action.yml"), ("review.md", "review/action.yml")])
+def test_inputs_are_explained(document: str, action: str) -> None:
+    text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+    for name in yaml.safe_load((ROOT / action).read_text(encoding="utf-8"))["inputs"]:
+        assert f"| `{name}` |" in text
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> GitRepository:
     """A clone of a repository whose lock is `old`."""

@@ -141,6 +141,15 @@ def test_a_project_in_a_folder_whose_name_is_not_read_by_the_shell(pull: PullReq
     assert not (tmp_path / "hit").exists()
 
 
+def test_a_lock_that_is_none(pull: PullRequest) -> None:
+    code, said, runner = pull.review(pull.propose({"build-lock.toml": "::set-output name=denied::false\n"}))
+    assert code == 1
+    assert "is invalid" in said
+    assert not [line for line in said.splitlines() if line.startswith("::set-output")]
+    assert runner.summary == "The locks cannot be compared: the log of this job says why.\n"
+    assert not pull.host.requests
+
+
 def test_a_conflict_has_no_merge_to_look_at(pull: PullRequest) -> None:
     pull.propose({"build-lock.toml": NEW})
     for head in ("0" * 40, "$(touch hit)"):
