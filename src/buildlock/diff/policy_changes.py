@@ -31,8 +31,8 @@ def compare_policies(old: Policy | None, new: Policy | None, places: tuple[Place
 
 
 def _list_loosened(old: Policy, new: Policy) -> Iterator[str]:
-    for code in sorted(old.deny - new.deny):
-        yield f"{quote(code)} is no longer denied"
+    if removed := _subtract(old.deny, new.deny):
+        yield f"no longer denied: {quote_all(removed)}"
     for allowance in new.allow:
         if allowance not in old.allow:
             reason = quote(allowance.reason)
@@ -50,8 +50,8 @@ def _list_loosened(old: Policy, new: Policy) -> Iterator[str]:
 
 
 def _list_tightened(old: Policy, new: Policy) -> Iterator[str]:
-    for code in sorted(new.deny - old.deny):
-        yield f"{quote(code)} is denied"
+    if added := _subtract(new.deny, old.deny):
+        yield f"denied: {quote_all(added)}"
     for allowance in old.allow:
         if allowance not in new.allow:
             yield f"{_name(allowance)} is no longer allowed until {quote(allowance.expires)}"
