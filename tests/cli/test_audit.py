@@ -15,7 +15,8 @@ FOUND = """\
 
 HIGH RISK
   vulnerable: an advisory says so of this version
-    tinybackend 1.0: EXAMPLE-2026-0001 (OTHER-2026-17)  (required as tinybackend)
+    tinybackend 1.0: EXAMPLE-2026-0001 (OTHER-2026-17)
+      required as tinybackend
       Wheels have files that the project does not
       severity high; fixed in 1.1
       DENIED by the policy
