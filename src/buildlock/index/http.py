@@ -37,8 +37,6 @@ _MAX_PAUSE = 30.0
 # What is kept of one URL says nothing of another, and what proves a right to one proves none to another.
 _OF_ONE_URL = frozenset({"If-None-Match", "If-Modified-Since", "Authorization", "Cookie"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# After these a POST stays one (RFC 9110, 15.4).
-_SAME_METHOD = frozenset({307, 308})
 _TRANSIENT = frozenset({408, 425, 429})
 _NOT_MODIFIED = 304
 _FIRST_CLIENT_ERROR = 400
@@ -166,33 +164,6 @@ class HttpClient:
         kept = self._cache if cache and "Range" not in sent else None
         return self.attempt(url, lambda: self._get_once(url, sent, max_bytes, kept))
 
-    def post(
-        self, url: str, content: bytes, *, headers: Mapping[str, str] | None = None, max_bytes: int = MAX_PAGE_BYTES
-    ) -> Response:
-        """Ask a question that takes more than a URL. It is asked again where `get` would, so it must change nothing.
-
-        Args:
-            url: Where, with credentials if need be.
-            content: The question.
-            headers: Sent in addition.
-            max_bytes: The largest body accepted, on the wire and decoded.
-
-        Returns:
-            As of `get`.
-
-        Raises:
-            UnavailableError: No answer, or a status that is none.
-            InvalidPageError: The body is larger than `max_bytes`.
-        """
-        sent = {"Accept-Encoding": "gzip", **(headers or {})}
-
-        def ask() -> Response:
-            with self.stream(url, headers=sent, question=content) as stream:
-                answer = self._read(stream, max_bytes)
-                return Response(url=stream.url, status=stream.status, headers=stream.headers, content=answer)
-
-        return self.attempt(url, ask)
-
     def send(
         self,
         method: str,
@@ -216,7 +187,7 @@ class HttpClient:
         if address.scheme == "file":
             raise UnavailableError(f"`{address.url}` is no server")
         sent = {"User-Agent": f"buildlock/{__version__}", "Accept-Encoding": "gzip", **headers}
-        response = self._send(address, sent, content, method=method)
+        response = self._send(address, sent, method=method, content=content)
         try:
             stream = self._judge(address, response, direct=True)
             answer = self._read(stream, max_bytes)
@@ -276,8 +247,8 @@ class HttpClient:
             raise TransientError(str(error)) from error
 
     @contextmanager
-    def stream(self, url: str, *, headers: Mapping[str, str], question: bytes | None = None) -> Iterator[Stream]:
-        """One attempt at a request whose body is read while it comes: a GET, or the POST of a question.
+    def stream(self, url: str, *, headers: Mapping[str, str]) -> Iterator[Stream]:
+        """One attempt at a request whose body is read while it comes.
 
         Raises:
             TransientError: It may succeed when tried again; reading the body may raise it too.
@@ -290,13 +261,9 @@ class HttpClient:
             return
         sent = {"User-Agent": f"buildlock/{__version__}", "Accept-Encoding": "identity", **headers}
         for hop in range(_MAX_REDIRECTS + 1):
-            response = self._send(address, sent, question)
+            response = self._send(address, sent)
             try:
                 location = response.headers.get("Location") if response.status in _REDIRECTS else None
-                if location is not None and question is not None and response.status not in _SAME_METHOD:
-                    raise UnavailableError(
-                        f"`{without_credentials(url)}` redirects with {response.status}, which drops the question"
-                    )
                 if location is None:
                     yield self._judge(address, response, direct=hop == 0)
                     return
@@ -354,7 +321,7 @@ class HttpClient:
         return replace(address, authorization=nearest.authorization)
 
     def _send(
-        self, address: Address, headers: Mapping[str, str], content: bytes | None, *, method: str | None = None
+        self, address: Address, headers: Mapping[str, str], *, method: str = "GET", content: bytes | None = None
     ) -> urllib3.BaseHTTPResponse:
         self._check_open(address.url)
         if self._offline:
@@ -367,7 +334,7 @@ class HttpClient:
         self._report(Noted(f"asked `{address.url}`"))
         try:
             return self._pool(address).request(
-                method or ("GET" if content is None else "POST"),
+                method,
                 address.url,
                 body=content,
                 headers=sent,

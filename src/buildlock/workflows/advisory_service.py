@@ -73,8 +73,7 @@ class _Service:
             if not waiting:
                 return tuple(ids)
             batch, waiting = waiting[:_BATCH], waiting[_BATCH:]
-            content = json.dumps({"queries": batch}).encode()
-            answer = self._read(url, self._client.post(url, content, headers=_JSON, max_bytes=_MAX_SIZE))
+            answer = self._post(url, json.dumps({"queries": batch}).encode())
             try:
                 for query, (found, token) in zip(batch, _read_batch(answer, len(batch)), strict=True):
                     ids |= dict.fromkeys(found)
@@ -97,6 +96,13 @@ class _Service:
         if advisory is not None and advisory.id != identifier:
             raise _refuse(url, f"it is `{advisory.id}`")
         return advisory
+
+    def _post(self, url: str, content: bytes) -> Any:
+        def ask() -> Response:
+            return self._client.send("POST", url, headers=_JSON, content=content, max_bytes=_MAX_SIZE)
+
+        # A question, which changes nothing: it may be asked again.
+        return self._read(url, self._client.attempt(url, ask))
 
     def _read(self, url: str, response: Response) -> Any:
         if response.status != _OK:
