@@ -3,40 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from packaging.pylock import Package
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.audit.advisory import Advisory
 from buildlock.audit.ranges import evaluate, list_fixed
-from buildlock.diff.chains import Chains
-from buildlock.diff.compute import Sections, locate_section
-from buildlock.diff.model import Finding, Place, Vulnerability
+from buildlock.diff.locked import Locked
+from buildlock.diff.model import Finding, Vulnerability
 from buildlock.diff.published import inspect_release
 from buildlock.diff.quoting import quote, quote_all
-from buildlock.diff.sections import Section
 from buildlock.lockfile.releases import find_release
 from buildlock.published import LockedRelease, Published
 
 _SHOWN_NAMES = 6
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Locked:
-    """A package as one environment of a lock has it."""
-
-    package: Package
-    place: Place
-    chain: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> NormalizedName:
-        return self.package.name
-
-    @property
-    def version(self) -> Version:
-        assert self.package.version is not None
-        return self.package.version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,18 +26,6 @@ class _Hit:
     fixed: frozenset[Version]
     severity: tuple[str, ...]
     unreadable: tuple[str, ...]
-
-
-def list_locked(sections: Sections) -> Iterator[Locked]:
-    """Everything that is locked, what builds need and what is built from elsewhere included."""
-    for key, environment in sections.items():
-        place, chains = locate_section(key), Chains(environment)
-        if environment.source is not None:
-            yield Locked(package=environment.source, place=place)
-        of_builds = {build: Chains(inside) for build, inside in environment.builds.items()}
-        for build, package in Section(environment).list_packages():
-            chain = (chains if build is None else of_builds[build]).find(package.name)
-            yield Locked(package=package, place=replace(place, build=build), chain=chain)
 
 
 def find_vulnerable(locked: Iterable[Locked], advisories: Sequence[Advisory]) -> Iterator[Finding]:
@@ -92,16 +59,6 @@ def find_withdrawn(locked: Iterable[Locked], published: Mapping[LockedRelease, P
         release = find_release(each.package)
         if release is not None and release in published:
             yield from inspect_release(release, published[release], each.place, each.chain)
-
-
-def describe_unknown(published: Mapping[LockedRelease, Published]) -> Iterator[str]:
-    """What the indexes did not answer, a sentence for each of them."""
-    silent: dict[str, dict[str, str]] = {}
-    for release, answer in published.items():
-        if answer.unknown is not None:
-            silent.setdefault(release.index, {})[release.name] = answer.unknown
-    for index, reasons in sorted(silent.items()):
-        yield f"what {quote(index)} says of {quote_all(sorted(reasons))}: {quote(min(reasons.values()))}"
 
 
 def _drop_superseded(advisories: Sequence[Advisory]) -> Iterator[Advisory]:

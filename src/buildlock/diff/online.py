@@ -7,12 +7,11 @@ from datetime import datetime
 from packaging.utils import NormalizedName
 
 from buildlock.diff.ages import describe_age, describe_span
-from buildlock.diff.chains import Chains
-from buildlock.diff.compute import join_findings, list_sections, locate_section
+from buildlock.diff.compute import join_findings, list_sections
+from buildlock.diff.locked import list_locked
 from buildlock.diff.model import Diff, Facts, Finding, Place, sort_findings
-from buildlock.diff.published import inspect_release, list_some
+from buildlock.diff.published import inspect_release, list_silent, list_some
 from buildlock.diff.quoting import quote, quote_all
-from buildlock.diff.sections import Section
 from buildlock.lockfile.model import Lockfile
 from buildlock.lockfile.releases import find_release
 from buildlock.project.model import Policy
@@ -115,17 +114,9 @@ def note_unasked(diff: Diff, policy: Policy) -> Diff:
 
 def _list_locked(lockfile: Lockfile | None) -> Iterator[_Locked]:
     """All releases of indexes, wherever they are locked."""
-    for key, environment in list_sections(lockfile).items():
-        chains: dict[str | None, Chains] = {None: Chains(environment)}
-        chains |= {build: Chains(each) for build, each in environment.builds.items()}
-        place = locate_section(key)
-        for build, package in Section(environment).list_packages():
-            if (release := find_release(package)) is not None:
-                yield _Locked(
-                    place=replace(place, build=build), release=release, chain=chains[build].find(package.name)
-                )
-        if environment.source is not None and (release := find_release(environment.source)) is not None:
-            yield _Locked(place=place, release=release, chain=())
+    for each in list_locked(list_sections(lockfile)):
+        if (release := find_release(each.package)) is not None:
+            yield _Locked(place=each.place, release=release, chain=each.chain)
 
 
 def _identify_files(release: LockedRelease) -> frozenset[object]:
@@ -245,13 +236,7 @@ def _describe_moment(moment: datetime, now: datetime) -> str:
 
 def _list_unknown(facts: Mapping[LockedRelease, Published]) -> Iterator[str]:
     """What an index did not answer, a sentence for each index; and what of its answers cannot be read."""
-    silent: dict[str, list[tuple[str, str]]] = {}
-    for release, published in facts.items():
-        if published.unknown is not None:
-            silent.setdefault(release.index, []).append((release.name, published.unknown))
-    for index, failures in sorted(silent.items()):
-        names = sorted({name for name, _ in failures})
-        yield f"what {quote(index)} says of {quote_all(names)}: {quote(min(reason for _, reason in failures))}"
+    yield from list_silent(facts)
     unread = sorted(
         {
             f"{release.name} {release.version}"

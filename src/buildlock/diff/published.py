@@ -1,6 +1,6 @@
 """What an index says of a locked release that whoever locks it should know."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from buildlock.diff.model import Finding, Place
 from buildlock.diff.quoting import quote, quote_all
@@ -61,3 +61,13 @@ def list_some(files: Sequence[PublishedFile], among: Sequence[PublishedFile]) ->
     """The files by name, unless it is all of them."""
     if len(files) < len(among):
         yield f"of its files {quote_all(file.filename for file in files)} alone"
+
+
+def list_silent(facts: Mapping[LockedRelease, Published]) -> Iterator[str]:
+    """What indexes did not answer, a sentence for each of them."""
+    silent: dict[str, dict[str, str]] = {}
+    for release, published in facts.items():
+        if published.unknown is not None:
+            silent.setdefault(release.index, {})[release.name] = published.unknown
+    for index, reasons in sorted(silent.items()):
+        yield f"what {quote(index)} says of {quote_all(sorted(reasons))}: {quote(min(reasons.values()))}"

@@ -8,17 +8,17 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from buildlock.audit.findings import (
-    describe_unknown,
     find_vulnerable,
     find_withdrawn,
-    list_locked,
     list_releases,
     list_undecided,
 )
 from buildlock.audit.model import Audit
 from buildlock.diff.compute import Sections, join_findings, list_sections, locate_section
+from buildlock.diff.locked import list_locked
 from buildlock.diff.model import sort_findings
 from buildlock.diff.policy import judge_all
+from buildlock.diff.published import list_silent
 from buildlock.errors import UnknownVariantError, UsageError
 from buildlock.lockfile.model import FILENAME
 from buildlock.lockfile.reader import read_lockfile
@@ -91,7 +91,7 @@ def audit(workspace: Workspace, options: AuditOptions) -> Audit:
         sources=tuple(database.source for database in databases),
         releases=len(published) if published is not None else None,
         findings=sort_findings(judge_all(join_findings(found), policy, datetime.now(timezone.utc).date())),
-        unknown=tuple(describe_unknown(published or {})),
+        unknown=tuple(list_silent(published or {})),
     )
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from buildlock.audit.advisory import Advisory, parse_advisory
-from buildlock.audit.findings import find_vulnerable, list_locked, list_undecided
+from buildlock.audit.findings import find_vulnerable, list_undecided
 from buildlock.diff.compute import join_findings, list_sections
+from buildlock.diff.locked import list_locked
 from buildlock.diff.model import Finding
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs, Lockfile
 from support.advisories import make_advisory, make_affected
