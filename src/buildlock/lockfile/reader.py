@@ -117,7 +117,7 @@ def _parse_toml(content: bytes, where: str) -> dict[str, Any]:
         raise InvalidLockError(
             where,
             [f"line {line} is a conflict marker of a merge"],
-            hint="keep either side of each conflict, then run `buildlock lock` for the variants concerned",
+            hint="run `buildlock lock`: what both sides have changed is locked anew, with the pins of both",
         )
     try:
         text = content.decode()

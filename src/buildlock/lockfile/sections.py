@@ -25,14 +25,18 @@ class Section:
     """The lines right above the first header."""
     body: str
 
+    @property
+    def text(self) -> str:
+        return self.comment + self.body
 
-def parse_sections(text: str) -> Mapping[SectionKey, LockedEnvironment]:
-    """What each section of a lockfile says.
+
+def parse_sections(content: bytes, where: str = FILENAME) -> Mapping[SectionKey, LockedEnvironment]:
+    """What each section of a lockfile says; `where` it is from is for messages.
 
     Raises:
         InvalidLockError: It is not a lockfile.
     """
-    lockfile = parse_lockfile(text.encode(), FILENAME)
+    lockfile = parse_lockfile(content, where)
     sections: dict[SectionKey, LockedEnvironment] = {
         ("variants", name): each for name, each in lockfile.variants.items()
     }
@@ -80,7 +84,7 @@ def join_sections(
     Raises:
         InvalidLockError: `old` is laid out so that the sections are not what was cut out of it.
     """
-    text = "\n\n".join([preamble, *(section.comment + section.body for section in sections)]) + "\n"
+    text = "\n\n".join([preamble, *(section.text for section in sections)]) + "\n"
     text = text.replace("\n", "\r\n") if old is not None and "\r\n" in old else text
     if old is not None and not _holds(text, expected):
         raise InvalidLockError(
@@ -106,6 +110,6 @@ def _order(key: SectionKey) -> tuple[int, SectionKey]:
 
 def _holds(text: str, expected: Mapping[SectionKey, LockedEnvironment]) -> bool:
     try:
-        return parse_sections(text) == expected
+        return parse_sections(text.encode()) == expected
     except InvalidLockError:
         return False

@@ -115,7 +115,7 @@ def save(path: Path, text: str) -> bool:
 
 
 def _write(old: str | None, key: SectionKey, environment: LockedEnvironment) -> str:
-    known = parse_sections(old) if old is not None else {}
+    known = parse_sections(old.encode()) if old is not None else {}
     if old is not None and known.get(key) == environment:
         return old
     preamble, sections = split_sections(old) if old is not None else (PREAMBLE.strip("\n"), ())
@@ -126,7 +126,7 @@ def _write(old: str | None, key: SectionKey, environment: LockedEnvironment) -> 
 
 
 def _drop(old: str, key: SectionKey) -> str:
-    known = dict(parse_sections(old))
+    known = dict(parse_sections(old.encode()))
     if known.pop(key, None) is None:
         return old
     preamble, sections = split_sections(old)

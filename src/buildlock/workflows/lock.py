@@ -1,26 +1,25 @@
 """`lock`: resolve the build environments of a project's variants and write them down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from buildlock.errors import MissingLockError, StaleLockError, UsageError
+from buildlock.errors import StaleLockError
 from buildlock.lockfile.changes import Change, compare_environments
-from buildlock.lockfile.model import LockedEnvironment, Lockfile
-from buildlock.lockfile.reader import parse_lockfile, read_content
+from buildlock.lockfile.model import LockedEnvironment
 from buildlock.lockfile.writer import drop_package, drop_variant, save, write_package, write_variant
-from buildlock.project.contradictions import check_contradictions
 from buildlock.project.model import Project
-from buildlock.runtime.discovery import read_runtime_lock
 from buildlock.workflows.choosing import OutsideSource
 from buildlock.workflows.lock_options import LockOptions
-from buildlock.workflows.locking_task import LockingTask, Targets, choose_targets, match_runtime, open_task
-from buildlock.workflows.outside_locking import choose_packages, list_dropped, lock_package
-from buildlock.workflows.runtime_builds import list_unbuilt
+from buildlock.workflows.lock_so_far import LockSoFar, read_lock_so_far
+from buildlock.workflows.locking_jobs import choose_variants, is_apart, list_jobs
+from buildlock.workflows.locking_task import LockingTask, open_task
+from buildlock.workflows.outside_locking import list_dropped, lock_package
+from buildlock.workflows.staleness import list_orphaned
 from buildlock.workflows.variant_locking import VariantLocker
-from buildlock.workflows.workspace import Workspace, choose_variant
+from buildlock.workflows.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +52,9 @@ class LockResult:
 def lock(workspace: Workspace, options: LockOptions) -> LockResult:
     """Resolve and lock the chosen variants, or packages from elsewhere for them; all else keeps its bytes.
 
+    A lock that a merge left with conflict markers is merged: what both sides have changed is locked anew, with the
+    pins of both as preferences, and without a word of variants that alone.
+
     All are resolved before the file is written, atomically; where one fails, nothing is written.
 
     Raises:
@@ -64,43 +66,31 @@ def lock(workspace: Workspace, options: LockOptions) -> LockResult:
         StaleLockError: `check` was asked for, and the lock would change.
     """
     project = workspace.read_project(options.overrides)
-    # Packages alone: of the project itself nothing is locked.
-    apart = bool(options.packages) or options.runtime_lock is not None
-    whole = not apart and not options.drop_packages
-    names = _choose_variants(project, options, workspace) if whole or apart or options.variants else ()
-    targets = {name: choose_targets(project.inputs[name], options, workspace.environ) for name in names}
-    wanted = _choose_outside(workspace, project, options, targets) if whole or apart else {}
-    matches = match_runtime(project, options, targets)
-    inputs = {name: matches[name].bind() for name in names}
-    for each in inputs.values() if whole else ():
-        check_contradictions(each)
     with workspace.alone():
-        text, old = _read_old(workspace.lock_path)
-        before = text
+        before = read_lock_so_far(workspace)
+        names = choose_variants(workspace, project, options, marked=before.marked)
         sections: list[LockedSection] = []
-        for name in names if wanted else ():
-            with open_task(workspace, project, options, matches[name], targets[name]) as task:
-                for package in ((None,) if whole else ()) + wanted[name]:
-                    section, text = _lock_section(task, package, old, text)
+        text = before.text
+        for job in list_jobs(workspace, project, options, names, before.conflicts):
+            with open_task(workspace, project, options, job.matches, job.targets) as task:
+                for package in job.packages:
+                    section, text = _lock_section(task, package, before, text)
                     sections.append(section)
-        dropped = (
-            tuple(name for name in old.variants if name not in project.variants)
-            if options.all_variants and whole
-            else ()
-        )
+        dropped = tuple(_list_dropped_variants(project, options, before))
         for name in dropped:
             text = drop_variant(text or "", name)
-        dropped_packages = tuple(list_dropped(project, options, old, names))
+        dropped_packages = tuple(_list_dropped_packages(project, options, before, names))
         for package_name, variant in dropped_packages:
             text = drop_package(text or "", package_name, variant)
+        differs = before.marked or text != before.text
         result = LockResult(
             path=workspace.lock_path,
             sections=tuple(sections),
             dropped=dropped,
             dropped_packages=dropped_packages,
-            written=text != before and not options.dry_run and not options.check,
+            written=differs and not options.dry_run and not options.check,
         )
-        if options.check and text != before:
+        if options.check and differs:
             raise _describe_difference(result)
         if result.written:
             save(workspace.lock_path, text or "")
@@ -108,18 +98,18 @@ def lock(workspace: Workspace, options: LockOptions) -> LockResult:
 
 
 def _lock_section(
-    task: LockingTask, wanted: OutsideSource | None, old: Lockfile, text: str | None
+    task: LockingTask, wanted: OutsideSource | None, before: LockSoFar, text: str | None
 ) -> tuple[LockedSection, str]:
     """Lock the project for a variant, or a package from elsewhere; with the text of the lock that has it."""
     variant = task.inputs.variant.name
     if wanted is None:
-        package, known = None, old.variants.get(variant)
-        environment = VariantLocker(task).lock(known)
+        package, known = None, before.lockfile.variants.get(variant)
+        environment = VariantLocker(task).lock(before.pins(("variants", variant), known))
         new = write_variant(text, variant, environment)
     else:
         package = wanted.name
-        known = old.packages.get(package, {}).get(variant)
-        environment = lock_package(task, wanted, known)
+        known = before.lockfile.packages.get(package, {}).get(variant)
+        environment = lock_package(task, wanted, before.pins(("packages", package, variant), known))
         new = write_package(text, package, variant, environment)
     section = LockedSection(
         variant=variant,
@@ -138,40 +128,23 @@ def _describe_difference(result: LockResult) -> StaleLockError:
         f"`{name}`" if package is None else f"`{package}` for `{name}`" for package, name in touched + gone
     )
     return StaleLockError(
-        f"`{result.path}` would change: {listed}",
+        f"`{result.path}` would change: {listed or 'a merge left conflict markers in it'}",
         hint="run `buildlock lock` without `--check`, or with `--dry-run` to see the changes",
     )
 
 
-def _choose_outside(
-    workspace: Workspace, project: Project, options: LockOptions, targets: Mapping[str, Targets]
-) -> Mapping[str, tuple[OutsideSource, ...]]:
-    """The packages from elsewhere that are to be locked, by variant."""
-    if options.runtime_lock is None:
-        return {name: choose_packages(project, options, name) for name in targets}
-    if options.packages:
-        raise UsageError("`--package` and `--runtime-lock` exclude each other")
-    lock = read_runtime_lock(options.runtime_lock)
-    return {
-        name: list_unbuilt(lock, project, project.inputs[name], chosen, workspace.report)
-        for name, (_, chosen) in targets.items()
-    }
+def _list_dropped_variants(project: Project, options: LockOptions, before: LockSoFar) -> Iterator[str]:
+    everything = options.all_variants and not is_apart(options) and not options.drop_packages
+    for name in before.lockfile.variants:
+        if name not in project.variants and (everything or ("variants", name) in before.conflicts):
+            yield name
 
 
-def _choose_variants(project: Project, options: LockOptions, workspace: Workspace) -> tuple[str, ...]:
-    if options.all_variants:
-        if options.variants:
-            raise UsageError("`--all` and `--variant` exclude each other")
-        return tuple(project.variants)
-    asked: Sequence[str | None] = options.variants or [None]
-    return tuple(sorted({choose_variant(project, name, workspace.environ, workspace.report) for name in asked}))
-
-
-def _read_old(path: Path) -> tuple[str | None, Lockfile]:
-    """The text of the lockfile so far, `None` where there is none, and what it says."""
-    try:
-        content = read_content(path)
-    except MissingLockError:
-        return None, Lockfile(variants={})
-    lockfile = parse_lockfile(content, str(path))
-    return content.decode(), lockfile
+def _list_dropped_packages(
+    project: Project, options: LockOptions, before: LockSoFar, names: Sequence[str]
+) -> Iterator[tuple[NormalizedName, str]]:
+    usual = list(list_dropped(project, options, before.lockfile, names))
+    yield from usual
+    for orphan in list_orphaned(project, before.lockfile):
+        if ("packages", *orphan) in before.conflicts and orphan not in usual:
+            yield orphan

@@ -42,7 +42,7 @@ class Revisions:
             LockfileError: git cannot read it, or it is too large for a lock.
             HostError: There is no git.
         """
-        return self._read(revision, FILENAME, MAX_SIZE)
+        return self._read(self._resolve(revision), revision, FILENAME, MAX_SIZE)
 
     def read_pyproject(self, revision: str) -> bytes | None:
         """The bytes of the project's `pyproject.toml` at a revision; `None` where it has none.
@@ -50,20 +50,27 @@ class Revisions:
         Raises:
             As `read_lock`.
         """
-        return self._read(revision, PYPROJECT, MAX_PYPROJECT_SIZE)
+        return self._read(self._resolve(revision), revision, PYPROJECT, MAX_PYPROJECT_SIZE)
 
-    def _read(self, revision: str, name: str, max_size: int) -> bytes | None:
-        commit = self._resolve(revision)
-        place = f"{commit}:{self._find_prefix()}{name}"
+    def read_stage(self, stage: int) -> bytes | None:
+        """The bytes of the lock that a merge has put aside: of the common ancestor, 1, our side, 2, or theirs, 3.
+
+        Raises:
+            LockfileError, HostError: As of `read_lock`.
+        """
+        return self._read(f":{stage}", f":{stage}:", FILENAME, MAX_SIZE)
+
+    def _read(self, tree: str, label: str, name: str, max_size: int) -> bytes | None:
+        place = f"{tree}:{self._find_prefix()}{name}"
         kind = self._run(["cat-file", "-t", place])
         if kind.returncode != 0 or kind.stdout.strip() != b"blob":
             return None
         size = self._run(["cat-file", "-s", place]).stdout.strip()
         if not size.isdigit() or int(size) > max_size:
-            raise LockfileError(f"`{name}` at `{present(revision)}` is too large to be one")
+            raise LockfileError(f"`{name}` at `{present(label)}` is too large to be one")
         content = self._run(["cat-file", "blob", place])
         if content.returncode != 0:
-            raise LockfileError(f"`{name}` at `{present(revision)}` cannot be read: {_complain(content)}")
+            raise LockfileError(f"`{name}` at `{present(label)}` cannot be read: {_complain(content)}")
         return content.stdout
 
     def _resolve(self, revision: str) -> str:
