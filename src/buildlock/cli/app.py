@@ -17,6 +17,7 @@ from buildlock.cli import (
     diff,
     download,
     export,
+    git,
     init,
     install,
     lock,
@@ -61,6 +62,8 @@ _COMMANDS = (
 for command in _COMMANDS:
     app.command()(command)
 app.command()(download.download)
+for hidden in (git.git_diff, git.git_text, git.git_merge):
+    app.command(hidden=True)(hidden)
 # What follows the command's name is the command's.
 app.command(context_settings={"allow_interspersed_args": False})(run.run)
 

@@ -17,10 +17,7 @@ else:
     import tomli as tomllib
 
 MARK = "buildlock init --backend"
-_FIRST, _LAST = f"# >>> {MARK}", f"# <<< {MARK}"
-_BODY = rf"{re.escape(_FIRST)}\n(?:(?!{re.escape(_LAST)})[^\n]*\n)*{re.escape(_LAST)}"
-# A file that did not end with a line break has to get two of them before an addition, and none after it.
-_ADDITION = re.compile(rf"\n\n{_BODY}\Z|\A{_BODY}\n|\n{_BODY}\n")
+"""What the comments call who has added something."""
 _HEADER = re.compile(r"[ \t]*\[(?!\[)(?P<key>[^\]\n]+)\][ \t]*(?:#.*)?")
 _ANY_HEADER = re.compile(r"[ \t]*\[\[?[^\]\n]+\]\]?[ \t]*(?:#.*)?")
 _ARRAY = re.compile(r"(?P<key>[ \t]*[A-Za-z0-9_.\"' \t-]+?[ \t]*=[ \t]*\[)")
@@ -44,9 +41,9 @@ class _Table:
     end: int
 
 
-def add_text(text: str, lines: Sequence[str], position: int | None = None) -> str:
+def add_text(text: str, lines: Sequence[str], position: int | None = None, *, mark: str = MARK) -> str:
     """`text` with lines of its own, between two comments; at the end, or before the line that begins at `position`."""
-    body = "\n".join([_FIRST, *lines, _LAST])
+    body = "\n".join([f"# >>> {mark}", *lines, f"# <<< {mark}"])
     if position is None:
         position = len(text)
     before, after = text[:position], text[position:]
@@ -57,13 +54,17 @@ def add_text(text: str, lines: Sequence[str], position: int | None = None) -> st
     return f"{before}\n{body}\n{after}"
 
 
-def drop_additions(text: str) -> str:
+def drop_additions(text: str, *, mark: str = MARK) -> str:
     """`text` as it was before anything was added.
 
     >>> drop_additions(add_text("[tool]", ["a = 1"]))
     '[tool]'
     """
-    while (shorter := _ADDITION.sub("", text, count=1)) != text:
+    first, last = re.escape(f"# >>> {mark}"), re.escape(f"# <<< {mark}")
+    body = rf"{first}\n(?:(?!{last})[^\n]*\n)*{last}"
+    # A file that did not end with a line break has to get two of them before an addition, and none after it.
+    addition = re.compile(rf"\n\n{body}\Z|\A{body}\n|\n{body}\n")
+    while (shorter := addition.sub("", text, count=1)) != text:
         text = shorter
     return text
 
@@ -208,7 +209,7 @@ def _end_of_content(text: str, table: _Table) -> int:
     end = offset = table.body
     for line in text[table.body : table.end].splitlines(keepends=True):
         offset += len(line)
-        if (line.strip() and not line.lstrip().startswith("#")) or _LAST in line:
+        if (line.strip() and not line.lstrip().startswith("#")) or f"# <<< {MARK}" in line:
             end = offset
     return end
 

@@ -19,6 +19,7 @@ from buildlock.lockfile.conflicts import split_conflicts
 from buildlock.lockfile.model import FILENAME, Lockfile
 from buildlock.lockfile.reader import MAX_SIZE, parse_lockfile, read_content
 from buildlock.project.model import Policy
+from buildlock.project.policy import read_policy
 from buildlock.published import LockedRelease, Published
 from buildlock.text import present
 from buildlock.workflows.policies import find_policy, try_policy
@@ -27,6 +28,8 @@ from buildlock.workflows.revisions import Revisions, is_file
 from buildlock.workflows.workspace import Workspace
 
 WORKING_TREE = "working tree"
+_NOTHING = frozenset({os.devnull, "/dev/null"})
+"""What git calls a file that is not there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +75,36 @@ def diff(
         HostError: A revision is asked for, and there is no git.
     """
     policy = find_policy(workspace, policy_from)
-    before, after = _find_sides(workspace, old, new)
+    return _compare(workspace, policy, _find_sides(workspace, old, new), variants, online=online)
+
+
+def diff_files(workspace: Workspace, old: Path, new: Path, *, labels: tuple[str, str]) -> Diff:
+    """Compare two files, as git gives them to a program that shows a difference; one may be the null device.
+
+    Args:
+        workspace: The project, whose policy is applied.
+        old: The one.
+        new: The other.
+        labels: What to call them.
+
+    Raises:
+        LockfileError: A lock is missing on both sides, cannot be read, or is invalid.
+        InvalidProjectError: The policy is invalid.
+    """
+    contents = [None if str(path) in _NOTHING else read_content(path) for path in (old, new)]
+    before, after = (_Side(label=label, content=each) for label, each in zip(labels, contents, strict=True))
+    return _compare(workspace, read_policy(workspace.root), (before, after))
+
+
+def _compare(
+    workspace: Workspace,
+    policy: Policy,
+    sides: tuple[_Side, _Side],
+    variants: tuple[str, ...] = (),
+    *,
+    online: bool = False,
+) -> Diff:
+    before, after = sides
     if before.content is None and after.content is None:
         raise MissingLockError(f"there is no `{FILENAME}`: neither in {before.label} nor in {after.label}")
     first, second = before.parse(), after.parse()
@@ -140,7 +172,7 @@ def _read(workspace: Workspace, name: str) -> _Side:
 
 def _read_file(name: str) -> _Side | None:
     """The lock in a file; `None` where there is no file of this name."""
-    if name == os.devnull:  # what git calls a file that is not there
+    if name in _NOTHING:
         return _Side(label="no lock", content=None)
     return _Side(label=present(name), content=read_content(Path(name))) if is_file(name) else None
 

@@ -1,7 +1,6 @@
 """`init --backend`: every frontend builds the project from its lock; and the way back."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from buildlock.project.editing import (
 )
 from buildlock.project.model import Project
 from buildlock.workflows.backend_file import RELATIVE_PATH, STAMP_PATH, render_backend
+from buildlock.workflows.project_files import encode_text, read_text, remove_file, write_files
 from buildlock.workflows.sdist_contents import MANIFEST, carry_in_sdist
 from buildlock.workflows.workspace import Workspace
 
@@ -63,24 +63,26 @@ def init_backend(workspace: Workspace) -> Initialised:
     project = workspace.read_project()
     root = workspace.root
     try:
-        text, newline = _read(root / _PYPROJECT)
+        text, newline = read_text(root / _PYPROJECT)
         restored = _restore(text)
         document = parse(restored)
         contents = carry_in_sdist(project.build_system.backend, _move_build_system(restored, project), document)
         edited, notes = _add_uv_settings(contents.pyproject, document, project)
-        manifest, manifest_newline = _read(root / MANIFEST)
+        manifest, manifest_newline = read_text(root / MANIFEST)
     except EditError as error:
         raise _refuse(error) from error
     pristine = drop_additions(manifest)
     changes = {
-        _PYPROJECT: _encode(edited, newline),
-        MANIFEST: _encode(add_text(pristine, contents.manifest) if contents.manifest else pristine, manifest_newline),
+        _PYPROJECT: encode_text(edited, newline),
+        MANIFEST: encode_text(
+            add_text(pristine, contents.manifest) if contents.manifest else pristine, manifest_newline
+        ),
         RELATIVE_PATH: render_backend().encode(),
         _IGNORE: f"/{Path(STAMP_PATH).name}\n".encode(),
     }
     if not workspace.lock_path.exists():
         notes = (*notes, f"there is no `{FILENAME}` yet: run `buildlock lock --all`, and commit it with the rest")
-    return Initialised(written=tuple(_write(root, changes)), notes=(*filter(None, [contents.note]), *notes))
+    return Initialised(written=tuple(write_files(root, changes)), notes=(*filter(None, [contents.note]), *notes))
 
 
 def undo_backend(workspace: Workspace) -> Initialised:
@@ -91,21 +93,21 @@ def undo_backend(workspace: Workspace) -> Initialised:
     """
     root = workspace.root
     try:
-        text, newline = _read(root / _PYPROJECT)
+        text, newline = read_text(root / _PYPROJECT)
         restored = _restore(text)
         parse(restored)
-        manifest, manifest_newline = _read(root / MANIFEST)
+        manifest, manifest_newline = read_text(root / MANIFEST)
     except EditError as error:
         raise _refuse(error) from error
     changes = {
-        _PYPROJECT: _encode(restored, newline),
-        MANIFEST: _encode(drop_additions(manifest), manifest_newline),
+        _PYPROJECT: encode_text(restored, newline),
+        MANIFEST: encode_text(drop_additions(manifest), manifest_newline),
     }
-    written = tuple(_write(root, changes))
-    removed = [path for path in (RELATIVE_PATH, _IGNORE, STAMP_PATH) if _remove(root / path)]
+    written = tuple(write_files(root, changes))
+    removed = [path for path in (RELATIVE_PATH, _IGNORE, STAMP_PATH) if remove_file(root / path)]
     shutil.rmtree(root / STAND_IN_FOLDER / "__pycache__", ignore_errors=True)
     _remove_empty(root / STAND_IN_FOLDER)
-    emptied = [path for path in written if not changes[path] and _remove(root / path)]
+    emptied = [path for path in written if not changes[path] and remove_file(root / path)]
     return Initialised(written=tuple(path for path in written if path not in emptied), removed=(*emptied, *removed))
 
 
@@ -185,53 +187,6 @@ def _find_telling(project: Project) -> Iterator[NormalizedName]:
         sources = {tuple(rule.location for rule in one.sources.get(name, ())) for one in inputs}
         if len(sources) > 1 or len({one[name] for one in runtime}) > 1:
             yield name
-
-
-def _read(path: Path) -> tuple[str, str]:
-    """The text of a file with plain line ends, and the line ends it has; nothing where it is not there."""
-    try:
-        text = path.read_bytes().decode()
-    except FileNotFoundError:
-        return "", "\n"
-    except (OSError, UnicodeDecodeError) as error:
-        raise EditError(f"it cannot be read: {error}") from error
-    windows = "\r\n" in text and text.count("\r\n") == text.count("\n")
-    return (text.replace("\r\n", "\n"), "\r\n") if windows else (text, "\n")
-
-
-def _encode(text: str, newline: str) -> bytes:
-    return text.replace("\n", newline).encode()
-
-
-def _write(root: Path, changes: Mapping[str, bytes]) -> Iterator[str]:
-    """Write what differs, each file atomically, and say which did."""
-    for relative, content in changes.items():
-        path = (root / relative).resolve()  # a link stays one
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-        try:
-            if path.read_bytes() == content if path.exists() else not content:
-                continue
-            path.parent.mkdir(exist_ok=True)
-            try:
-                temporary.write_bytes(content)
-                if path.exists():
-                    shutil.copymode(path, temporary)
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
-        except OSError as error:
-            raise ProjectError(f"`{path}` cannot be written: {error.strerror or error}") from error
-        yield relative
-
-
-def _remove(path: Path) -> bool:
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise ProjectError(f"`{path}` cannot be removed: {error.strerror or error}") from error
-    return True
 
 
 def _remove_empty(folder: Path) -> None:

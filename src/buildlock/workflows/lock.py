@@ -97,6 +97,20 @@ def lock(workspace: Workspace, options: LockOptions) -> LockResult:
     return result
 
 
+def lock_variant(
+    workspace: Workspace, project: Project, name: str, pins: LockedEnvironment | None
+) -> LockedEnvironment:
+    """Lock the project for one variant with these pins as preferences, and run no backend.
+
+    Raises:
+        BuildlockError: As of `lock`.
+    """
+    options = LockOptions(variants=(name,), dynamic=False)
+    (job,) = list_jobs(workspace, project, options, (name,), {})
+    with _open_task(workspace, project, options, job.matches, job.targets) as task:
+        return VariantLocker(task).lock(pins)
+
+
 def _lock_section(
     task: LockingTask, wanted: OutsideSource | None, before: LockSoFar, text: str | None
 ) -> tuple[LockedSection, str]:
