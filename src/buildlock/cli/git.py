@@ -13,7 +13,8 @@ from buildlock.cli.console import Console, terminal_width, write_data, write_tex
 from buildlock.diff.render_text import render_text
 from buildlock.errors import BuildlockError, UsageError
 from buildlock.export.lines import list_lines
-from buildlock.lockfile.reader import read_lockfile
+from buildlock.lockfile.model import FILENAME
+from buildlock.lockfile.reader import parse_lockfile, read_content
 from buildlock.reporting import Reporter, silence
 from buildlock.text import printable
 from buildlock.workflows.diff import diff_files
@@ -49,7 +50,7 @@ def git_diff(
 def git_text(file: Path) -> None:
     """Show one lock for git, a line for each package: as `textconv`, which `git show` and `git log -p` compare."""
     try:
-        lines = list_lines(read_lockfile(file))
+        lines = list_lines(parse_lockfile(read_content(file), FILENAME))
         write_data("".join(f"{line}\n" for line in lines))
     except BuildlockError as error:
         write_data(f"buildlock cannot read this: {printable(error.message.splitlines()[0])}\n")

@@ -148,11 +148,11 @@ def _split(side: _Side) -> tuple[_Side, _Side] | None:
     found = split_conflicts(side.content, side.label)
     if found is None:
         return None
-    ours, theirs = found
-    return (
-        _Side(label=f"ours ({present(ours.label)})" if ours.label else "ours", content=ours.content),
-        _Side(label=f"theirs ({present(theirs.label)})" if theirs.label else "theirs", content=theirs.content),
+    ours, theirs = (
+        _Side(label=who if side.label in {"", who} else f"{who} ({present(side.label)})", content=side.content)
+        for who, side in zip(("ours", "theirs"), found, strict=True)
     )
+    return ours, theirs
 
 
 def _read(workspace: Workspace, name: str) -> _Side:

@@ -60,7 +60,7 @@ def undo_git(workspace: Workspace) -> Initialised:
     if written and not content and remove_file(workspace.root / _ATTRIBUTES):
         written, removed = [], [_ATTRIBUTES]
     if other := _find_other(workspace):
-        note = f"`{present(other)}` is shown and merged by buildlock too: git's configuration stays as it is"
+        note = f"`{present(other)}` names buildlock too: git's configuration stays as it is"
         return Initialised(written=tuple(written), removed=tuple(removed), notes=(note,))
     sections = [each for each in _SECTIONS if _ask(workspace, "config", "--local", "--get-regexp", f"^{each}\\.")]
     for section in sections:
@@ -112,20 +112,18 @@ def _check_work_tree(workspace: Workspace) -> None:
 
 
 def _find_other(workspace: Workspace) -> str | None:
-    """Another lock of the repository that names the drivers."""
-    paths = _ask(workspace, "ls-files", "-z", "--", f":(top,glob)**/{FILENAME}").split("\0")
-    for path in filter(None, paths):
-        answer = _ask(workspace, "check-attr", "-z", "merge", "--", path).split("\0")
-        if "buildlock" in answer[2:3]:
+    """The attributes of another project of the repository, if they name the drivers too."""
+    for path in _ask(workspace, "ls-files", "-z", "--", f":(top,glob)**/{_ATTRIBUTES}").split("\0"):
+        if path not in {"", _ATTRIBUTES} and _MARK in _read(workspace, path)[0]:
             return path
     return None
 
 
-def _read(workspace: Workspace) -> tuple[str, str]:
+def _read(workspace: Workspace, path: str = _ATTRIBUTES) -> tuple[str, str]:
     try:
-        return read_text(workspace.root / _ATTRIBUTES)
+        return read_text(workspace.root / path)
     except EditError as error:
-        raise ProjectError(f"`{_ATTRIBUTES}` cannot be edited: {error}") from error
+        raise ProjectError(f"`{present(path)}` cannot be edited: {error}") from error
 
 
 def _ask(workspace: Workspace, *arguments: str) -> str:
