@@ -62,7 +62,7 @@ _COMMANDS = (
 for command in _COMMANDS:
     app.command()(command)
 app.command()(download.download)
-for hidden in (git.git_diff, git.git_text, git.git_merge):
+for hidden in (git.git_diff, git.git_merge):
     app.command(hidden=True)(hidden)
 # What follows the command's name is the command's.
 app.command(context_settings={"allow_interspersed_args": False})(run.run)

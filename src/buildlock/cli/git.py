@@ -1,8 +1,6 @@
-"""What `init --git` has git run: `git-diff`, `git-text` and `git-merge`, which are not for people."""
+"""What `init --git` has git run, beside `git-text`: `git-diff` and `git-merge`. They are not for people."""
 
 import os
-import shutil
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +10,6 @@ from rich.text import Text
 from buildlock.cli.console import Console, terminal_width, write_data, write_text
 from buildlock.diff.render_text import render_text
 from buildlock.errors import BuildlockError, UsageError
-from buildlock.export.lines import list_lines
-from buildlock.lockfile.model import FILENAME
-from buildlock.lockfile.reader import parse_lockfile, read_content
 from buildlock.reporting import Reporter, silence
 from buildlock.text import printable
 from buildlock.workflows.diff import diff_files
@@ -45,17 +40,6 @@ def git_diff(
         # git breaks off whatever it shows where a program of its fails.
         lines.append(Text(f"{error.message}\n(`git diff --no-ext-diff` shows its lines)"))
     write_text(Text("\n").join(lines))
-
-
-def git_text(file: Path) -> None:
-    """Show one lock for git, a line for each package: as `textconv`, which `git show` and `git log -p` compare."""
-    try:
-        lines = list_lines(parse_lockfile(read_content(file), FILENAME))
-        write_data("".join(f"{line}\n" for line in lines))
-    except BuildlockError as error:
-        write_data(f"buildlock cannot read this: {printable(error.message.splitlines()[0])}\n")
-        with file.open("rb") as content:
-            shutil.copyfileobj(content, sys.stdout.buffer)
 
 
 def git_merge(base: Path, ours: Path, theirs: Path, path: str, our_label: str, their_label: str) -> None:

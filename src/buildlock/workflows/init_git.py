@@ -77,12 +77,13 @@ def _list_settings(command: str) -> Mapping[str, str]:
     Options end at `--`: a path may begin like one. git adds the arguments of the first two, quotes those of the third.
     """
     missing = f"test -x {command} ||"
-    plain = 'git --no-pager diff --no-index --no-ext-diff --no-textconv -- "$2" "$5"'
+    lines = 'git --no-pager diff --no-index --no-ext-diff --no-textconv -- "$2" "$5"'
+    merge = "git merge-file -L ours -L base -L theirs %A %O %B"
     return {
-        "diff.buildlock.command": f"{missing} {{ {plain}; exit 0; }}; {command} git-diff --",
+        "diff.buildlock.command": f"{missing} {{ {lines}; exit 0; }}; {command} git-diff --",
         "diff.buildlock.textconv": f'{missing} exec cat -- "$1"; {command} git-text --',
         "merge.buildlock.name": "variant by variant, and locked anew where both sides have changed one",
-        "merge.buildlock.driver": f"{missing} exec git merge-file %A %O %B; {command} git-merge -- %O %A %B %P %X %Y",
+        "merge.buildlock.driver": f"{missing} exec {merge}; {command} git-merge -- %O %A %B %P %X %Y",
         # Among common ancestors nobody is to be asked, and nothing to be locked.
         "merge.buildlock.recursive": "binary",
     }
@@ -107,8 +108,10 @@ def _find_command() -> str:
 
 
 def _check_work_tree(workspace: Workspace) -> None:
-    if _ask(workspace, "rev-parse", "--is-inside-work-tree") != "true":
-        raise UsageError(f"`{workspace.root}` is in no work tree of git", hint="run `git init` first")
+    ended = _start(workspace, ("rev-parse", "--is-inside-work-tree"))
+    if ended.stdout.strip() != b"true":
+        said = present(os.fsdecode(ended.stderr).strip().removeprefix("fatal: ")) or "it is a bare repository"
+        raise UsageError(f"`{workspace.root}` is in no work tree of git: {said}")
 
 
 def _find_other(workspace: Workspace) -> str | None:
