@@ -105,7 +105,9 @@ def _relock_section(workspace: Workspace, project: Project, key: SectionKey, ver
         raise LockfileError(f"to lock {name}, the code of what it builds from source may have to run")
     if theirs.inputs != ours.inputs and (versions.base is None or theirs.inputs != versions.base.inputs):
         raise LockfileError(f"their side has changed what {name} is locked from, which is not merged yet")
-    if moved := stale_inputs(project, key[-1], ours, RuntimeLocks(project.root)) if key[-1] in project.variants else ():
+    if key[-1] not in project.variants:
+        raise LockfileError(f"the project on our side has no variant {name}")
+    if moved := stale_inputs(project, key[-1], ours, RuntimeLocks(project.root)):
         raise LockfileError(f"the lock of {name} on our side no longer answers the project: {moved[0]}")
     # Both have the same; asking the backend would run code.
     recorded = {
