@@ -1,6 +1,5 @@
 """`buildlock git-text`: one lock as text. It imports little, as git runs it for every lock that it shows."""
 
-import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -31,9 +30,12 @@ def git_text(arguments: Sequence[str]) -> int:
         lines = list_lines(parse_lockfile(read_content(path), FILENAME))
         out.write("".join(f"{line}\n" for line in lines).encode())
     except BuildlockError as error:
+        try:
+            content = path.read_bytes()
+        except OSError:
+            sys.stderr.write(f"error: {error.message}\n")
+            return 1
         # Were this to fail, git would show nothing more.
-        out.write(f"buildlock cannot read this: {printable(error.message.splitlines()[0])}\n".encode())
-        with path.open("rb") as content:
-            shutil.copyfileobj(content, out)
+        out.write(f"buildlock cannot read this: {printable(error.message.splitlines()[0])}\n".encode() + content)
     out.flush()
     return 0
