@@ -1,6 +1,8 @@
 """Two locks that come from one, merged section by section, and the pins of both sides."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from packaging.version import Version
 
 from buildlock.errors import InvalidLockError
@@ -9,7 +11,7 @@ from buildlock.lockfile.model import LockedEnvironment
 from buildlock.lockfile.pins import unite_pins
 from buildlock.lockfile.reader import parse_lockfile
 from buildlock.lockfile.sections import parse_sections
-from buildlock.lockfile.three_way import Versions, mark_conflicts, merge_locks
+from buildlock.lockfile.three_way import EMPTY, Versions, mark_conflicts, merge_locks
 from buildlock.lockfile.writer import drop_variant, write_package, write_variant
 from support.locks import make_environment, make_package, make_source
 
@@ -99,6 +101,42 @@ def test_one_side_has_taken_out_what_the_other_has_changed(*, turned: bool) -> N
     assert split is not None
     read = [parse_lockfile(side.content, "x") for side in split]
     assert ["cpu" in each.variants for each in read] == [turned, not turned]
+
+
+LOCKS = st.dictionaries(
+    st.sampled_from(["cpu", "cu124", "rocm"]), st.sampled_from([pin(a="1"), pin(a="2"), pin(a="2", b="1")]), max_size=3
+)
+
+
+def write_all(variants: dict[str, LockedEnvironment]) -> bytes:
+    return write(EMPTY.decode(), **variants).encode()
+
+
+@given(base=LOCKS, ours=LOCKS, theirs=LOCKS)
+def test_the_laws_of_merging(
+    base: dict[str, LockedEnvironment], ours: dict[str, LockedEnvironment], theirs: dict[str, LockedEnvironment]
+) -> None:
+    before, first, second = map(write_all, (base, ours, theirs))
+    assert merge_locks(before, first, before).text.encode() == first
+    assert merge_locks(before, before, first).text.encode() == first
+    assert merge_locks(before, first, first).text.encode() == first
+    merged, turned = merge_locks(before, first, second), merge_locks(before, second, first)
+    assert merged.conflicts.keys() == turned.conflicts.keys()
+    said = parse_sections(merged.text.encode())
+    for name in ("cpu", "cu124", "rocm"):
+        sides = [ours.get(name), theirs.get(name)]
+        if ("variants", name) in merged.conflicts:
+            assert base.get(name) not in sides
+            assert sides[0] != sides[1]
+        else:
+            assert said.get(("variants", name)) in sides
+            assert parse_sections(turned.text.encode()).get(("variants", name)) == said.get(("variants", name))
+    # Nothing is lost, and what is in conflict is locked anew from the same.
+    if merged.conflicts:
+        split = split_conflicts(mark_conflicts(merged, "a", "b").encode(), "x")
+        assert split is not None
+        again = merge_locks(before, *(side.content for side in split))
+        assert (again.text, again.conflicts) == (merged.text, merged.conflicts)
 
 
 def test_a_side_that_is_no_lock_is_named() -> None:
