@@ -1,7 +1,7 @@
 """Two locks that come from one, merged section by section, and the pins of both sides."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
@@ -112,6 +112,7 @@ def write_all(variants: dict[str, LockedEnvironment]) -> bytes:
     return write(EMPTY.decode(), **variants).encode()
 
 
+@settings(max_examples=30)
 @given(base=LOCKS, ours=LOCKS, theirs=LOCKS)
 def test_the_laws_of_merging(
     base: dict[str, LockedEnvironment], ours: dict[str, LockedEnvironment], theirs: dict[str, LockedEnvironment]
