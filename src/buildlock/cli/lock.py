@@ -105,7 +105,8 @@ def lock(
     """Lock build environments in build-lock.toml.
 
     Every package comes from the index that the variant assigns to it. Pins that still fit are kept, and a variant
-    that is not locked now keeps its bytes.
+    that is not locked now keeps its bytes. Of a lock that a merge left with conflict markers, what both sides have
+    changed is locked, with the pins of both.
     """
     console = Console(quiet=quiet, verbose=verbose)
     options = LockOptions(

@@ -53,7 +53,11 @@ def merge_files(workspace: Workspace, base: Path, ours: Path, theirs: Path, *, l
     Raises:
         LockfileError: A file cannot be read.
     """
-    before, first, second = (read_content(path) for path in (base, ours, theirs))
+    try:
+        # All of each, however large: what is no lock is kept too.
+        before, first, second = (path.read_bytes() for path in (base, ours, theirs))
+    except OSError as error:
+        raise LockfileError(f"`{error.filename}` cannot be read: {error.strerror or error}") from error
     try:
         merge = merge_locks(_read_base(before), first, second)
     except BuildlockError as error:

@@ -1,6 +1,6 @@
 """What is to be locked: which variants, for which targets, and which packages from elsewhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.requirements import Requirement
@@ -90,27 +90,28 @@ def list_jobs(
             check_contradictions(matches[name].bind())
         packages = {package.name: package for package in wanted.get(name, ())}
         for key, pins in disputed.items():
-            if key[0] == "packages" and key[-1] == name and (again := _ask_again(project, key, pins)) is not None:
-                packages.setdefault(again.name, again)
+            if key[0] == "packages" and key[-1] == name and key[1] not in packages:
+                packages.update((each.name, each) for each in _ask_again(project, key, pins))
         chosen = (*((None,) if itself else ()), *packages.values())
         jobs.append(Job(matches=matches[name], targets=targets[name], packages=chosen))
     return tuple(jobs)
 
 
-def _ask_again(project: Project, key: SectionKey, pins: LockedEnvironment) -> OutsideSource | None:
-    """A package from elsewhere that both sides of a merge have locked; `None` where it is to be locked no longer."""
+def _ask_again(project: Project, key: SectionKey, pins: LockedEnvironment) -> Iterator[OutsideSource]:
+    """A package from elsewhere that both sides of a merge have locked; none where it is to be locked no longer."""
     name, variant = NormalizedName(key[1]), key[2]
-    configured = project.packages.get(name)
+    configured, source = project.packages.get(name), pins.source
     if configured is not None:
-        return OutsideSource(requirement=configured.requirement) if configured.is_for(variant) else None
-    source = pins.source
+        if configured.is_for(variant):
+            yield OutsideSource(requirement=configured.requirement)
+        return
     if source is None or source.sdist is None:
         raise LockfileError(
             f"both sides of the merge have locked `{name}` for `{variant}`, which comes from no index",
-            hint=f'keep one side of it, then run `buildlock lock --package "{name} @ URL" --variant {variant}`',
+            hint=f'say again which it is: `buildlock lock --package "{name} @ URL" --variant {variant}`',
         )
     requirement = Requirement(f"{name}=={source.version}")
-    return OutsideSource(requirement=BuildRequirement(requirement=requirement, origin=f"`{FILENAME}`"))
+    yield OutsideSource(requirement=BuildRequirement(requirement=requirement, origin=f"`{FILENAME}`"))
 
 
 def is_apart(options: LockOptions) -> bool:

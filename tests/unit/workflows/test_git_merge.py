@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from buildlock.errors import LockfileError
 from buildlock.lockfile.conflicts import split_conflicts
-from buildlock.lockfile.reader import parse_lockfile
+from buildlock.lockfile.reader import MAX_SIZE, parse_lockfile
 from buildlock.lockfile.writer import write_variant
 from buildlock.workflows.git_merge import GitMerge, merge_files
 from support.locks import make_environment, make_source
@@ -148,6 +149,17 @@ def test_a_side_that_is_no_lock_is_kept_whole(branches: Branches, broken: bytes)
     assert merged.content.startswith(b"<<<<<<< HEAD\n" + ours)
     assert broken.rstrip(b"\n") in merged.content
     assert merged.content.endswith(b"\n>>>>>>> topic\n")
+
+
+def test_a_side_that_is_too_large_is_kept_whole(branches: Branches) -> None:
+    ours, large = branches.lock_base(), b"#" * (MAX_SIZE + 100)
+    merged = merge(branches, ours, ours, large)
+    assert merged.content == b"<<<<<<< HEAD\n" + ours + b"=======\n" + large + b"\n>>>>>>> topic\n"
+
+
+def test_a_file_that_cannot_be_read(branches: Branches) -> None:
+    with pytest.raises(LockfileError, match="nowhere` cannot be read: "):
+        merge_files(branches.workspace, *[branches.root / "nowhere"] * 3, labels=("a", "b"))
 
 
 @pytest.mark.parametrize("broken", [b"", b"[", b"<<<<<<< a\n=======\n>>>>>>> b\n", b"\xff"])
