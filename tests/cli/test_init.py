@@ -215,9 +215,10 @@ def test_what_is_no_project_is_an_error(checkout: CopyProject, text: str) -> Non
         assert project.pyproject.read_text() == text
 
 
-def test_without_the_option(checkout: CopyProject) -> None:
-    result = checkout("tiny").run("init")
-    assert (result.code, result.stderr) == (2, "error: `init` sets up nothing without `--backend`\n")
+@pytest.mark.parametrize("options", [(), ("--backend", "--git")])
+def test_one_thing_at_a_time(checkout: CopyProject, options: tuple[str, ...]) -> None:
+    result = checkout("tiny").run("init", *options)
+    assert (result.code, result.stderr) == (2, "error: `init` sets up one thing: `--backend` or `--git`\n")
 
 
 def read_tool(project: Checkout) -> dict[str, Any]:
