@@ -107,7 +107,7 @@ def lock_variant(
     """
     options = LockOptions(variants=(name,), dynamic=False)
     (job,) = list_jobs(workspace, project, options, (name,), {})
-    with _open_task(workspace, project, options, job.matches, job.targets) as task:
+    with open_task(workspace, project, options, job.matches, job.targets) as task:
         return VariantLocker(task).lock(pins)
 
 
