@@ -36,7 +36,7 @@ def run_warm(arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, s
 @cache
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["buildlock.cli"])
+    context.set_forkserver_preload(["buildlock.cli.app"])
     return context
 
 
