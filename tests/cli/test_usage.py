@@ -25,6 +25,13 @@ def test_without_a_command_it_says_which_there_are(checkout: CopyProject) -> Non
     assert all(f"\n  {command} " in result.stderr for command in COMMANDS)
 
 
+def test_a_command_imports_no_other() -> None:
+    program = "import sys; from buildlock.cli.app import make_app; make_app(['tree']); print(*sorted(sys.modules))"
+    modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "buildlock.cli.tree" in modules
+    assert not {"buildlock.cli.lock", "buildlock.resolver.resolve", "resolvelib"} & set(modules)
+
+
 def test_help_is_data(checkout: CopyProject) -> None:
     tiny = checkout("tiny")
     for arguments in (("--help",), ("lock", "-h")):

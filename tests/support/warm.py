@@ -10,8 +10,9 @@ from functools import cache
 from io import TextIOWrapper
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from pkgutil import iter_modules
 
-from buildlock.cli import main
+from buildlock import cli
 
 
 def can_run() -> bool:
@@ -36,7 +37,8 @@ def run_warm(arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, s
 @cache
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["buildlock.cli.app"])
+    commands = [f"{cli.__name__}.{module.name}" for module in iter_modules(cli.__path__)]
+    context.set_forkserver_preload(commands)
     return context
 
 
@@ -53,4 +55,4 @@ def _run(arguments: list[str], cwd: Path, environment: dict[str, str], stdout: P
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
     sys.argv = ["buildlock", *arguments]
-    main()
+    cli.main()

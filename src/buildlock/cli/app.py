@@ -3,69 +3,31 @@
 import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import buildlock
-from buildlock.cli import (
-    audit,
-    build,
-    check,
-    comment,
-    diff,
-    download,
-    export,
-    git,
-    init,
-    install,
-    lock,
-    matrix,
-    outdated,
-    run,
-    tree,
-    variants,
-    why,
-)
 from buildlock.cli.console import show_error
 from buildlock.errors import BuildlockError
 
 _SIGNALLED = 128
 """Added to the number of the signal that ended us, as shells do, and as typer does for Ctrl-C."""
 
-app = typer.Typer(
-    name="buildlock",
-    help="Lock the environment that a Python package is built in, per accelerator variant.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "git-diff": {"hidden": True},
+    "git-merge": {"hidden": True},
+    # What follows the command's name is the command's.
+    "run": {"context_settings": {"allow_interspersed_args": False}},
+}
 _COMMANDS = (
-    lock.lock,
-    install.install,
-    build.build,
-    check.check,
-    diff.diff,
-    comment.comment,
-    audit.audit,
-    tree.tree,
-    why.why,
-    outdated.outdated,
-    variants.variants,
-    export.export,
-    matrix.matrix,
-    init.init,
+    *("lock", "install", "build", "check", "diff", "comment", "audit", "tree", "why", "outdated", "variants"),
+    *("export", "matrix", "init", "download", "run", "git-diff", "git-merge"),
 )
-for command in _COMMANDS:
-    app.command()(command)
-app.command()(download.download)
-for hidden in (git.git_diff, git.git_merge):
-    app.command(hidden=True)(hidden)
-# What follows the command's name is the command's.
-app.command(context_settings={"allow_interspersed_args": False})(run.run)
+"""In the order of the help. Each is the function of its name in the module of its name."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -74,13 +36,34 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def callback(
+def _callback(
     _version: Annotated[
         bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     pass
+
+
+def make_app(arguments: Sequence[str]) -> typer.Typer:
+    """The command line for these arguments: where they begin with a command, it has this one alone.
+
+    To import them all takes longer than most of them run.
+    """
+    app = typer.Typer(
+        name="buildlock",
+        help="Lock the environment that a Python package is built in, per accelerator variant.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        callback=_callback,
+    )
+    for name in arguments[:1] if arguments[:1] and arguments[0] in _COMMANDS else _COMMANDS:
+        function = name.replace("-", "_")
+        module = import_module(f"buildlock.cli.{function}")
+        app.command(name, **_OPTIONS.get(name, {}))(getattr(module, function))
+    return app
 
 
 def main() -> NoReturn:
@@ -91,7 +74,7 @@ def main() -> NoReturn:
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _end)
     try:
-        app(prog_name="buildlock")
+        make_app(sys.argv[1:])(prog_name="buildlock")
     except BuildlockError as error:
         show_error(error)
         sys.exit(error.exit_code)

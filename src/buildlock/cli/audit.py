@@ -44,7 +44,10 @@ def audit(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check what is locked against advisories, and exit with 3 where the policy denies what is found."""
+    """Check what is locked against advisories and the indexes.
+
+    Exits with 3 where the policy denies what is found.
+    """
     if service is not None and not is_service(service):
         raise UsageError(present(f"`--service {service}` is not the URL of a server"))
     console = Console(quiet=quiet, verbose=verbose)

@@ -32,9 +32,10 @@ def comment(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Let the pull request of this CI run have one comment: what changed in the lock.
+    """Comment on the pull request with what changed in the lock.
 
-    For GitHub Actions, with `GITHUB_TOKEN`, and GitLab CI, with `GITLAB_TOKEN`.
+    There is one comment, which follows the pull request of this CI run. For GitHub Actions, with
+    `GITHUB_TOKEN`, and GitLab CI, with `GITLAB_TOKEN`.
     """
     console = Console(quiet=quiet, verbose=verbose)
     workspace = open_workspace(project, console)

@@ -24,7 +24,10 @@ def matrix(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Print a CI matrix of the locked variants and targets, with a cache key for each."""
+    """Print a CI matrix of the locked variants and targets.
+
+    Each job has a cache key, which changes when its environment does.
+    """
     console = Console(quiet=quiet, verbose=verbose)
     text = workflow.matrix(open_workspace(project, console), variants=tuple(variant or ()), to=to, frozen=frozen)
     write_data(text)

@@ -11,7 +11,7 @@ from buildlock.errors import InvalidProjectError, UsageError
 from buildlock.project.faults import Faults
 from buildlock.project.model import BuildRequirement, Overrides
 from buildlock.project.requirements import keep_valid, parse_requirement
-from buildlock.reporting import Reporter
+from buildlock.reporting import Reporter, silence
 from buildlock.workflows.workspace import Workspace, default_cache_dir
 
 ProjectDir: TypeAlias = Annotated[
@@ -139,3 +139,10 @@ def open_workspace(project: Path, report: Reporter) -> Workspace:
     return Workspace(
         root=project.resolve(), cache_dir=default_cache_dir(os.environ), environ=dict(os.environ), report=report
     )
+
+
+def open_project_of(path: str, report: Reporter = silence) -> Workspace:
+    """The project of a lock that git names from the top of the work tree, where it runs programs."""
+    environ = dict(os.environ)
+    root = Path(path).absolute().parent
+    return Workspace(root=root, cache_dir=default_cache_dir(environ), environ=environ, report=report)

@@ -46,9 +46,10 @@ def outdated(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say which locked packages have newer versions, which of these the project allows, and what holds back others.
+    """Say what is newer than the lock, and what holds it back.
 
-    It asks the indexes, and writes nothing.
+    Of each locked package: the version that the project allows, and the latest one with what is against it. It
+    asks the indexes, and writes nothing.
     """
     console = Console(quiet=quiet, verbose=verbose)
     options = OutdatedOptions(

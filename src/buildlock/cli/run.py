@@ -38,9 +38,9 @@ def run(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Run a command in the locked environment, or a frontend that builds from the lock.
+    """Run a command in the locked environment.
 
-    The exit code is the command's.
+    Or, with `--frontend`, a frontend that builds from the lock. The exit code is the command's.
     """
     console = Console(quiet=quiet, verbose=verbose)
     workspace = open_workspace(project, console)

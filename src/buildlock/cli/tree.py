@@ -42,7 +42,7 @@ def tree(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show what needs what in the lock, from the build requirements down."""
+    """Show what needs what in the lock, from the requirements down."""
     console = Console(quiet=quiet, verbose=verbose)
     scope = Scope(
         variants=tuple(variant or ()), package=parse_name(package) if package is not None else None, target=target
