@@ -2,9 +2,7 @@
 
 import codecs
 import io
-import os
 import re
-import signal
 import subprocess
 import sys
 from collections import deque
@@ -16,6 +14,7 @@ from threading import Thread
 from typing import IO
 
 from buildlock.errors import EnvironmentPreparationError
+from buildlock.frontend.sessions import end_session
 from buildlock.reporting import Printed, Reporter
 
 _LINE_LIMIT = 4096
@@ -40,7 +39,7 @@ class Ended:
     output: tuple[str, ...]
     """The last lines that it printed, as they were reported."""
     outlived: bool
-    """Whether a process that it started left the group and still holds its output."""
+    """Whether a process that it started left the session and still holds its output."""
 
 
 def run_process(
@@ -50,10 +49,11 @@ def run_process(
     environ: Mapping[str, str],
     report: Reporter,
     timeout: float | None,
+    inherited: Sequence[int] = (),
 ) -> Ended:
     """Run `command` to its end and report each line that it prints, without terminal sequences.
 
-    It gets no input and no terminal. However this function is left, nothing of its process group is running.
+    It gets no input and no terminal. However this function is left, nothing of its session is running.
 
     Args:
         command: What to run.
@@ -61,6 +61,7 @@ def run_process(
         environ: All of its environment variables.
         report: Told every line, from another thread.
         timeout: Seconds; `None` for as long as it takes.
+        inherited: Descriptors that it has besides; not on Windows.
 
     Raises:
         EnvironmentPreparationError: It cannot be started.
@@ -76,6 +77,7 @@ def run_process(
             # A buffer's lock, held by a thread that waits for output, could not be had again when we exit.
             bufsize=0,
             start_new_session=True,
+            pass_fds=inherited,
         )
     except (OSError, ValueError) as error:
         raise EnvironmentPreparationError(f"`{command[0]}` cannot be run: {error}") from error
@@ -87,8 +89,8 @@ def run_process(
         with suppress(subprocess.TimeoutExpired):
             returncode = process.wait(timeout)
     finally:
-        _end_group(process)
-        # Only a process that left the group can still hold the pipe, and it may do so for ever.
+        _end_session(process)
+        # Only a process that left the session can still hold the pipe, and it may do so for ever.
         relay.join(_PATIENCE)
         relay.stopped = True
     if relay.failure is not None:
@@ -148,14 +150,12 @@ def clean_line(line: str) -> str:
     return _CONTROL.sub("", line)
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def _end_session(process: subprocess.Popen[bytes]) -> None:
     """Stop the process if it still runs, and what it started and left behind."""
     if sys.platform == "win32":
         # There the tree is known only as long as its root is there.
         if process.poll() is None:
             subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
     else:
-        # Not there any more; or, on macOS, only waiting to be collected.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        end_session(process.pid)
     process.wait()

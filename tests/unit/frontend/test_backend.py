@@ -455,18 +455,42 @@ class TestEnd:
         assert is_gone(int((tmp_path / "pid").read_text()))
 
     @posix_only
+    @pytest.mark.parametrize("leave", ["", "os.setpgid(0, 0)"])
+    def test_is_that_of_a_process_with_a_group_of_its_own(
+        self, make_backend: MakeBackend, root: Path, tmp_path: Path, leave: str
+    ) -> None:
+        # As ninja starts compilers.
+        pid = tmp_path / "pid"
+        backend = make_backend(
+            f"""
+            import os, time
+            def build_wheel(wheel_directory, *_):
+                if os.fork() == 0:
+                    {leave}
+                    with open({str(pid)!r}, "w") as file:
+                        file.write(str(os.getpid()))
+                time.sleep(600)
+            """,
+            timeout=1,
+        )
+        with pytest.raises(BackendError, match="within 1 s"):
+            backend.build("wheel", root / "dist")
+        assert is_gone(int(pid.read_text()))
+
+    @posix_only
     def test_does_not_wait_for_a_process_that_left(self, make_backend: MakeBackend, root: Path, tmp_path: Path) -> None:
         events: list[Event] = []
         backend = make_backend(
             f"""
             import os, time
             def build_wheel(wheel_directory, *_):
-                pid = os.fork()
-                if pid == 0:
+                if os.fork() == 0:
+                    os.setsid()
+                    with open({str(tmp_path / "pid")!r}, "w") as file:
+                        file.write(str(os.getpid()))
                     time.sleep(600)
-                os.setpgid(pid, pid)
-                with open({str(tmp_path / "pid")!r}, "w") as file:
-                    file.write(str(pid))
+                while not os.path.exists({str(tmp_path / "pid")!r}):
+                    time.sleep(0.01)
                 return write_wheel(wheel_directory)
             """,
             report=events.append,
