@@ -26,6 +26,7 @@ BuildlockError
 ├── BuildRefusedError           a package would have to be built from source, which the user excludes
 ├── BuildCycleError             a package is needed to build itself
 ├── HostError                   the machine lacks a tool that the variant's build needs
+├── ConfinementError            this machine cannot keep a build from its network and files
 ├── EnvironmentPreparationError the store or the environment cannot be written
 ├── ForgeError                  a code host refuses to be commented on, or cannot be understood
 ├── CommandError                the command that `run` was given cannot be run, exit 127
@@ -182,6 +183,10 @@ class BuildCycleError(BuildlockError):
 
 class HostError(BuildlockError):
     code = "host"
+
+
+class ConfinementError(BuildlockError):
+    code = "confinement"
 
 
 class EnvironmentPreparationError(BuildlockError):

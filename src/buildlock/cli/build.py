@@ -15,13 +15,17 @@ from buildlock.cli.options import (
     Json,
     NoBuild,
     NoBuildPackage,
+    NoNetwork,
     Offline,
     OnlyBinary,
     ProjectDir,
     Python,
     Quiet,
+    Sandbox,
+    Timeout,
     VariantName,
     Verbose,
+    make_limits,
     make_overrides,
     open_workspace,
     parse_name,
@@ -65,6 +69,9 @@ def build(
     no_build: NoBuild = False,
     no_build_package: NoBuildPackage = None,
     only_binary: OnlyBinary = None,
+    no_network: NoNetwork = False,
+    sandbox: Sandbox = False,
+    timeout: Timeout = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -75,9 +82,15 @@ def build(
     was built of PACKAGE before, from the very same, is found again.
     """
     console = Console(quiet=quiet, verbose=verbose, backend_output=True)
+    limits = make_limits(timeout=timeout, no_network=no_network, sandbox=sandbox)
     if wheel and editable:
         # Backends may give both one name: the second would take the place of the first.
         raise UsageError("`--wheel` and `--editable` exclude each other", hint="build them into folders of their own")
+    if sandbox and editable:
+        # What it compiles beside the sources would be lost with their copy.
+        raise UsageError(
+            "`--sandbox` and `--editable` exclude each other: an editable build is one of the folder itself"
+        )
     if package is not None:
         if sdist or editable:
             raise UsageError(f"`--{'sdist' if sdist else 'editable'}`: of `{package}` only a wheel is built")
@@ -98,7 +111,7 @@ def build(
             ),
         )
         with console.watch():
-            outcome = build_package(open_workspace(project, console), package_options)
+            outcome = build_package(open_workspace(project, console, limits), package_options)
         _report_package(console, outcome, as_json=as_json)
         return
     if rebuild:
@@ -120,7 +133,7 @@ def build(
         ),
     )
     with console.watch():
-        built = workflow.build(open_workspace(project, console), options)
+        built = workflow.build(open_workspace(project, console, limits), options)
     for each in built:
         console.say(_describe(each))
     if as_json:

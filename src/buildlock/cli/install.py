@@ -13,13 +13,17 @@ from buildlock.cli.options import (
     Json,
     NoBuild,
     NoBuildPackage,
+    NoNetwork,
     Offline,
     OnlyBinary,
     ProjectDir,
     Python,
     Quiet,
+    Sandbox,
+    Timeout,
     VariantName,
     Verbose,
+    make_limits,
     make_overrides,
     open_workspace,
 )
@@ -40,6 +44,9 @@ def install(
     no_build: NoBuild = False,
     no_build_package: NoBuildPackage = None,
     only_binary: OnlyBinary = None,
+    no_network: NoNetwork = False,
+    sandbox: Sandbox = False,
+    timeout: Timeout = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -49,6 +56,7 @@ def install(
     The isolated build environment of a variant is made from the lock alone, every file verified.
     """
     console = Console(quiet=quiet, verbose=verbose)
+    limits = make_limits(timeout=timeout, no_network=no_network, sandbox=sandbox)
     options = InstallOptions(
         variant=variant,
         target=target.absolute() if target else None,
@@ -63,7 +71,7 @@ def install(
         ),
     )
     with console.watch():
-        installed = workflow.install(open_workspace(project, console), options)
+        installed = workflow.install(open_workspace(project, console, limits), options)
     found = "Found" if installed.reused else "Installed"
     console.say(f"{found} {count_packages(installed.packages)} of {installed.variant}")
     root, python_path = str(installed.environment.root), str(installed.environment.python)

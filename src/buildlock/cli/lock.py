@@ -15,11 +15,15 @@ from buildlock.cli.options import (
     Json,
     NoBuild,
     NoBuildPackage,
+    NoNetwork,
     OnlyBinary,
     ProjectDir,
     Quiet,
+    Sandbox,
+    Timeout,
     VariantNames,
     Verbose,
+    make_limits,
     make_overrides,
     open_workspace,
     parse_name,
@@ -98,6 +102,9 @@ def lock(
     no_binary_package: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Build this package from source.")
     ] = None,
+    no_network: NoNetwork = False,
+    sandbox: Sandbox = False,
+    timeout: Timeout = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -109,6 +116,7 @@ def lock(
     changed is locked, with the pins of both.
     """
     console = Console(quiet=quiet, verbose=verbose)
+    limits = make_limits(timeout=timeout, no_network=no_network, sandbox=sandbox)
     options = LockOptions(
         variants=tuple(variant or ()),
         all_variants=all_variants,
@@ -133,7 +141,7 @@ def lock(
         ),
     )
     with console.watch():
-        locked = workflow.lock(open_workspace(project, console), options)
+        locked = workflow.lock(open_workspace(project, console, limits), options)
     for each in locked.sections:
         _say_section(console, each)
     for name in locked.dropped:

@@ -12,6 +12,7 @@ from buildlock.project.faults import Faults
 from buildlock.project.model import BuildRequirement, Overrides
 from buildlock.project.requirements import keep_valid, parse_requirement
 from buildlock.reporting import Reporter, silence
+from buildlock.workflows.limits import NO_LIMITS, Limits
 from buildlock.workflows.workspace import Workspace, default_cache_dir
 
 ProjectDir: TypeAlias = Annotated[
@@ -64,11 +65,27 @@ FindLinks: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--find-links", metavar="DIR", help="Look for the locked files here first; may be repeated."),
 ]
+NoNetwork: TypeAlias = Annotated[
+    bool, typer.Option("--no-network", help="Run every build backend without network, where the platform can.")
+]
+Sandbox: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--sandbox",
+        help="The same, and let it write nothing but a copy of the source, its output and a temporary folder.",
+    ),
+]
+Timeout: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", help="Stop a build backend that takes longer for one call."),
+]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Every step.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Data as JSON, on stdout.")]
 
 HERE = Path()
+_LONGEST_TIMEOUT = 10_000_000
+"""Seconds; what comes much later is more than operating systems count."""
 
 
 def make_overrides(
@@ -95,6 +112,20 @@ def make_overrides(
         no_build=no_build or ":all:" in named,
         no_build_package=frozenset(packages),
     )
+
+
+def make_limits(*, timeout: float | None, no_network: bool, sandbox: bool) -> Limits:
+    """What the options say of the backends.
+
+    Raises:
+        UsageError: The time is none.
+    """
+    if timeout is not None and not 0 < timeout <= _LONGEST_TIMEOUT:
+        raise UsageError(
+            f"`--timeout {timeout:g}` is no time that a backend could take",
+            hint=f"name seconds, more than 0 and at most {_LONGEST_TIMEOUT}",
+        )
+    return Limits(timeout=timeout, network=not no_network, sandbox=sandbox)
 
 
 def parse_name(name: str) -> NormalizedName:
@@ -128,7 +159,7 @@ def parse_package(text: str) -> BuildRequirement:
     return found
 
 
-def open_workspace(project: Path, report: Reporter) -> Workspace:
+def open_workspace(project: Path, report: Reporter, limits: Limits = NO_LIMITS) -> Workspace:
     """The workspace that the command line and the environment variables name.
 
     Raises:
@@ -137,7 +168,11 @@ def open_workspace(project: Path, report: Reporter) -> Workspace:
     if not project.is_dir():
         raise UsageError(f"`--project {project}` is not a folder")
     return Workspace(
-        root=project.resolve(), cache_dir=default_cache_dir(os.environ), environ=dict(os.environ), report=report
+        root=project.resolve(),
+        cache_dir=default_cache_dir(os.environ),
+        environ=dict(os.environ),
+        report=report,
+        limits=limits,
     )
 
 

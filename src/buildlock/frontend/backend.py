@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from packaging.requirements import Requirement
 
+from buildlock.frontend.confinement import Confinement
 from buildlock.frontend.hooks import Hooks, MissingHookError
 from buildlock.frontend.isolation import IsolatedEnvironment, isolate
 from buildlock.frontend.pinned_wheel import pin_wheel
@@ -35,6 +36,7 @@ class Backend:
         report: Told each line, from another thread.
         name: The project's, where it is known; a product of another name is refused.
         timeout: Seconds that one hook may take; `None` for as long as it takes.
+        confinement: What it is kept from; the folder of each product it may write.
         environ: The user's environment variables.
 
     Example:
@@ -55,6 +57,7 @@ class Backend:
         *,
         name: str | None = None,
         timeout: float | None = None,
+        confinement: Confinement | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._name = name
@@ -67,6 +70,7 @@ class Backend:
             environ=self.environ,
             report=report,
             timeout=timeout,
+            confinement=confinement,
         )
 
     def requires_for(self, product: Product, config_settings: ConfigSettings | None = None) -> tuple[Requirement, ...]:
@@ -77,6 +81,7 @@ class Backend:
         Raises:
             BackendError: The hook failed, or returned something else than requirements.
             EnvironmentPreparationError: The environment's interpreter cannot be run.
+            ConfinementError: This machine cannot confine it; so for every method.
         """
         hook = f"get_requires_for_build_{product}"
         answer = self._hooks.call(hook, _as_json(config_settings))
@@ -101,7 +106,7 @@ class Backend:
         """
         hook = "prepare_metadata_for_build_wheel"
         try:
-            answer = self._hooks.call(hook, str(folder), _as_json(config_settings), False)
+            answer = self._hooks.call(hook, str(folder), _as_json(config_settings), False, output=folder)
         except MissingHookError:
             return read_built_metadata(self.build("wheel", folder, config_settings))
         try:
@@ -134,7 +139,7 @@ class Backend:
         """
         hook = f"build_{product}"
         with open_scratch(out_dir) as scratch:
-            answer = self._hooks.call(hook, str(scratch), _as_json(config_settings))
+            answer = self._hooks.call(hook, str(scratch), _as_json(config_settings), output=scratch)
             try:
                 built = check_product(
                     scratch, answer.value, kind="sdist" if product == "sdist" else "wheel", name=self._name

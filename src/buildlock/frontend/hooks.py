@@ -2,6 +2,7 @@
 
 import re
 import signal
+import stat
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,12 +14,17 @@ from typing import Any
 from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing, UnsupportedOperation
 
 from buildlock.errors import BackendError, BuildlockError
+from buildlock.frontend.confinement import Confinement
 from buildlock.frontend.process import Ended, clean_line, run_process
 from buildlock.project.model import BuildSystem
 from buildlock.reporting import Printed, Reporter, Warned
 
 _MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _WARNINGS = threading.Lock()
+_ANSWER = "output.json"
+"""What `pyproject_hooks` reads in the folder that it made for the call."""
+_MAX_ANSWER = 16 << 20
+"""Bytes."""
 
 
 class MissingHookError(BackendError):
@@ -46,20 +52,30 @@ class Hooks:
     report: Reporter
     timeout: float | None
     """Seconds for one call."""
+    confinement: Confinement | None = None
 
-    def call(self, hook: str, *arguments: object) -> Answer:
+    def call(self, hook: str, *arguments: object, output: Path | None = None) -> Answer:
         """Call `hook` with arguments that JSON can hold.
+
+        Args:
+            hook: Its name.
+            arguments: In its order.
+            output: A folder that it has to write to, wherever else it may not.
 
         Raises:
             MissingHookError: The backend does not have the hook.
             BackendError: There is no such backend, or it failed, was too slow or gave no answer.
             EnvironmentPreparationError: The environment's interpreter cannot be run.
+            ConfinementError: This machine cannot confine it.
         """
         ended: Ended | None = None
 
         def run(cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None) -> None:
             nonlocal ended
-            ended = self._run(hook, cmd, cwd, {**self.environ, **(extra_environ or {})})
+            # The last argument is where the answer goes.
+            folders = [Path(cmd[-1]), *([output] if output else [])]
+            ended = self._run(hook, cmd, cwd, {**self.environ, **(extra_environ or {})}, folders)
+            self._check_answer(hook, folders[0], ended)
             # What `pyproject_hooks` does next is to raise the hook's warnings again, in this process.
             answering.enter_context(self._report_warnings())
 
@@ -102,8 +118,16 @@ class Hooks:
         message = f"the build backend `{self.build_system.backend}` {fault}" + (f":\n{lines}" if lines else "")
         return BackendError(message, hint=hint, printed=[clean_line(line) for line in printed])
 
-    def _run(self, hook: str, command: Sequence[str], directory: str | None, environ: Mapping[str, str]) -> Ended:
-        ended = run_process(command, directory=directory, environ=environ, report=self.report, timeout=self.timeout)
+    def _run(
+        self,
+        hook: str,
+        command: Sequence[str],
+        directory: str | None,
+        environ: Mapping[str, str],
+        folders: Sequence[Path],
+    ) -> Ended:
+        run = self.confinement.allow(*folders).run if self.confinement is not None else run_process
+        ended = run(command, directory=directory, environ=environ, report=self.report, timeout=self.timeout)
         if ended.outlived:
             self.report(Warned(f"the build backend `{self.build_system.backend}` left a process behind in `{hook}`"))
         if ended.returncode is None:
@@ -116,6 +140,17 @@ class Hooks:
                 hint=None if missing is None else _suggest_requirement(missing),
             )
         return ended
+
+    def _check_answer(self, hook: str, folder: Path, ended: Ended) -> None:
+        """See that what is read next is a file, of which there is no more than can be held."""
+        try:
+            status = (folder / _ANSWER).lstat()
+        except OSError as error:
+            raise self.blame(f"ended without an answer to `{hook}`", ended.output) from error
+        if not stat.S_ISREG(status.st_mode):
+            raise self.blame(f"ended without an answer to `{hook}`", ended.output)
+        if status.st_size > _MAX_ANSWER:
+            raise self.blame(f"answered to `{hook}` with {status.st_size} bytes", ended.output)
 
     @contextmanager
     def _report_warnings(self) -> Iterator[None]:

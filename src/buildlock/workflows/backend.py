@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from buildlock.environment.interpreter import Interpreter
 from buildlock.environment.isolated import create_environment
@@ -10,6 +11,7 @@ from buildlock.frontend.backend import Backend
 from buildlock.frontend.objects import divert_objects
 from buildlock.project.model import Project
 from buildlock.variants import Variant
+from buildlock.workflows.limits import hold_project
 from buildlock.workflows.workspace import Workspace
 
 
@@ -22,10 +24,25 @@ def open_backend(
     *,
     interpreter: Interpreter,
     identity: str,
+    out_dir: Path | None = None,
 ) -> Iterator[Backend]:
     """The project's backend in a new environment of exactly these wheels.
 
     The environment is never used twice: what a build writes into it goes with it.
+
+    Args:
+        workspace: Where the project is, and what backends are held to.
+        project: What it says.
+        variant: What it is built for.
+        wheels: What its environment holds.
+        interpreter: Whose environment it is.
+        identity: A digest of what the environment is made from.
+        out_dir: Where products are to go.
+
+    Raises:
+        ProjectError: The project has to be copied, and cannot be.
+        BackendError: As the backend's methods raise it.
+        EnvironmentPreparationError: The environment cannot be made.
     """
     with workspace.open_store().scratch() as scratch:
         environment = create_environment(
@@ -35,12 +52,19 @@ def open_backend(
             identity=identity,
             report=workspace.report,
         )
+        aside = [workspace.cache_dir, *([out_dir] if out_dir else [])]
+        held = hold_project(workspace.limits, project.root, scratch, aside)
+        objects = scratch / "objects"
+        objects.mkdir()
+        variables = {**variant.environment, **held.variables}
         yield Backend(
             project.build_system,
             project.root,
             environment,
-            {**variant.environment, **divert_objects(scratch, {**workspace.environ, **variant.environment})},
+            {**variables, **divert_objects(objects, {**workspace.environ, **variables})},
             workspace.report,
             name=project.name,
+            timeout=held.timeout,
+            confinement=held.confinement.allow(objects) if held.confinement else None,
             environ=workspace.environ,
         )

@@ -56,6 +56,7 @@ def build(workspace: Workspace, options: BuildOptions) -> tuple[Built, ...]:
         LockfileError: There is no lock, it is invalid or stale, or it does not cover the interpreter.
         IndexError_: A locked file cannot be downloaded, or is not the locked one.
         UnlockedRequirementError: The backend asks for what the lock does not hold.
+        ConfinementError: The machine cannot hold the backend to the limits.
         BackendError: The backend failed, or what it built is not what it was asked for.
     """
     project = workspace.read_project(options.overrides)
@@ -74,6 +75,7 @@ def build(workspace: Workspace, options: BuildOptions) -> tuple[Built, ...]:
             prepare_wheels(workspace, conditions, packages),
             interpreter=conditions.interpreter,
             identity=conditions.identify(packages),
+            out_dir=out_dir,
         ) as backend:
             # An sdist compiles nothing.
             if product != "sdist":

@@ -13,6 +13,7 @@ from buildlock.frontend.backend import Backend
 from buildlock.project.build_system import read_build_system_of
 from buildlock.reporting import Reporter
 from buildlock.workflows.conditions import Conditions
+from buildlock.workflows.limits import Limits, hold_source
 from buildlock.workflows.source_trees import SourceTree
 
 
@@ -26,6 +27,7 @@ def open_source_backend(
     conditions: Conditions,
     scratch: Path,
     identity: str,
+    limits: Limits,
     report: Reporter,
 ) -> Iterator[Backend]:
     """The backend of a source, in a new environment of exactly these wheels; an error of it says whose it is.
@@ -38,6 +40,7 @@ def open_source_backend(
         conditions: The variant and the machine.
         scratch: A folder of the caller's own, for the environment.
         identity: A digest of what the environment is made from.
+        limits: What it is held to.
         report: Told what the backend prints.
 
     Raises:
@@ -49,14 +52,17 @@ def open_source_backend(
     environment = create_environment(
         scratch / "environment", conditions.interpreter, wheels, identity=identity, report=report
     )
+    held = hold_source(limits, tree.root, scratch)
     try:
         yield Backend(
             system,
             tree.root,
             environment,
-            conditions.variables(name),
+            {**conditions.variables(name), **held.variables},
             report,
             name=name,
+            timeout=held.timeout,
+            confinement=held.confinement,
             # The version of what is no repository is not that of one around the cache.
             environ={**conditions.inherited, "GIT_CEILING_DIRECTORIES": str(scratch.parent)},
         )

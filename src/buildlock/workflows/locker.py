@@ -381,6 +381,7 @@ class Locker:
                 conditions=self._conditions,
                 scratch=scratch,
                 identity=self._conditions.identify(selected),
+                limits=self._workspace.limits,
                 report=self._workspace.report,
             ) as backend:
                 yield backend, metadata

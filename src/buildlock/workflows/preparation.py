@@ -267,6 +267,7 @@ class Preparer:
                 conditions=conditions,
                 scratch=scratch,
                 identity=conditions.identify(source.requires),
+                limits=workspace.limits,
                 report=workspace.report,
             ) as backend,
         ):

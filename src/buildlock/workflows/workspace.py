@@ -19,6 +19,7 @@ from buildlock.project.model import BuildInputs, Overrides, Project
 from buildlock.project.reader import read_project
 from buildlock.reporting import Noted, Reporter, silence
 from buildlock.workflows.detection import detect_variant
+from buildlock.workflows.limits import NO_LIMITS, Limits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,8 @@ class Workspace:
     """The store and the HTTP cache."""
     environ: Mapping[str, str]
     report: Reporter = silence
+    limits: Limits = NO_LIMITS
+    """What every backend is held to that is run on the way."""
 
     @property
     def lock_path(self) -> Path:
