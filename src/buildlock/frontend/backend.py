@@ -13,13 +13,15 @@ from buildlock.frontend.hooks import Hooks, MissingHookError
 from buildlock.frontend.isolation import IsolatedEnvironment, isolate
 from buildlock.frontend.pinned_wheel import pin_wheel
 from buildlock.frontend.prepared import read_built_metadata, read_prepared_metadata
-from buildlock.frontend.product import InvalidProductError, check_product, open_scratch, place_product
+from buildlock.frontend.product import InvalidProductError, open_scratch, place_product, take_product
 from buildlock.metadata.core import parse_requirement
 from buildlock.project.model import BuildSystem
 from buildlock.reporting import Reporter
 
 Product: TypeAlias = Literal["wheel", "sdist", "editable"]
 PRODUCTS: Final[tuple[Product, ...]] = ("wheel", "sdist", "editable")
+_MAX_REQUIREMENTS: Final = 1000
+_SHOWN: Final = 5
 ConfigSettings: TypeAlias = Mapping[str, str | list[str]]
 
 
@@ -87,10 +89,13 @@ class Backend:
         answer = self._hooks.call(hook, _as_json(config_settings))
         if not isinstance(answer.value, list):
             raise self._hooks.blame(f"returned no list from `{hook}`: {_show(answer.value)}", answer.output)
+        if len(answer.value) > _MAX_REQUIREMENTS:
+            fault = f"returned {len(answer.value)} requirements from `{hook}`, more than {_MAX_REQUIREMENTS}"
+            raise self._hooks.blame(fault, answer.output)
         parsed = [(item, _parse_requirement(item)) for item in answer.value]
-        faults = ", ".join(_show(item) for item, requirement in parsed if requirement is None)
-        if faults:
-            raise self._hooks.blame(f"returned from `{hook}` what is no requirement: {faults}", answer.output)
+        if faults := [_show(item) for item, requirement in parsed if requirement is None]:
+            shown = ", ".join(faults[:_SHOWN]) + (" …" if len(faults) > _SHOWN else "")
+            raise self._hooks.blame(f"returned from `{hook}` what is no requirement: {shown}", answer.output)
         return tuple(requirement for _, requirement in parsed if requirement is not None)
 
     def metadata(self, folder: Path, config_settings: ConfigSettings | None = None) -> bytes:
@@ -139,10 +144,13 @@ class Backend:
         """
         hook = f"build_{product}"
         with open_scratch(out_dir) as scratch:
-            answer = self._hooks.call(hook, str(scratch), _as_json(config_settings), output=scratch)
+            # A folder of its own: what a backend writes beside it is not taken for ours.
+            output = scratch / "product"
+            output.mkdir()
+            answer = self._hooks.call(hook, str(output), _as_json(config_settings), output=output)
             try:
-                built = check_product(
-                    scratch, answer.value, kind="sdist" if product == "sdist" else "wheel", name=self._name
+                built = take_product(
+                    output, answer.value, scratch, kind="sdist" if product == "sdist" else "wheel", name=self._name
                 )
             except InvalidProductError as error:
                 raise self._hooks.blame(f"did not keep to the protocol in `{hook}`: {error}", answer.output) from error

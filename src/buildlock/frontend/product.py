@@ -1,9 +1,11 @@
 """What a backend built: the file it made is the one it names, and is what its name says."""
 
+import os
 import re
 import reprlib
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +29,10 @@ _KINDS = {"wheel": "a wheel", "sdist": "an sdist"}
 # The characters of names, versions and tags, which leave out all that separates folders or drives a terminal.
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 _DISTRIBUTIONS = (".whl", _SDIST_SUFFIX, ".zip")
+_SHOWN = 5
+_MAX_SIZE = 16 << 30
+_CHUNK = 1 << 20
+_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 class InvalidProductError(Exception):
@@ -47,10 +53,7 @@ def open_scratch(out_dir: Path) -> Iterator[Path]:
         raise _refuse_directory(out_dir, error) from error
     try:
         with private_folder(out_dir, ".buildlock-") as scratch:
-            # One level deeper: what a backend writes beside its folder goes with it.
-            inner = scratch.absolute() / "product"
-            inner.mkdir()
-            yield inner
+            yield scratch.absolute()
     finally:
         if created:
             # Refused where something was built.
@@ -86,12 +89,15 @@ def copy_product(built: Path, out_dir: Path) -> Path:
         return place_product(copy, out_dir)
 
 
-def check_product(scratch: Path, filename: object, *, kind: ArtifactKind, name: str | None) -> Path:
-    """The file that a build hook made in `scratch`.
+def take_product(output: Path, filename: object, scratch: Path, *, kind: ArtifactKind, name: str | None) -> Path:
+    """A copy of the file that a build hook made, checked to be what its name says.
+
+    What is checked is what is placed: a process that the backend left behind may hold the file, or a link to it, open.
 
     Args:
-        scratch: Where the hook was told to build; empty before.
+        output: Where the hook was told to build; empty before.
         filename: What it returned.
+        scratch: Where the copy goes, in a new folder.
         kind: What it was to build.
         name: The project's, where it is known.
 
@@ -101,29 +107,47 @@ def check_product(scratch: Path, filename: object, *, kind: ArtifactKind, name: 
     # "It must return the basename (not the full path) of the .whl file it creates, as a unicode string." (PEP 517)
     if not isinstance(filename, str) or not _FILENAME.fullmatch(filename):
         raise InvalidProductError(f"it returned {reprlib.repr(filename)}, not the name of a file")
-    path = scratch / filename
+    path = output / filename
     try:
-        is_file = stat.S_ISREG(path.lstat().st_mode)
+        is_file = stat.S_ISDIR(output.lstat().st_mode) and stat.S_ISREG(path.lstat().st_mode)
+        found = sorted(os.listdir(output)) if is_file else []  # noqa: PTH208 - names, of which there may be many
     except OSError:
         is_file = False
     if not is_file:
         raise InvalidProductError(f"it returned {filename!r} and made no such file")
-    others = sorted(entry.name for entry in scratch.iterdir() if entry.name.endswith(_DISTRIBUTIONS) and entry != path)
-    if others:
-        raise InvalidProductError(f"it returned {filename!r} and made {', '.join(map(repr, others))} too")
+    if others := [other for other in found if other.endswith(_DISTRIBUTIONS) and other != filename]:
+        shown = ", ".join(map(repr, others[:_SHOWN])) + (" …" if len(others) > _SHOWN else "")
+        raise InvalidProductError(f"it returned {filename!r} and made {shown} too")
     artifact = _identify(filename, kind)
     if name is not None and artifact.name != canonicalize_name(name):
         raise InvalidProductError(f"it built `{filename}` for the project `{name}`")
+    copy = _copy(path, scratch)
     try:
         if kind == "wheel":
             # It is read as strictly as those that are installed.
-            with open_wheel(path, filename=filename):
+            with open_wheel(copy, filename=filename):
                 pass
         else:
-            parse_core_metadata(_read_sdist_metadata(path), artifact=artifact)
+            parse_core_metadata(_read_sdist_metadata(copy), artifact=artifact)
     except (InvalidArchiveError, InvalidMetadataError, IntegrityError, EnvironmentPreparationError) as error:
         raise InvalidProductError(error.message) from error
-    return path
+    return copy
+
+
+def _copy(path: Path, scratch: Path) -> Path:
+    try:
+        copy = Path(tempfile.mkdtemp(dir=scratch), path.name)
+        # A link or a pipe that took the file's place is neither followed nor waited for.
+        with os.fdopen(os.open(path, os.O_RDONLY | _FLAGS), "rb") as source, copy.open("xb") as target:
+            status = os.fstat(source.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise InvalidProductError(f"it returned {path.name!r} and made no such file")
+            if status.st_size > _MAX_SIZE:
+                raise InvalidProductError(f"`{path.name}` has {status.st_size} bytes, more than {_MAX_SIZE}")
+            shutil.copyfileobj(source, target, _CHUNK)
+    except OSError as error:
+        raise InvalidProductError(f"`{path.name}` cannot be copied: {error.strerror or error}") from error
+    return copy
 
 
 def _identify(filename: str, kind: ArtifactKind) -> Artifact:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buildlock.artifacts import ArtifactKind
-from buildlock.frontend.product import InvalidProductError, check_product
+from buildlock.frontend.product import InvalidProductError, take_product
 
 from .honest_backend import write_sdist, write_wheel
 
@@ -18,7 +18,9 @@ from .honest_backend import write_sdist, write_wheel
 @pytest.mark.parametrize("name", ["My.Demo", "my_demo", "MY-DEMO", None])
 def test_the_projects_name_is_compared_normalized(tmp_path: Path, name: str | None) -> None:
     filename = write_wheel(str(tmp_path), name="My.Demo")
-    assert check_product(tmp_path, filename, kind="wheel", name=name) == tmp_path / filename
+    taken = take_product(tmp_path, filename, tmp_path, kind="wheel", name=name)
+    assert taken != tmp_path / filename
+    assert taken.read_bytes() == (tmp_path / filename).read_bytes()
 
 
 @given(
@@ -37,7 +39,8 @@ def test_damage_is_refused_or_harmless(kind: ArtifactKind, edits: list[tuple[int
         damaged = bytes(content[:length])
         path.write_bytes(damaged if kind == "wheel" else gzip.compress(damaged))
         with contextlib.suppress(InvalidProductError):
-            assert check_product(Path(scratch), filename, kind=kind, name="demo") == path
+            taken = take_product(Path(scratch), filename, Path(scratch), kind=kind, name="demo")
+            assert taken.read_bytes() == path.read_bytes()
 
 
 @given(
@@ -45,4 +48,4 @@ def test_damage_is_refused_or_harmless(kind: ArtifactKind, edits: list[tuple[int
 )
 def test_an_answer_that_names_no_new_file_is_refused(answer: object) -> None:
     with tempfile.TemporaryDirectory() as scratch, pytest.raises(InvalidProductError):
-        check_product(Path(scratch), answer, kind="wheel", name=None)
+        take_product(Path(scratch), answer, Path(scratch), kind="wheel", name=None)
