@@ -349,11 +349,13 @@ class Locker:
         selected = self.select(self._close(draft))
         with self._open_backend(subject, selected) as (backend, scratch):
             asked = backend.requires_for("wheel", settings)
+            dynamic = [BuildRequirement(requirement=each, origin=f"the backend of `{subject}`") for each in asked]
+            for each in dynamic:
+                _refuse_local(each, subject.name)
             if self._sources.is_known(subject) or not list_unlocked(asked, selected, here.environment):
                 known = self._sources.is_known(subject)
                 metadata = None if known else _parse(backend.metadata(scratch, settings), subject)
                 return BackendAnswer(requires=asked, metadata=metadata)
-        dynamic = [BuildRequirement(requirement=each, origin=f"the backend of `{subject}`") for each in asked]
         draft = self.redraft(draft, add_requirements(inputs, dynamic), locked, [preferred])
         with self._open_backend(subject, self.select(self._close(draft))) as (backend, scratch):
             return BackendAnswer(requires=asked, metadata=_parse(backend.metadata(scratch, settings), subject))
