@@ -90,7 +90,8 @@ class Hooks:
             with ExitStack() as answering:
                 value = getattr(caller, hook)(*arguments)
         except HookMissing as error:
-            raise self._describe_missing(str(error.hook_name)) from error
+            # The name in the answer is the backend's word.
+            raise self._describe_missing(hook) from error
         except UnsupportedOperation as error:
             raise self.blame(f"does not support `{hook}` here", told=str(error.traceback).splitlines()) from error
         except BackendUnavailable as error:
