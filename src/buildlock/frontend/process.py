@@ -23,10 +23,11 @@ _KEPT_LINES = 60
 _CHUNK = 65536
 _PATIENCE = 2.0
 """Seconds that output may still come after the process has ended."""
-# Terminal sequences (ECMA-48: CSI, OSC, the rest), control characters other than the tab, and what no terminal encodes.
+# Terminal sequences (ECMA-48: CSI, OSC, the rest), control characters other than the tab, what turns the direction of
+# text or ends a line of it (Unicode Standard Annex 9), and what no terminal encodes.
 _CONTROL = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])?"
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
