@@ -15,8 +15,9 @@ import pytest
 from buildlock.frontend.backend import Backend
 from buildlock.project.model import BuildSystem
 from buildlock.reporting import Event, Printed
+from support import honest_backend
 
-HONEST = Path(__file__).with_name("honest_backend.py")
+HONEST = Path(honest_backend.__file__)
 
 
 @dataclass(frozen=True)

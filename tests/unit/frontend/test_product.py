@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from buildlock.artifacts import ArtifactKind
 from buildlock.frontend.product import InvalidProductError, take_product
-
-from .honest_backend import write_sdist, write_wheel
+from support.honest_backend import write_sdist, write_wheel
 
 
 @pytest.mark.parametrize("name", ["My.Demo", "my_demo", "MY-DEMO", None])
