@@ -160,8 +160,10 @@ def _restrict_writes(libc: _Libc, places: list[tuple[str, str, bool]]) -> None:
             except _RefusedError as refused:
                 if refused.args[1] not in _UNREACHABLE:
                     raise
-    if os.path.isdir(_SHARED_MEMORY):  # noqa: PTH112
-        libc.mount(b"tmpfs", _SHARED_MEMORY.encode(), b"tmpfs", _MOUNT_FLAGS["nosuid"] | _MOUNT_FLAGS["nodev"])
+    shared_memory = _SHARED_MEMORY.encode()
+    # Who works there, which is fast, must find it there.
+    if os.path.isdir(shared_memory) and not any(_is_in(place, shared_memory) for place in writable):  # noqa: PTH112
+        libc.mount(b"tmpfs", shared_memory, b"tmpfs", _MOUNT_FLAGS["nosuid"] | _MOUNT_FLAGS["nodev"])
     # The same path, on the mount that is there now.
     os.chdir(directory)
 
@@ -178,8 +180,11 @@ def _list_mounts() -> Iterator[tuple[bytes, list[str]]]:
 
 def _find_place(point: bytes, places: dict[bytes, bool]) -> bytes:
     """The deepest place that a mount point is, or is in."""
-    inside = (place for place in places if point == place or point.startswith(place.rstrip(b"/") + b"/"))
-    return max(inside, key=len, default=b"")
+    return max((place for place in places if _is_in(point, place)), key=len, default=b"")
+
+
+def _is_in(path: bytes, folder: bytes) -> bool:
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
 
 
 def _drop_privileges(libc: _Libc) -> None:
