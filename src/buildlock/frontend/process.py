@@ -148,7 +148,7 @@ def _cut(line: str) -> list[str]:
 
 def clean_line(line: str) -> str:
     """`line` without what would drive a terminal."""
-    return _CONTROL.sub("", line)
+    return line if line.isprintable() else _CONTROL.sub("", line)
 
 
 def _end_session(process: subprocess.Popen[bytes]) -> None:
