@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from threading import Thread
 from typing import IO
 
 from buildlock.errors import EnvironmentPreparationError
-from buildlock.frontend.sessions import end_session
+from buildlock.frontend.sessions import end_session, end_writers
 from buildlock.reporting import Printed, Reporter
 
 _LINE_LIMIT = 4096
@@ -40,7 +41,7 @@ class Ended:
     output: tuple[str, ...]
     """The last lines that it printed, as they were reported."""
     outlived: bool
-    """Whether a process that it started left the session and still holds its output."""
+    """Whether a process that it started left the session, and had its output still."""
 
 
 def run_process(
@@ -54,7 +55,8 @@ def run_process(
 ) -> Ended:
     """Run `command` to its end and report each line that it prints, without terminal sequences.
 
-    It gets no input and no terminal. However this function is left, nothing of its session is running.
+    It gets no input and no terminal. However this function is left, nothing of its session is running, and on Linux
+    nothing that has its output.
 
     Args:
         command: What to run.
@@ -84,6 +86,7 @@ def run_process(
         raise EnvironmentPreparationError(f"`{command[0]}` cannot be run: {error}") from error
     assert process.stdout is not None
     relay = _Relay(process.stdout, report)
+    pipe = os.fstat(process.stdout.fileno()).st_ino
     relay.start()
     returncode = None
     try:
@@ -93,10 +96,14 @@ def run_process(
         _end_session(process)
         # Only a process that left the session can still hold the pipe, and it may do so for ever.
         relay.join(_PATIENCE)
+        outlived = relay.is_alive()
+        if outlived:
+            end_writers(pipe)
+            relay.join(_PATIENCE)
         relay.stopped = True
     if relay.failure is not None:
         raise relay.failure
-    return Ended(returncode=returncode, output=tuple(relay.kept), outlived=relay.is_alive())
+    return Ended(returncode=returncode, output=tuple(relay.kept), outlived=outlived)
 
 
 class _Relay(Thread):

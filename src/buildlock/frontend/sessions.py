@@ -1,11 +1,12 @@
-"""Ending a process with all that it started, as POSIX has it: its group, and the other groups of its session."""
+"""Ending a process with all that it started, as POSIX has it: its session, and who left that and still writes to us."""
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 _ROUNDS = 100
 """So often those are looked for that were started meanwhile."""
@@ -22,9 +23,23 @@ def end_session(leader: int) -> None:
     # Not there any more; or, on macOS, only waiting to be collected.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-    killed = {leader}
+    _kill(lambda process: process != leader and _is_of_session(process, leader))
+
+
+def end_writers(pipe: int) -> None:
+    """Kill every process that can write to a pipe; Linux alone tells which those are.
+
+    Args:
+        pipe: Its inode. This process can only read it.
+    """
+    if sys.platform == "linux":
+        _kill(lambda process: _can_write(process, pipe))
+
+
+def _kill(is_meant: Callable[[int], bool]) -> None:
+    killed: set[int] = set()
     for _ in range(_ROUNDS):
-        found = {process for process in _list_processes() if process not in killed and _is_in(process, leader)}
+        found = {process for process in _list_processes() if process not in killed and is_meant(process)}
         if not found:
             return
         for process in found:
@@ -41,7 +56,21 @@ def _list_processes() -> Iterator[int]:
     return (int(name) for name in names if name.isdecimal())
 
 
-def _is_in(process: int, leader: int) -> bool:
+def _is_of_session(process: int, leader: int) -> bool:
     with suppress(OSError):
         return os.getsid(process) == leader
+    return False
+
+
+def _can_write(process: int, pipe: int) -> bool:
+    folder = Path("/proc", str(process))
+    # It may have ended, or be another user's.
+    with suppress(OSError, ValueError):
+        for link in (folder / "fd").iterdir():
+            with suppress(FileNotFoundError):
+                if str(link.readlink()) == f"pipe:[{pipe}]":
+                    # `proc_pid_fdinfo(5)`: "flags: the file access mode and file status flags", octal.
+                    fields = (folder / "fdinfo" / link.name).read_text(encoding="ascii").split()
+                    if int(fields[fields.index("flags:") + 1], 8) & os.O_ACCMODE != os.O_RDONLY:
+                        return True
     return False
