@@ -128,6 +128,16 @@ print(int(status["CapEff"], 16) & ~0xfb, status["NoNewPrivs"].strip())
 """
         assert run(SANDBOX.allow(tmp_path), code, tmp_path) == ["-1 -1 -1", "0 1"]
 
+    def test_cannot_write_to_the_output_of_whoever_runs_it(self) -> None:
+        code = """
+import os
+try:
+    open(f"/proc/{os.getppid()}/fd/1", "w")
+except PermissionError:
+    print("no")
+"""
+        assert run(SANDBOX, code) == ["no"]
+
     def test_has_semaphores(self) -> None:
         code = "import multiprocessing; multiprocessing.Lock(); print('yes')"
         assert run(SANDBOX, code) == ["yes"]
