@@ -117,4 +117,7 @@ def _suggest() -> str:
             continue
         if value == forbidding:
             return f"users may not make namespaces on this machine; to allow it: `sudo sysctl {allowing}`"
-    return "in a container, allow namespaces (`--security-opt seccomp=unconfined`), or give the container no network"
+    return (
+        "in a container, allow namespaces (`--security-opt seccomp=unconfined --security-opt apparmor=unconfined`), or "
+        "give the container no network"
+    )

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -49,10 +49,14 @@ def _kill(is_meant: Callable[[int], bool]) -> None:
 
 
 def _list_processes() -> Iterator[int]:
-    if sys.platform == "linux":
-        names = os.listdir("/proc")  # noqa: PTH208 - hundreds of names, of which no path is made
-    else:
-        names = subprocess.run(["ps", "-A", "-o", "pid="], capture_output=True, text=True, check=False).stdout.split()
+    names: Sequence[str] = ()
+    # Where that is kept from us, the group has to do.
+    with suppress(OSError):
+        if sys.platform == "linux":
+            names = os.listdir("/proc")  # noqa: PTH208 - hundreds of names, of which no path is made
+        else:
+            ps = ("ps", "-A", "-o", "pid=")
+            names = subprocess.run(ps, capture_output=True, text=True, check=False).stdout.split()
     return (int(name) for name in names if name.isdecimal())
 
 
