@@ -3,13 +3,13 @@
 import glob
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from buildlock.environment.removal import remove_tree
 from buildlock.errors import EnvironmentPreparationError
 
 _ATTEMPTS = 100
@@ -64,7 +64,9 @@ def _sweep(parent: Path, prefix: str) -> None:
 
 
 def _remove(folder: Path, lock: FileLock) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    # What cannot be removed stays, and is tried again by the next sweep.
+    with suppress(OSError):
+        remove_tree(folder)
     if not os.path.lexists(folder):
         # Before the release, so that who waits for the lock finds it gone; after it on Windows, which keeps open files.
         with suppress(OSError):
