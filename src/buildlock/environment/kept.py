@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from buildlock.environment.own_files import check_own, hash_file, make_own
+from buildlock.environment.own_files import check_own, hash_file, make_own, mark_used
 from buildlock.environment.store import Store
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.reporting import Noted, Reporter
@@ -27,17 +27,21 @@ class KeptFile:
 class KeptFiles:
     """Files below `store.root / name`, each in a folder named by its key, which appears complete or not at all.
 
+    When one was last asked for is the time of its folder.
+
     Args:
         store: Whose folder and scratch space they share.
         name: Of their folder.
         report: Told when a damaged entry is passed over.
+        by_content: Whether the key of a file is its sha256; else it is made from what the file was made from.
 
     Raises:
         EnvironmentPreparationError: The folder cannot be written, or is not the user's own.
     """
 
-    def __init__(self, store: Store, name: str, report: Reporter) -> None:
+    def __init__(self, store: Store, name: str, report: Reporter, *, by_content: bool) -> None:
         self._store = store
+        self._by_content = by_content
         self._root = store.root / name
         self._report = report
         try:
@@ -52,12 +56,14 @@ class KeptFiles:
         """
         entry = self._locate(key)
         try:
-            return _read(entry)
+            kept = _read(entry, key if self._by_content else None)
         except FileNotFoundError:
             return None
         except (OSError, EnvironmentPreparationError, ValueError, KeyError, TypeError, RecursionError) as error:
             self._report(Noted(f"`{entry}` is damaged and passed over: {error}"))
             return None
+        mark_used(entry)
+        return kept
 
     def find_intact(self, key: str) -> KeptFile | None:
         """The same, its content compared with its hash."""
@@ -110,12 +116,14 @@ class KeptFiles:
         )
 
 
-def _read(entry: Path) -> KeptFile:
+def _read(entry: Path, expected: str | None) -> KeptFile:
     check_own(entry)
     facts = json.loads((entry / _FACTS).read_bytes())
     filename, sha256 = facts["filename"], facts["sha256"]
     if not _FILENAME.fullmatch(filename) or not _KEY.fullmatch(sha256):
         raise ValueError("its facts were changed")
+    if expected is not None and sha256 != expected:
+        raise ValueError("it is another file")
     path = entry / filename
     if path.is_symlink() or not path.is_file():
         raise ValueError(f"`{filename}` is missing")

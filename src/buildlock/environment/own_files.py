@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from buildlock.errors import EnvironmentPreparationError
@@ -47,3 +48,9 @@ def hash_file(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def mark_used(path: Path) -> None:
+    """Say that it is used now: `buildlock cache prune` goes by the time of change."""
+    with suppress(OSError):
+        os.utime(path)

@@ -15,7 +15,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.environment.entry_points import Command
-from buildlock.environment.own_files import check_own, hash_file, make_own
+from buildlock.environment.own_files import check_own, hash_file, make_own, mark_used
 from buildlock.environment.private_folder import private_folder
 from buildlock.environment.record import RecordLine
 from buildlock.environment.wheel import UnpackedFile, WheelFacts, open_wheel
@@ -92,7 +92,7 @@ class Store:
             return None
         try:
             check_own(entry)
-            return _read_manifest(entry, sha256)
+            stored = _read_manifest(entry, sha256)
         except _NOT_AS_WRITTEN as error:
             self._report(Noted(f"`{entry}` is damaged and will be fetched again: {error}"))
             self._discard(entry)
@@ -100,6 +100,8 @@ class Store:
         except OSError as error:
             # Too many open files, a failing disk: that says nothing about the entry.
             raise EnvironmentPreparationError(f"`{entry}` cannot be read: {error.strerror or error}") from error
+        mark_used(entry)
+        return stored
 
     def add(self, archive: Path, *, sha256: str, filename: str) -> StoredWheel:
         """Verify and unpack a wheel. Where another process added it meanwhile, that one is used.

@@ -156,7 +156,7 @@ def _fill(
 ) -> tuple[Fetched, ...]:
     # What `run --frontend` and builds from source have kept need not be downloaded.
     store = workspace.open_store()
-    kept = [KeptFiles(store, name, workspace.report) for name in ("files", "sources")]
+    kept = [KeptFiles(store, name, workspace.report, by_content=True) for name in ("files", "sources")]
 
     def bring(file: LockedFile, scratch: Path) -> Fetched:
         path = directory / file.filename

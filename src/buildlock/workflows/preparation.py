@@ -118,8 +118,8 @@ class Preparer:
         self._client = client
         self._files = LockedFiles(workspace, conditions.inputs, client)
         self._trees = SourceTrees(workspace, store, client, files=self._files, offline=conditions.inputs.offline)
-        self._whole = KeptFiles(store, "files", workspace.report)
-        self._built = KeptFiles(store, "built", workspace.report)
+        self._whole = KeptFiles(store, "files", workspace.report, by_content=True)
+        self._built = KeptFiles(store, "built", workspace.report, by_content=False)
 
     def prepare(self, locked: Sequence[Locked]) -> tuple[StoredWheel, ...]:
         """The wheels of these packages, in their order; those of sources are built, one after the other.

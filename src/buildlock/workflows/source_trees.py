@@ -99,7 +99,7 @@ class SourceTrees:
         self._offline = offline
         self._store = store
         self._client = client
-        self._kept = KeptFiles(store, "sources", workspace.report)
+        self._kept = KeptFiles(store, "sources", workspace.report, by_content=True)
 
     def has(self, file: LockedFile) -> bool:
         """Whether a file was kept."""
