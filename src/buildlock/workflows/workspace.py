@@ -11,6 +11,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 from packaging.utils import canonicalize_name
 
+from buildlock.environment.cache_use import own_folder
 from buildlock.environment.store import Store
 from buildlock.errors import EnvironmentPreparationError, UnknownVariantError
 from buildlock.index.http import HttpClient
@@ -20,6 +21,12 @@ from buildlock.project.reader import read_project
 from buildlock.reporting import Noted, Reporter, silence
 from buildlock.workflows.detection import detect_variant
 from buildlock.workflows.limits import NO_LIMITS, Limits
+
+STORE = "store-v1"
+ENVIRONMENTS = "environments-v1"
+CLAIMS = "claims-v1"
+PROJECTS = "projects-v1"
+"""The folders of the cache, each with the version of its format."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +54,15 @@ class Workspace:
         return read_project(self.root, environ=self.environ, overrides=overrides or Overrides(), report=self.report)
 
     def open_store(self) -> Store:
-        return Store(self.cache_dir / "store-v1", self.report)
+        return Store(self.own_folder(STORE), self.report)
+
+    def own_folder(self, name: str) -> Path:
+        """A folder of the cache that no other user can change; nobody clears it away until this process ends.
+
+        Raises:
+            EnvironmentPreparationError: It cannot be written, is a link, or is not the user's own.
+        """
+        return own_folder(self.cache_dir, name, self.report)
 
     def open_client(self, *variants: BuildInputs) -> HttpClient:
         """A client that has the credentials of the indexes, and of the files, which variants may ask for."""
@@ -77,9 +92,8 @@ class Workspace:
             EnvironmentPreparationError: The cache, where the lock is kept, cannot be written.
         """
         key = hashlib.sha256(os.fsencode(os.path.realpath(self.lock_path))).hexdigest()[:32]
-        path = self.cache_dir / "projects-v1" / f"{key}.lock"
+        path = self.own_folder(PROJECTS) / f"{key}.lock"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path)
             try:
                 lock.acquire(blocking=False)
