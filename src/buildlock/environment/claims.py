@@ -10,6 +10,9 @@ from buildlock.errors import EnvironmentPreparationError
 if sys.platform != "win32":
     import fcntl
 
+_MAX_NOTE = 1024
+"""Bytes."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
@@ -27,6 +30,21 @@ class Claim:
         if sys.platform != "win32":
             fcntl.flock(self.descriptor, fcntl.LOCK_SH)
 
+    def read_note(self) -> str:
+        """What was noted in the file."""
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        return os.read(self.descriptor, _MAX_NOTE).decode("ascii", "replace")
+
+    def write_note(self, text: str) -> None:
+        """Note something in the file, in place of what was.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        os.ftruncate(self.descriptor, 0)
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        os.write(self.descriptor, text.encode("ascii"))
+
     def release(self) -> None:
         """Give it up; the processes that inherited it still hold it."""
         os.close(self.descriptor)
@@ -41,8 +59,7 @@ def take_claim(path: Path) -> Claim:
         EnvironmentPreparationError: The file cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as error:
         raise EnvironmentPreparationError(f"`{path}` cannot be written: {error.strerror or error}") from error
     if sys.platform == "win32":

@@ -1,14 +1,13 @@
 """The isolated environment that a build runs in: a virtual environment that holds exactly the given wheels."""
 
-import json
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from buildlock.environment.interpreter import Interpreter
+from buildlock.environment.marker import Marker, observe_files, read_marker, write_marker
 from buildlock.environment.placing import place_tree
 from buildlock.environment.planning import Launcher, Plan
 from buildlock.environment.private_folder import private_folder
@@ -16,9 +15,6 @@ from buildlock.environment.skeleton import Layout, create_skeleton
 from buildlock.environment.store import StoredWheel
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.reporting import Noted, Reporter
-
-MARKER = ".buildlock.json"
-"""In an environment of ours: what it was made from, and what the file system says of its files."""
 
 _ATTEMPTS = 100
 _LAUNCHERS: dict[str, Launcher] = {"win32": "win-ia32", "win_amd64": "win-amd64", "win_arm64": "win-arm64"}
@@ -67,7 +63,7 @@ def create_environment(
                 plan.add(wheel)
             placements = plan.finish()
             place_tree(placements)
-            _write_marker(root, identity, layout)
+            write_marker(root, Marker(identity=identity, layout=layout, files=observe_files(root)))
             _put_in_place(root, destination, identity, scratch)
     except OSError as error:
         raise EnvironmentPreparationError(
@@ -80,14 +76,14 @@ def create_environment(
 def open_environment(destination: Path, identity: str) -> BuildEnvironment | None:
     """The environment at `destination`, if it was made from `identity` and no file of it changed since.
 
-    Bytecode that its Python wrote is no change.
+    Bytecode that its Python wrote is a change too: `renew_bytecode` replaces it.
     """
     destination = _absolute(destination)
     try:
-        marker = _read_marker(destination)
-        if marker["identity"] != identity or marker["files"] != _observe(destination):
+        marker = read_marker(destination)
+        if marker.identity != identity or marker.files != observe_files(destination):
             return None
-        environment = _describe(destination, Layout(**marker["layout"]))
+        environment = _describe(destination, marker.layout)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     # The Python below it may be gone.
@@ -121,7 +117,7 @@ def _check_replaceable(destination: Path) -> None:
         if not stat.S_ISDIR(mode):
             raise EnvironmentPreparationError(f"`{destination}` is not a folder")
         if any(destination.iterdir()):
-            _read_marker(destination)
+            read_marker(destination)
     except (FileNotFoundError, NotADirectoryError) as error:
         if os.path.lexists(destination):
             raise EnvironmentPreparationError(
@@ -156,44 +152,3 @@ def _put_in_place(root: Path, destination: Path, identity: str, scratch: Path) -
             raise
         return
     raise EnvironmentPreparationError(f"other processes keep replacing `{destination}`")
-
-
-def _write_marker(root: Path, identity: str, layout: Layout) -> None:
-    marker = {"identity": identity, "layout": asdict(layout), "files": _observe(root)}
-    (root / MARKER).write_text(json.dumps(marker), encoding="utf-8")
-
-
-def _read_marker(root: Path) -> dict[str, Any]:
-    """The marker of an environment of ours.
-
-    Raises:
-        OSError: There is none, or it is a link.
-        ValueError: It is not one that we wrote.
-    """
-    for path in (root, root / MARKER):
-        if path.is_symlink():
-            raise OSError(f"`{path}` is a link")
-    marker = json.loads((root / MARKER).read_text(encoding="utf-8"))
-    if not isinstance(marker, dict) or marker.keys() != {"identity", "layout", "files"}:
-        raise ValueError(f"`{root / MARKER}` is not ours")
-    return marker
-
-
-def _observe(root: Path) -> dict[str, list[int]]:
-    """What the file system says of every file, but the marker and bytecode: size, time of change, mode, inode."""
-    observed = {}
-    for folder, names, files in os.walk(root):
-        # A link to a folder is listed among the folders, and not followed.
-        for name in [*files, *(name for name in names if os.path.islink(os.path.join(folder, name)))]:  # noqa: PTH114, PTH118 - called ten thousand times
-            path = os.path.join(folder, name)  # noqa: PTH118
-            if name.endswith(".pyc") and os.path.basename(folder) == "__pycache__":  # noqa: PTH119
-                continue
-            status = os.lstat(path)
-            observed[os.path.relpath(path, root)] = [
-                status.st_size,
-                status.st_mtime_ns,
-                status.st_mode,
-                status.st_ino,
-            ]
-    observed.pop(MARKER, None)
-    return observed

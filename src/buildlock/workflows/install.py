@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from buildlock.environment.bytecode import renew_bytecode
 from buildlock.environment.claims import Claim
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
 from buildlock.project.model import Overrides
@@ -67,9 +68,10 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
         return environment, False
 
     if options.target is not None:
+        renew_bytecode(options.target, identity, conditions.interpreter)
         (environment, reused), claim = make(options.target), None
     else:
-        (environment, reused), claim = claim_environment(workspace, identity, make)
+        (environment, reused), claim = claim_environment(workspace, identity, conditions.interpreter, make)
     return Installed(
         variant=variant,
         environment=environment,

@@ -13,14 +13,14 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a claim holds n
 
 
 def test_the_first_is_alone_and_the_others_are_not(tmp_path: Path) -> None:
-    first = take_claim(tmp_path / "a" / "claim")
+    first = take_claim(tmp_path / "claim")
     assert first.alone
     first.share()
-    second = take_claim(tmp_path / "a" / "claim")
+    second = take_claim(tmp_path / "claim")
     assert not second.alone
     first.release()
     second.release()
-    last = take_claim(tmp_path / "a" / "claim")
+    last = take_claim(tmp_path / "claim")
     assert last.alone
     last.release()
 

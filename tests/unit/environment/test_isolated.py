@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from buildlock.environment import isolated
+from buildlock.environment.bytecode import renew_bytecode
 from buildlock.environment.interpreter import Interpreter, find_interpreter
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
+from buildlock.environment.marker import MARKER
 from buildlock.environment.store import Store, StoredWheel
 from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
 from buildlock.reporting import silence
@@ -217,7 +219,8 @@ def test_two_wheels_that_claim_one_file_are_refused(
 def test_it_can_be_opened_again(store: Store, interpreter: Interpreter, place: Path) -> None:
     wheel = add(store, *make_wheel(scripts={"demo": "demo:main"}))
     environment = create(place, interpreter, wheel)
-    run(environment, "-c", "import demo")  # which writes bytecode
+    run(environment, "-c", "import demo")
+    renew_bytecode(place, IDENTITY, interpreter)
     assert open_environment(place, IDENTITY) == environment
     assert open_environment(place, "b" * 64) is None
     assert open_environment(place.parent / "gone", IDENTITY) is None
@@ -225,6 +228,14 @@ def test_it_can_be_opened_again(store: Store, interpreter: Interpreter, place: P
 
 def edit(environment: BuildEnvironment) -> None:
     (environment.site_packages / "demo.py").write_text("evil = 1\n")
+
+
+def edit_unseen(environment: BuildEnvironment) -> None:
+    """As long as it was, and with the time that it had."""
+    path = environment.site_packages / "demo.py"
+    status = path.stat()
+    path.write_bytes(b"#" * status.st_size)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def plant(environment: BuildEnvironment) -> None:
@@ -248,14 +259,32 @@ def link_package(environment: BuildEnvironment) -> None:
 
 
 def forget(environment: BuildEnvironment) -> None:
-    (environment.root / isolated.MARKER).write_text("{}")
+    (environment.root / MARKER).write_text("{}")
 
 
 def deepen(environment: BuildEnvironment) -> None:
-    (environment.root / isolated.MARKER).write_text("[" * 100_000)
+    (environment.root / MARKER).write_text("[" * 100_000)
 
 
-@pytest.mark.parametrize("change", [edit, plant, plant_command, lose, lose_python, link_package, forget, deepen])
+def plant_bytecode(environment: BuildEnvironment) -> None:
+    run(environment, "-c", "import demo")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        edit,
+        pytest.param(edit_unseen, marks=pytest.mark.skipif(os.name != "posix", reason="ctime is POSIX's")),
+        plant,
+        plant_bytecode,
+        plant_command,
+        lose,
+        lose_python,
+        link_package,
+        forget,
+        deepen,
+    ],
+)
 def test_a_changed_one_is_not_opened(
     store: Store, interpreter: Interpreter, place: Path, change: Callable[[BuildEnvironment], None]
 ) -> None:
@@ -266,8 +295,8 @@ def test_a_changed_one_is_not_opened(
 def test_an_older_one_is_replaced(store: Store, interpreter: Interpreter, place: Path) -> None:
     create(place, interpreter, add(store, *make_wheel("old")))
     environment = create(place, interpreter, add(store, *make_wheel("new")), identity="b" * 64)
-    assert run(environment, "-c", "import new, importlib.util as u; print(u.find_spec('old'))") == "None\n"
     assert open_environment(place, "b" * 64) == environment
+    assert run(environment, "-c", "import new, importlib.util as u; print(u.find_spec('old'))") == "None\n"
     assert [path.name for path in place.parent.iterdir()] == ["environment"]
 
 
@@ -300,7 +329,7 @@ def test_what_is_not_ours_is_left_alone(interpreter: Interpreter, place: Path, k
         case "other-environment":
             place.mkdir()
             (place / "pyvenv.cfg").write_text("home = /usr\n")
-            (place / isolated.MARKER).write_text('{"mine": true}')
+            (place / MARKER).write_text('{"mine": true}')
     before = snapshot(place.parent)
     with pytest.raises(EnvironmentPreparationError):
         create(place, interpreter)
