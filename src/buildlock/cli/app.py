@@ -25,9 +25,9 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 _COMMANDS = (
     *("lock", "install", "build", "check", "diff", "comment", "audit", "tree", "why", "outdated", "variants"),
-    *("export", "matrix", "init", "download", "run", "git-diff", "git-merge"),
+    *("export", "matrix", "init", "download", "run", "cache", "git-diff", "git-merge"),
 )
-"""In the order of the help. Each is the function of its name in the module of its name."""
+"""In the order of the help. Each is what has its name in the module of its name: a function, or commands of its own."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -62,7 +62,11 @@ def make_app(arguments: Sequence[str]) -> typer.Typer:
     for name in arguments[:1] if arguments[:1] and arguments[0] in _COMMANDS else _COMMANDS:
         function = name.replace("-", "_")
         module = import_module(f"buildlock.cli.{function}")
-        app.command(name, **_OPTIONS.get(name, {}))(getattr(module, function))
+        command = getattr(module, function)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name, **_OPTIONS.get(name, {}))(command)
     return app
 
 

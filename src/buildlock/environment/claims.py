@@ -30,11 +30,6 @@ class Claim:
         if sys.platform != "win32":
             fcntl.flock(self.descriptor, fcntl.LOCK_SH)
 
-    def read_note(self) -> str:
-        """What was noted in the file."""
-        os.lseek(self.descriptor, 0, os.SEEK_SET)
-        return os.read(self.descriptor, _MAX_NOTE).decode("ascii", "replace")
-
     def write_note(self, text: str) -> None:
         """Note something in the file, in place of what was.
 
@@ -48,6 +43,15 @@ class Claim:
     def release(self) -> None:
         """Give it up; the processes that inherited it still hold it."""
         os.close(self.descriptor)
+
+
+def read_note(path: Path) -> str:
+    """What is noted in the file of a claim; empty where there is none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_NOTE).decode("ascii", "replace")
+    except OSError:
+        return ""
 
 
 def take_claim(path: Path) -> Claim:

@@ -56,7 +56,7 @@ class KeptFiles:
         """
         entry = self._locate(key)
         try:
-            kept = _read(entry, key if self._by_content else None)
+            kept = read_kept(entry, key if self._by_content else None)
         except FileNotFoundError:
             return None
         except (OSError, EnvironmentPreparationError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -116,7 +116,18 @@ class KeptFiles:
         )
 
 
-def _read(entry: Path, expected: str | None) -> KeptFile:
+def read_kept(entry: Path, expected: str | None) -> KeptFile:
+    """What is said of the file in an entry.
+
+    Args:
+        entry: Its folder.
+        expected: The sha256 that it has to be of, if that is known.
+
+    Raises:
+        EnvironmentPreparationError: It is a link, or another user's.
+        OSError: It cannot be read.
+        ValueError, KeyError, TypeError, RecursionError: It is not as it was written.
+    """
     check_own(entry)
     facts = json.loads((entry / _FACTS).read_bytes())
     filename, sha256 = facts["filename"], facts["sha256"]

@@ -34,6 +34,18 @@ def remove_tree(path: Path) -> int:
     return removal.freed
 
 
+def move_away(path: Path, destination: Path) -> None:
+    """Rename something, whatever its mode; what is missing stays so.
+
+    Raises:
+        OSError: It cannot be renamed.
+    """
+    with suppress(FileNotFoundError):
+        if stat.S_ISDIR(path.lstat().st_mode):
+            path.chmod(0o700)  # a folder whose `..` changes has to be writable itself
+        path.rename(destination)
+
+
 def measure_tree(path: Path) -> int:
     """The bytes of the files in a folder, or of a file; what cannot be read has none."""
     size = 0
@@ -80,8 +92,9 @@ class _Removal:
             self.freed += size
             return
         if nested:
-            path.chmod(0o700)  # a folder whose `..` changes has to be writable itself
-            path = path.rename(self._top / next(self._names))
+            moved = self._top / next(self._names)
+            move_away(path, moved)
+            path = moved
         self._folders.append(path)
 
     @contextmanager

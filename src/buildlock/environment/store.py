@@ -92,7 +92,7 @@ class Store:
             return None
         try:
             check_own(entry)
-            stored = _read_manifest(entry, sha256)
+            stored = read_stored(entry, sha256)
         except _NOT_AS_WRITTEN as error:
             self._report(Noted(f"`{entry}` is damaged and will be fetched again: {error}"))
             self._discard(entry)
@@ -192,19 +192,16 @@ class Store:
                 ) from error
 
 
-class _DamagedError(Exception):
-    """Why an entry cannot be used."""
-
-
 _NOT_AS_WRITTEN = (
-    _DamagedError,
     EnvironmentPreparationError,  # a link, or another user's folder
     FileNotFoundError,
     IsADirectoryError,
     NotADirectoryError,
     ValueError,
-    KeyError,
+    LookupError,
     TypeError,
+    AttributeError,
+    RecursionError,
 )
 
 
@@ -229,30 +226,48 @@ def _write_manifest(folder: Path, sha256: str, facts: WheelFacts, files: tuple[U
     (folder / _MANIFEST).write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
 
 
-def _read_manifest(entry: Path, sha256: str) -> StoredWheel:
-    checksum, _, body = (entry / _MANIFEST).read_bytes().partition(b"\n")
-    if hashlib.sha256(body).hexdigest().encode() != checksum:
-        raise _DamagedError("its manifest was changed")
-    manifest: dict[str, Any] = json.loads(body)
+def read_stored(entry: Path, sha256: str) -> StoredWheel:
+    """The wheel in an entry of a store, no file of which changed since, as far as the file system says.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError, KeyError, TypeError, RecursionError: It is not as it was written; the message says what changed.
+    """
+    manifest = _read_manifest(entry)
     if manifest["sha256"] != sha256:
-        raise _DamagedError("it is another wheel")
+        raise ValueError("it is another wheel")
     files = []
     for path, algorithm, digest, executable, *observed in manifest["files"]:
         size = observed[0]
         if list(_observe(entry / _TREE / path)) != observed:
-            raise _DamagedError(f"`{path}` was changed")
+            raise ValueError(f"`{path}` was changed")
         line = RecordLine(path=path, algorithm=algorithm, digest=digest, size=size)
         files.append(UnpackedFile(line=line, executable=executable))
+    facts = _make_facts(manifest)
+    return StoredWheel(sha256=sha256, facts=facts, tree=entry / _TREE, files=tuple(files))
+
+
+def read_facts(entry: Path) -> WheelFacts:
+    """What the wheel in an entry says of itself; its files are not looked at.
+
+    Raises:
+        As `read_stored`.
+    """
+    return _make_facts(_read_manifest(entry))
+
+
+def _read_manifest(entry: Path) -> dict[str, Any]:
+    checksum, _, body = (entry / _MANIFEST).read_bytes().partition(b"\n")
+    if hashlib.sha256(body).hexdigest().encode() != checksum:
+        raise ValueError("its manifest was changed")
+    manifest: dict[str, Any] = json.loads(body)
+    return manifest
+
+
+def _make_facts(manifest: dict[str, Any]) -> WheelFacts:
     facts = manifest["facts"]
-    return StoredWheel(
-        sha256=sha256,
-        facts=WheelFacts(
-            **facts
-            | {"version": Version(facts["version"]), "commands": tuple(Command(**c) for c in facts["commands"])},
-        ),
-        tree=entry / _TREE,
-        files=tuple(files),
-    )
+    version, commands = Version(facts["version"]), tuple(Command(**command) for command in facts["commands"])
+    return WheelFacts(**facts | {"version": version, "commands": commands})
 
 
 def _observe(path: Path) -> tuple[int, int, int, int, int]:

@@ -19,7 +19,8 @@ from buildlock.text import excerpt, present
 
 DEFAULT_LIMIT = 16 << 30
 """Bytes of all files of a tree, submodules included."""
-_FORMAT = "git-v1"
+FORMAT = "git-v1"
+"""The name of the folder in the cache."""
 _MAX_NESTING = 10
 """Submodules in submodules."""
 _MAX_REVISION = 250
@@ -162,7 +163,7 @@ def _open_repository(
     remote: Remote, *, environ: Mapping[str, str], report: Reporter, cache: Path, offline: bool
 ) -> Repository:
     # Absolute, because git is run in it and told of places in it.
-    folder = cache.absolute() / _FORMAT
+    folder = cache.absolute() / FORMAT
     git = find_git(environ, folder, purpose=remote.location)
     try:
         cache.mkdir(parents=True, exist_ok=True)

@@ -46,6 +46,7 @@ _DROPPED = frozenset(
         "LANGUAGE",
     }
 )
+_TOLERATED = ("badTimezone", "missingSpaceBeforeDate", "zeroPaddedDate", "zeroPaddedFilemode")
 _CONFIGURATION = (
     # Nothing that the machine has configured runs on an event.
     f"core.hooksPath={os.devnull}",
@@ -59,10 +60,7 @@ _CONFIGURATION = (
     "core.longPaths=true",
     # Objects made to deceive are refused, those that old tools wrote by mistake are not.
     "transfer.fsckObjects=true",
-    "fetch.fsck.badTimezone=ignore",
-    "fetch.fsck.missingSpaceBeforeDate=ignore",
-    "fetch.fsck.zeroPaddedDate=ignore",
-    "fetch.fsck.zeroPaddedFilemode=ignore",
+    *(f"{command}.{fault}=ignore" for command in ("fetch.fsck", "fsck") for fault in _TOLERATED),
     "core.protectHFS=true",
     "core.protectNTFS=true",
     "fetch.recurseSubmodules=false",

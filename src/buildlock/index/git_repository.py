@@ -1,10 +1,11 @@
 """Repositories in the cache: bare, one per URL, with the commits that were asked for."""
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,16 @@ from buildlock.reporting import Noted, Reporter
 _FULL_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LENGTH_OF_SHA256 = 64
 _EVERYTHING = ("+refs/heads/*:refs/origin/heads/*", "+refs/tags/*:refs/origin/tags/*")
+
+
+def find_repository_damage(git: Git, folder: Path) -> str | None:
+    """What is wrong with a bare repository, all objects of which are read.
+
+    Raises:
+        EnvironmentPreparationError: git cannot be run.
+    """
+    ended = git.run(["fsck", "--full", "--no-dangling", "--no-progress", "--no-reflogs"], repository=folder)
+    return None if ended.succeeded else ended.complaint
 
 
 def is_full_hash(text: str) -> bool:
@@ -128,6 +139,8 @@ class Repository:
             raise EnvironmentPreparationError(f"`{folder}` cannot be written: {error.strerror or error}") from error
         try:
             self._prepare(folder, sha256=sha256)
+            with suppress(OSError):
+                os.utime(folder)  # that it is used: `buildlock cache prune` goes by it
             yield folder
         finally:
             lock.release()

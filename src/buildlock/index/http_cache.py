@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_FORMAT = "http-v1"
+FORMAT = "http-v1"
+"""The name of the folder."""
 _MAX_AGE = re.compile(r"\d{1,9}")
 # Only what can be sent back in a header as it is.
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
@@ -59,21 +60,11 @@ class HttpCache:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory / _FORMAT
+        self._directory = directory / FORMAT
 
     def find(self, url: str, accept: str) -> Entry | None:
-        try:
-            head, _, content = self._path(url, accept).read_bytes().partition(b"\n")
-            record = json.loads(head)
-            entry = Entry(headers=record["headers"], stored=float(record["stored"]), content=content)
-            sound = (
-                record["url"] == url
-                and record["sha256"] == hashlib.sha256(content).hexdigest()
-                and all(isinstance(text, str) for pair in entry.headers.items() for text in pair)
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-            return None
-        return entry if sound else None
+        found = read_page(self._path(url, accept))
+        return found[1] if found and found[0] == url else None
 
     def store(self, url: str, accept: str, headers: Mapping[str, str], content: bytes) -> None:
         """Keep an answer with status 200, if it says that it may be kept and used again."""
@@ -104,7 +95,7 @@ class HttpCache:
         }
         path = self._path(url, accept)
         with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -114,6 +105,22 @@ class HttpCache:
                 with suppress(OSError):
                     os.unlink(temporary)  # noqa: PTH108 - `temporary` is a str
                 raise
+
+
+def read_page(path: Path) -> tuple[str, Entry] | None:
+    """The answer in a file and the URL that it is of; `None` where it is not as it was written."""
+    try:
+        head, _, content = path.read_bytes().partition(b"\n")
+        record = json.loads(head)
+        entry = Entry(headers=record["headers"], stored=float(record["stored"]), content=content)
+        sound = (
+            isinstance(record["url"], str)
+            and record["sha256"] == hashlib.sha256(content).hexdigest()
+            and all(isinstance(text, str) for pair in entry.headers.items() for text in pair)
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+        return None
+    return (record["url"], entry) if sound else None
 
 
 def cache_directives(headers: Mapping[str, str]) -> dict[str, str]:

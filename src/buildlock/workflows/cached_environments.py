@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 from buildlock.environment.bytecode import renew_bytecode
-from buildlock.environment.claims import Claim, take_claim
+from buildlock.environment.claims import Claim, read_note, take_claim
 from buildlock.environment.interpreter import Interpreter
 from buildlock.environment.isolated import BuildEnvironment, open_environment
 from buildlock.environment.marker import describe_marker
@@ -42,7 +42,7 @@ def claim_environment(
         destination = environments / name
         claim = take_claim(claims / name)
         try:
-            known = claim.read_note() == describe_marker(destination)
+            known = read_note(claims / name) == describe_marker(destination)
             if claim.alone:
                 if not known:
                     _clear(destination)

@@ -1,0 +1,110 @@
+"""Reading what is kept to the last byte: whether it is what was recorded of it."""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from buildlock.environment.kept import read_kept
+from buildlock.environment.marker import describe_marker, observe_files, read_marker
+from buildlock.environment.own_files import check_own, hash_file
+from buildlock.environment.record import InvalidRecordError, RecordLine, encode_digest, parse_record
+from buildlock.environment.store import read_stored
+from buildlock.errors import EnvironmentPreparationError
+
+_CHUNK = 1 << 20
+_SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What says nothing of the file."""
+
+
+def find_wheel_damage(entry: Path) -> str | None:
+    """What is wrong with a wheel of the store.
+
+    Raises:
+        EnvironmentPreparationError: The machine has no descriptors or memory left.
+    """
+
+    def read() -> Iterator[str]:
+        check_own(entry)
+        stored = read_stored(entry, entry.name)
+        known = {file.line.path for file in stored.files}
+        yield from (path for path in observe_files(stored.tree) if Path(path).as_posix() not in known)
+        yield from _compare(stored.tree, [file.line for file in stored.files])
+
+    return _find(read)
+
+
+def find_kept_damage(entry: Path, *, by_content: bool) -> str | None:
+    """What is wrong with a file that is kept whole.
+
+    Args:
+        entry: Its folder.
+        by_content: Whether the folder is named by the sha256 of the file.
+
+    Raises:
+        EnvironmentPreparationError: As of `find_wheel_damage`.
+    """
+
+    def read() -> Iterator[str]:
+        kept = read_kept(entry, entry.name if by_content else None)
+        if hash_file(kept.path) != kept.sha256:
+            yield kept.path.name
+
+    return _find(read)
+
+
+def find_environment_damage(root: Path, note: str) -> str | None:
+    """What is wrong with an environment of the cache.
+
+    Args:
+        root: Its folder.
+        note: What `describe_marker` was when it was made.
+
+    Raises:
+        EnvironmentPreparationError: As of `find_wheel_damage`.
+    """
+
+    def read() -> Iterator[str]:
+        if note != describe_marker(root):
+            raise ValueError("its marker was changed")
+        marker = read_marker(root)
+        now = observe_files(root)
+        yield from (path for path in sorted({*now, *marker.files}) if now.get(path) != marker.files.get(path))
+        for path in now:
+            record = Path(path)
+            if record.name == "RECORD" and record.parent.suffix == ".dist-info":
+                lines = parse_record((root / record).read_text(encoding="utf-8"))
+                yield from _compare(root / record.parent.parent, [line for line in lines.values() if line.digest])
+
+    return _find(read)
+
+
+def _find(read: Callable[[], Iterator[str]]) -> str | None:
+    """The first complaint: a file that is not what it was, or why that cannot be told."""
+    try:
+        return next((f"`{path}` was changed" for path in read()), None)
+    except OSError as error:
+        if error.errno in _SHORT:
+            raise EnvironmentPreparationError(f"the cache cannot be read: {error.strerror or error}") from error
+        return f"it cannot be read: {error.strerror or error}"
+    except json.JSONDecodeError:
+        return "what is recorded of it was changed"
+    except (EnvironmentPreparationError, InvalidRecordError, ValueError) as error:
+        return str(error)
+    except (KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        return "what is recorded of it was changed"
+
+
+def _compare(root: Path, lines: list[RecordLine]) -> Iterator[str]:
+    """The files that do not have their hashes."""
+    for line in lines:
+        digest = hashlib.new(line.algorithm)
+        # A link that took the place of a file is not followed.
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(root / line.path, flags), "rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+        if encode_digest(digest.digest()) != line.digest:
+            yield line.path
