@@ -8,12 +8,14 @@ assert result.code == 0, result
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from support.warm import can_run, run_warm
+from support.warm import can_run, run_warm, start_warm
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -73,6 +75,14 @@ class Checkout:
         assert result.code == 0, result
         return result
 
+    def start(self, *arguments: str | Path, **variables: str) -> "Running":
+        """Start a command, beside others."""
+        folder = Path(tempfile.mkdtemp(prefix="running-", dir=self.root.parent))
+        printed = folder / "stdout", folder / "stderr"
+        environment = {**self.environment, **variables}
+        process = start_warm(list(map(str, arguments)), cwd=self.root, environment=environment, printed=printed)
+        return Running(process=process, printed=printed)
+
     def append(self, text: str) -> None:
         """Write TOML at the end of `pyproject.toml`."""
         with self.pyproject.open("a", encoding="utf-8") as file:
@@ -96,6 +106,29 @@ class Checkout:
     def versions(self, variant: str = "default") -> dict[str, str]:
         """The locked versions by name."""
         return {name: package["version"] for name, package in self.packages(variant).items()}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """A process that was started."""
+
+    process: BaseProcess
+    printed: tuple[Path, Path]
+
+    def wait(self) -> Result:
+        """What it did when it has ended; the code of one that a signal ended is negative."""
+        self.process.join()
+        assert self.process.exitcode is not None
+        out, err = (path.read_text(encoding="utf-8") if path.exists() else "" for path in self.printed)
+        return _show(["buildlock"], self.process.exitcode, out, err)
+
+    def kill(self) -> None:
+        """End it at once, if it has not."""
+        self.process.kill()
+
+    def says(self, text: str) -> bool:
+        """Whether it has written something to stderr."""
+        return self.printed[1].exists() and text in self.printed[1].read_text(encoding="utf-8")
 
 
 CopyProject: TypeAlias = Callable[[str], Checkout]

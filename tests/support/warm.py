@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from io import TextIOWrapper
 from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from pkgutil import iter_modules
 
@@ -25,13 +26,21 @@ def run_warm(arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, s
     """Run `buildlock` with these arguments: its exit code, and what it wrote to stdout and stderr."""
     with tempfile.TemporaryDirectory(prefix="warm-") as name:
         printed = Path(name, "stdout"), Path(name, "stderr")
-        process = _context().Process(target=_run, args=(list(arguments), cwd, dict(environment), *printed))
-        process.start()
+        process = start_warm(arguments, cwd=cwd, environment=environment, printed=printed)
         process.join()
         assert process.exitcode is not None
         # As `subprocess` reads text.
         out, err = (path.read_text(encoding="utf-8") for path in printed)
     return process.exitcode, out, err
+
+
+def start_warm(
+    arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str], printed: tuple[Path, Path]
+) -> BaseProcess:
+    """Start `buildlock` with these arguments; what it writes to stdout and stderr goes into two files."""
+    process = _context().Process(target=_run, args=(list(arguments), cwd, dict(environment), *printed))
+    process.start()
+    return process
 
 
 @cache

@@ -10,7 +10,7 @@ from importlib.util import source_from_cache
 from pathlib import Path
 
 from buildlock.environment.interpreter import Interpreter
-from buildlock.environment.marker import Marker, observe_files, read_marker, write_marker
+from buildlock.environment.marker import Marker, is_bytecode, observe_files, read_marker, write_marker
 
 _TIMEOUT = 600
 """Seconds."""
@@ -46,7 +46,7 @@ def renew_bytecode(root: Path, identity: str, interpreter: Interpreter) -> None:
         now = observe_files(root)
         strange = [path for path, facts in now.items() if marker.files.get(path) != facts]
         lost = marker.files.keys() - now.keys()
-        if not strange or not all(map(_is_bytecode, [*strange, *lost])):
+        if not strange or not all(map(is_bytecode, [*strange, *lost])):
             return
         for path in strange:
             (root / path).unlink()
@@ -63,10 +63,6 @@ def _compile(root: Path, interpreter: Interpreter, sources: Sequence[str]) -> No
         subprocess.run(command, input=lines, capture_output=True, timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
         return
-
-
-def _is_bytecode(path: str) -> bool:
-    return path.endswith(".pyc") and Path(path).parent.name == "__pycache__"
 
 
 def _find_source(path: str) -> str:

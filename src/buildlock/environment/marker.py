@@ -72,10 +72,17 @@ def observe_files(root: Path) -> dict[str, list[int]]:
 
 def describe_marker(root: Path) -> str:
     """What the file system says of the marker itself, to be kept elsewhere; empty where there is none."""
+    if root.is_symlink():
+        return ""
     try:
         return " ".join(map(str, _observe(str(root / MARKER))))
     except OSError:
         return ""
+
+
+def is_bytecode(path: str) -> bool:
+    """Whether Python wrote a file for itself, which is no damage; who is to run it is another question."""
+    return path.endswith(".pyc") and os.path.basename(os.path.dirname(path)) == "__pycache__"  # noqa: PTH119, PTH120 - called ten thousand times
 
 
 def _observe(path: str) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from buildlock.environment.kept import read_kept
-from buildlock.environment.marker import describe_marker, observe_files, read_marker
+from buildlock.environment.marker import describe_marker, is_bytecode, observe_files, read_marker
 from buildlock.environment.own_files import check_own, hash_file
 from buildlock.environment.record import InvalidRecordError, RecordLine, encode_digest, parse_record
 from buildlock.environment.store import read_stored
@@ -56,7 +56,7 @@ def find_kept_damage(entry: Path, *, by_content: bool) -> str | None:
 
 
 def find_environment_damage(root: Path, note: str) -> str | None:
-    """What is wrong with an environment of the cache.
+    """What is wrong with an environment of the cache; bytecode that commands left is replaced when it is used.
 
     Args:
         root: Its folder.
@@ -71,7 +71,8 @@ def find_environment_damage(root: Path, note: str) -> str | None:
             raise ValueError("its marker was changed")
         marker = read_marker(root)
         now = observe_files(root)
-        yield from (path for path in sorted({*now, *marker.files}) if now.get(path) != marker.files.get(path))
+        changed = (path for path in sorted({*now, *marker.files}) if now.get(path) != marker.files.get(path))
+        yield from (path for path in changed if not is_bytecode(path))
         for path in now:
             record = Path(path)
             if record.name == "RECORD" and record.parent.suffix == ".dist-info":
