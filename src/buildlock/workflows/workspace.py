@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,10 +112,20 @@ class Workspace:
 
 
 def default_cache_dir(environ: Mapping[str, str]) -> Path:
-    """`BUILDLOCK_CACHE_DIR`, else the platform's place for caches."""
+    """`BUILDLOCK_CACHE_DIR`, else the platform's place for caches.
+
+    Raises:
+        EnvironmentPreparationError: The user has no home folder.
+    """
     if chosen := environ.get("BUILDLOCK_CACHE_DIR"):
         return Path(os.path.abspath(chosen))  # noqa: PTH100 - `resolve` would follow links that the user placed
-    return Path(platformdirs.user_cache_dir("buildlock", appauthor=False))
+    with suppress(RuntimeError):
+        folder = Path(platformdirs.user_cache_dir("buildlock", appauthor=False))
+        if folder.is_absolute():
+            return folder
+    raise EnvironmentPreparationError(
+        "there is no home folder to keep the cache in", hint="set `BUILDLOCK_CACHE_DIR` to a folder that can be written"
+    )
 
 
 def file_url(folder: Path, relative: str) -> str:
