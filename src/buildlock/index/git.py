@@ -21,6 +21,7 @@ DEFAULT_LIMIT = 16 << 30
 """Bytes of all files of a tree, submodules included."""
 FORMAT = "git-v1"
 """The name of the folder in the cache."""
+_ATTEMPTS = 3
 _MAX_NESTING = 10
 """Submodules in submodules."""
 _MAX_REVISION = 250
@@ -209,21 +210,30 @@ class _Entry:
 def _write_tree(repository: Repository, commit: str, destination: Path, *, nesting: int, limit: int) -> int:
     """Write a tree and its submodules; how many bytes of the limit are left."""
     where = f"{commit} of `{repository.remote.location}`"
-    found = repository.obtain(commit)
-    if found != commit:
-        raise ProjectError(
-            f"the git repository `{repository.remote.location}` has not the commit {commit}",
-            hint="it may have been removed from there; lock again",
+    for _ in range(_ATTEMPTS):
+        found = repository.obtain(commit)
+        if found != commit:
+            raise ProjectError(
+                f"the git repository `{repository.remote.location}` has not the commit {commit}",
+                hint="it may have been removed from there; lock again",
+            )
+        with repository.copy(commit) as copied:
+            if copied is None:
+                continue
+            folder, copy = copied
+            entries = list(_list_tree(repository.git, copy, commit, where))
+            limit -= sum(entry.size for entry in entries)
+            if limit < 0:
+                raise IntegrityError(f"the files of {where} are larger than is accepted")
+            urls = _read_submodules(repository.git, copy, commit, entries, where)
+            # Of a submodule only the files are of interest.
+            index = copy / "index" if nesting else make_git_folder(destination, folder, commit) / "index"
+            _write_files(repository.git, copy, commit, destination, where, index=index)
+            break
+    else:
+        raise EnvironmentPreparationError(
+            f"the copy of {where} in `{repository.git.folder}` is damaged again and again"
         )
-    with repository.open(sha256=len(commit) == _LENGTH_OF_SHA256) as folder:
-        entries = list(_list_tree(repository.git, folder, commit, where))
-        limit -= sum(entry.size for entry in entries)
-        if limit < 0:
-            raise IntegrityError(f"the files of {where} are larger than is accepted")
-        urls = _read_submodules(repository.git, folder, commit, entries, where)
-        # Of a submodule only the files are of interest.
-        index = folder / "index" if nesting else make_git_folder(destination, folder, commit) / "index"
-        _write_files(repository.git, folder, commit, destination, where, index=index)
     for path, (url, submodule) in urls.items():
         place = destination / path
         if place.resolve() != destination.resolve() / path:

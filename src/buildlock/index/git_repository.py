@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -145,6 +146,37 @@ class Repository:
         finally:
             lock.release()
 
+    @contextmanager
+    def copy(self, commit: str) -> Iterator[tuple[Path, Path] | None]:
+        """The bare repository, held, and a copy of it that has one commit; every object in that was hashed anew.
+
+        git compares objects with their names when it receives them, and never again: what was written into the
+        cache since would be checked out. `None` where that is damaged; it is removed then, to be fetched again.
+
+        Raises:
+            EnvironmentPreparationError: The cache cannot be written.
+        """
+        sha256 = len(commit) == _LENGTH_OF_SHA256
+        with (
+            self.open(sha256=sha256) as folder,
+            tempfile.TemporaryDirectory(prefix="copy-", dir=self.git.folder, ignore_cleanup_errors=True) as place,
+        ):
+            copy = Path(place)
+            self._run(copy, "init", "--quiet", "--bare", "--template=", *_choose_algorithm(sha256=sha256))
+            options = ("--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head")
+            wanted = f"refs/buildlock/{commit}"
+            ended = self.git.run(
+                ["fetch", *options, "--", folder.as_uri(), f"{wanted}:{wanted}"],
+                repository=copy,
+                variables={"GIT_ALLOW_PROTOCOL": "file"},
+            )
+            if ended.succeeded and self._peel(copy, wanted) == commit:
+                yield folder, copy
+                return
+            self.report(Noted(f"`{folder}` is damaged and will be fetched again: {ended.complaint}"))
+            shutil.rmtree(folder)
+            yield None
+
     def _prepare(self, folder: Path, *, sha256: bool) -> None:
         try:
             # Nobody else holds these: they are of a process that was killed.
@@ -158,8 +190,7 @@ class Repository:
             folder.mkdir(mode=0o700)
         except OSError as error:
             raise EnvironmentPreparationError(f"`{folder}` cannot be written: {error.strerror or error}") from error
-        algorithm = ("--object-format=sha256",) if sha256 else ()
-        self._run(folder, "init", "--quiet", "--bare", "--template=", *algorithm)
+        self._run(folder, "init", "--quiet", "--bare", "--template=", *_choose_algorithm(sha256=sha256))
 
     def _run(self, folder: Path, *arguments: str) -> None:
         ended = self.git.run(arguments, repository=folder)
@@ -213,3 +244,7 @@ class Repository:
             f"the git repository `{self.remote.location}` cannot be read: {reason}",
             hint=f"see whether `git ls-remote {self.remote.location}` works",
         )
+
+
+def _choose_algorithm(*, sha256: bool) -> tuple[str, ...]:
+    return ("--object-format=sha256",) if sha256 else ()

@@ -3,6 +3,7 @@
 import shutil
 import socket
 import stat
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -523,6 +524,27 @@ def test_the_surrounding_repository_does_not_matter(
     around.run("config", "url.file:///nowhere.insteadOf", repository.url)
     environ = {**ENVIRON, "GIT_DIR": str(around.folder / ".git"), "GIT_WORK_TREE": str(around.folder)}
     assert resolve(repository.url, "main", environ=environ) == commit
+
+
+def test_what_was_written_into_the_cache_is_not_checked_out(
+    repository: GitRepository, write: Checkout, tmp_path: Path
+) -> None:
+    """A build is told where the objects of its source are."""
+    commit = repository.commit({"a": "good\n"})
+    blob = repository.run("rev-parse", f"{commit}:a")
+    alternates = (write(repository.url, commit) / ".git" / "objects" / "info" / "alternates").read_text().strip()
+    shutil.rmtree(Path(alternates, "pack"))
+    shutil.copytree(repository.folder / ".git" / "objects", alternates, dirs_exist_ok=True)
+    path = Path(alternates, blob[:2], blob[2:])
+    path.chmod(0o600)
+    path.write_bytes(zlib.compress(b"blob 5\0evil\n"))
+    second = tmp_path / "second"
+    origin = Origin(kind="vcs", url=repository.url, commit=commit)
+    events: list[Event] = []
+    checkout(origin, second, environ=ENVIRON, report=events.append, cache=tmp_path / "cache")
+    assert read(second) == {"a": "good\n"}
+    assert any(isinstance(event, Noted) and "is damaged and will be fetched again" in event.message for event in events)
+    assert not list((tmp_path / "cache" / "git-v1").glob("copy-*"))
 
 
 def test_what_a_killed_process_left_is_no_obstacle(
