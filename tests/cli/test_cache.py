@@ -67,6 +67,19 @@ for path in (pathlib.Path(os.environ["STORE"]) / "wheels").rglob("tinybackend/__
     path.write_text(text + " " * (status.st_size - len(text)))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 """
+FORGE_MANIFEST = """
+import hashlib, json, os, pathlib
+for path in (pathlib.Path(os.environ["STORE"]) / "wheels").glob("*/tree/tinybackend/__init__.py"):
+    path.write_text(path.read_text() + "\\nprint('evil')\\n")
+    manifest = path.parents[2] / "manifest.json"
+    facts = json.loads(manifest.read_bytes().partition(b"\\n")[2])
+    for line in facts["files"]:
+        if line[0] == "tinybackend/__init__.py":
+            status = path.lstat()
+            line[4:] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode]
+    body = json.dumps(facts).encode()
+    manifest.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\\n" + body)
+"""
 IMPORT = "import tinybackend; print('imported')"
 
 
@@ -181,12 +194,13 @@ class TestAttacks:
         assert tiny.succeed(*command, IMPORT).stdout == "imported\n"
         assert tiny.succeed("cache", "verify").stdout == ""
 
-    @pytest.mark.parametrize("attack", [PLANT_BYTECODE, KEEP_TIMES, PLANT_PATH, EDIT_STORE])
+    @pytest.mark.parametrize("attack", [PLANT_BYTECODE, KEEP_TIMES, PLANT_PATH, EDIT_STORE, FORGE_MANIFEST])
     def test_of_a_backend(self, project: Checkout, attack: str) -> None:
         with (project.root / "backend" / "house_backend.py").open("a", encoding="utf-8") as file:
             file.write(f"\n\n_build_wheel = build_wheel\n\ndef build_wheel(*arguments):\n    exec({attack!r}, {{}})\n")
             file.write("    return _build_wheel(*arguments)\n")
-        project.succeed("build", STORE=str(project.cache / "store-v1"))
+        said = project.succeed("build", STORE=str(project.cache / "store-v1")).stderr
+        assert ("was changed during a build" in said) == (attack == FORGE_MANIFEST)
         assert "evil" not in project.succeed("build", STORE=os.devnull).stderr
         assert "evil" not in project.succeed("run", "-q", "--", "python", "-c", "print(1)").stdout
         assert project.succeed("cache", "verify").stdout == ""

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.environment.own_files import check_own, hash_file, make_own, mark_used
-from buildlock.environment.store import Store
+from buildlock.environment.store import KEPT, Store
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.reporting import Noted, Reporter
 
 _KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_FACTS = "kept.json"
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*", re.ASCII)
 
 
@@ -96,8 +95,8 @@ class KeptFiles:
                 file.rename(complete / filename)
                 _flush(complete / filename)
                 facts = {"filename": filename, "sha256": sha256}
-                (complete / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
-                _flush(complete / _FACTS)
+                (complete / KEPT).write_text(json.dumps(facts), encoding="utf-8")
+                _flush(complete / KEPT)
                 if os.path.lexists(entry):
                     entry.rename(scratch / "replaced")
                 complete.rename(entry)
@@ -129,7 +128,7 @@ def read_kept(entry: Path, expected: str | None) -> KeptFile:
         ValueError, KeyError, TypeError, RecursionError: It is not as it was written.
     """
     check_own(entry)
-    facts = json.loads((entry / _FACTS).read_bytes())
+    facts = json.loads((entry / KEPT).read_bytes())
     filename, sha256 = facts["filename"], facts["sha256"]
     if not _FILENAME.fullmatch(filename) or not _KEY.fullmatch(sha256):
         raise ValueError("its facts were changed")

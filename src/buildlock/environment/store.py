@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from buildlock.reporting import Noted, Reporter, Warned
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TREE = "tree"
 _MANIFEST = "manifest.json"
+KEPT = "kept.json"
+"""What is recorded of a file that is kept whole."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +144,30 @@ class Store:
         """A folder of this process on the store's file system, removed at the end."""
         with private_folder(self._scratch, "scratch-") as folder:
             yield folder
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """While the block runs code of strangers, take out what they change, together with what is recorded of it.
+
+        Raises:
+            EnvironmentPreparationError: What was changed cannot be removed.
+        """
+        before = self._stamp()
+        try:
+            yield
+        finally:
+            after = self._stamp()
+            for entry in (path for path, stamp in before.items() if after.get(path, stamp) != stamp):
+                self._report(Warned(f"`{entry}` was changed during a build, and will be fetched or built again"))
+                self._discard(entry)
+
+    def _stamp(self) -> Mapping[Path, tuple[int, ...]]:
+        """Which record each entry has: no time of change can be put back."""
+        stamps = {}
+        for record in (*self._wheels.glob(f"*/{_MANIFEST}"), *self.root.glob(f"built/*/{KEPT}")):
+            with suppress(OSError):
+                stamps[record.parent] = _observe(record)
+        return stamps
 
     @contextmanager
     def lock(self, sha256: str) -> Iterator[None]:

@@ -44,7 +44,8 @@ def open_backend(
         BackendError: As the backend's methods raise it.
         EnvironmentPreparationError: The environment cannot be made.
     """
-    with workspace.open_store().scratch() as scratch:
+    store = workspace.open_store()
+    with store.scratch() as scratch, store.guard():
         environment = create_environment(
             scratch / "environment",
             interpreter,

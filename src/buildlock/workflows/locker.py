@@ -372,7 +372,8 @@ class Locker:
     def _open_backend(self, subject: Subject, selected: Sequence[Locked]) -> Iterator[tuple[Backend, Path]]:
         """The backend of a source in its environment, and a folder for what it writes."""
         wheels = self.preparer.prepare(selected)
-        with self._access.store.scratch() as scratch, self._trees.open(subject.place) as tree:
+        store = self._access.store
+        with store.scratch() as scratch, store.guard(), self._trees.open(subject.place) as tree:
             metadata = scratch / "metadata"
             metadata.mkdir()
             with open_source_backend(

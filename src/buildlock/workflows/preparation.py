@@ -258,6 +258,7 @@ class Preparer:
         settings = conditions.config_settings(source.name)
         place = self._find_place(source)
         with (
+            self._store.guard(),
             self._trees.open(place) as tree,
             open_source_backend(
                 source.name,
