@@ -62,7 +62,8 @@ def measure(cache: Path) -> tuple[Size, ...]:
     for entry in contents.list_entries():
         counts[entry.kind] += 1
         sizes[entry.kind] += measure_tree(entry.path)
-    other = sum(map(measure_tree, contents.folders.values())) - sum(sizes.values())
+    everything = (*contents.folders.values(), *cache.glob(f"{PREFIX}*"))
+    other = sum(map(measure_tree, everything)) - sum(sizes.values())
     return (
         *(Size(kind=kind, entries=counts[kind], size=sizes[kind]) for kind in KINDS),
         # What others write meanwhile is no reason to owe bytes.
@@ -148,7 +149,8 @@ def clean(cache: Path, names: frozenset[NormalizedName], *, dry_run: bool, repor
 def _remove(cache: Path, choose: Choose, *, dry_run: bool, report: Reporter) -> Removal:
     if not Contents(cache).folders:
         _check_empty(cache)
-        return Removal(paths=(), size=0, kept=())
+        if not any(cache.glob(f"{PREFIX}*")):
+            return Removal(paths=(), size=0, kept=())
     return preview(cache, choose) if dry_run else remove(cache, choose, report)
 
 

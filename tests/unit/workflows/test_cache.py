@@ -322,6 +322,20 @@ class TestClean:
             prune(tmp_path, days=0, dry_run=False, report=silence)
         assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
+    @pytest.mark.parametrize("days", [None, 30])
+    def test_what_a_killed_removal_left_goes(self, tmp_path: Path, days: int | None) -> None:
+        cache = tmp_path / "cache"
+        left = cache / f"removed-{'0' * 16}"
+        (left / "0").mkdir(parents=True)
+        (left / "0" / "file").write_text("left")
+        left.with_name(f"{left.name}.lock").touch()
+        assert sum(each.size for each in measure(cache)) == 4
+        if days is None:
+            clean(cache, frozenset(), dry_run=False, report=silence)
+        else:
+            prune(cache, days=days, dry_run=False, report=silence)
+        assert [path.name for path in cache.iterdir()] == ["in-use"]
+
     def test_what_is_not_ours_in_a_cache_stays(self, filled: Filled) -> None:
         mine = filled.cache / "thesis.tex"
         mine.write_text("mine")
