@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +126,14 @@ class TestVerbs:
         assert done["bytes"] > 0
         assert [path.name for path in tiny.cache.iterdir() if path.is_file()] == ["in-use"]
         assert "Installed" in tiny.succeed("install").stderr
+
+    def test_the_source_of_a_package_goes_with_it(self, locked: CopyLockedProject) -> None:
+        project = locked("sdist-requirement", "--no-dynamic")
+        project.succeed("install", "-q")
+        name = next(name for name, package in project.packages().items() if "sdist" in package)
+        paths = project.succeed("cache", "clean", name, "--dry-run").stdout.splitlines()
+        kinds = {Path(path).relative_to(project.cache).as_posix().rpartition("/")[0] for path in paths}
+        assert kinds >= {f"store-v1/{kind}" for kind in ("wheels", "sources", "built")} | {"environments-v1"}
 
     @pytest.mark.parametrize("arguments", [("prune", "--older-than", "-1"), ("clean", "no/name"), ("wash",)])
     def test_wrong_usage(self, tiny: Checkout, arguments: tuple[str, ...]) -> None:

@@ -1,5 +1,6 @@
 """What is to be built, as a folder: an sdist or archive unpacked, a commit checked out, a folder copied."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from buildlock.workflows.workspace import Workspace, file_url
 
 _MAX_TEXT = 4 << 20
 """Bytes of PKG-INFO and pyproject.toml each."""
+
+_SDIST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]{0,99}-[0-9][A-Za-z0-9._+!]{0,99}\.(?:tar\.gz|zip)", re.ASCII)
 
 PlaceKind: TypeAlias = Literal["file", "commit", "folder"]
 
@@ -164,7 +167,9 @@ class SourceTrees:
                 hashes=place.hashes,
                 report=self._workspace.report,
             )
-        kept = self._kept.keep(got.sha256, archive, filename="source", sha256=got.sha256)
+        # `buildlock cache clean NAME` finds it by its name; a URL may end in anything.
+        filename = place.label if _SDIST.fullmatch(place.label) else "source"
+        kept = self._kept.keep(got.sha256, archive, filename=filename, sha256=got.sha256)
         return kept.path, got.sha256, got.size
 
 
