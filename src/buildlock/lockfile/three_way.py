@@ -1,8 +1,9 @@
 """Two locks that come from one, merged section by section: each is whole from one side, or in conflict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from buildlock.errors import InvalidLockError
 from buildlock.lockfile.model import FILENAME, LockedEnvironment
 from buildlock.lockfile.reader import LOCK_VERSION
 from buildlock.lockfile.sections import (
@@ -54,7 +55,7 @@ def merge_locks(base: bytes | None, ours: bytes, theirs: bytes) -> Merge:
     contents = (base or EMPTY, ours, theirs)
     said = [parse_sections(content, label) for content, label in zip(contents, labels, strict=True)]
     cut = [split_sections(content.decode()) for content in contents]
-    bodies = [{section.key: section for section in sections} for _, sections in cut]
+    second = {section.key: section for section in cut[2][1]}
     sections, expected = cut[1][1], dict(said[1])
     conflicts, other = {}, {}
     for key in {key: None for each in said[1:] for key in each}:
@@ -63,15 +64,30 @@ def merge_locks(base: bytes | None, ours: bytes, theirs: bytes) -> Merge:
             continue
         if versions.ours != versions.base:
             conflicts[key] = versions
-            other.update({key: bodies[2][key]} if key in bodies[2] else {})
+            _check_cut([section for section in sections if section.key == key], key, versions.ours, labels[1])
+            _check_cut([second[key]] if key in second else [], key, versions.theirs, labels[2])
+            other.update({key: second[key]} if key in second else {})
         elif versions.theirs is None:
             del expected[key]
             sections = [section for section in sections if section.key != key]
         else:
+            _check_cut([second[key]] if key in second else [], key, versions.theirs, labels[2])
             expected[key] = versions.theirs
-            sections = place_section(sections, bodies[2][key])
+            sections = place_section(sections, second[key])
     preamble = cut[2][0] if cut[1][0] == cut[0][0] else cut[1][0]
     return Merge(text=join_sections(ours.decode(), preamble, sections, expected), conflicts=conflicts, other=other)
+
+
+def _check_cut(cut: Sequence[Section], key: SectionKey, said: LockedEnvironment | None, where: str) -> None:
+    """Refuse a layout in which what a lock says of a section is not all in the one place that was cut out of it."""
+    text = "\n\n".join([EMPTY.decode(), *(section.text for section in cut)])
+    try:
+        if len(cut) <= 1 and parse_sections(text.encode()) == ({} if said is None else {key: said}):
+            return
+    except InvalidLockError:
+        pass
+    name = " for ".join(f"`{part}`" for part in key[1:])
+    raise InvalidLockError(where, [f"it is not laid out as buildlock writes it: {name} cannot be taken out alone"])
 
 
 def mark_conflicts(merge: Merge, ours: str, theirs: str) -> str:

@@ -73,6 +73,38 @@ def test_both_sides_have_changed_a_variant(base: str | None) -> None:
     assert merge(base, ours, theirs) == (ours, [CPU])
 
 
+def lay_out_otherwise(key: str) -> str:
+    """A lock whose one section has no header of its own."""
+    package = (
+        """{ name = "a", version = "9", wheels = [{ path = "a-9-py3-none-any.whl", hashes = { sha256 = "%s" } }] }"""
+    )
+    said = f"""environments = ["python_version == '3.11'"], packages = [{package % ("0" * 64)}]"""
+    environment = f"""{{ {said}, inputs = {{ requires = ["a"] }} }}"""
+    return f"""lock-version = "1.0"\n\n[variants]\n{key} = {environment}\n"""
+
+
+@pytest.mark.parametrize("name", ["cpu", "rocm"])
+def test_a_side_that_is_laid_out_otherwise_is_refused_and_not_dropped(name: str) -> None:
+    theirs = lay_out_otherwise(name)
+    assert parse_sections(theirs.encode())
+    for base in (BASE, None):
+        with pytest.raises(InvalidLockError, match=r"of their side.*not laid out as buildlock writes it"):
+            merge(base, write(BASE, cpu=pin(a="2", b="1")), theirs)
+
+
+def test_a_section_in_two_places_is_refused_and_not_halved() -> None:
+    moved = write(BASE, cpu=pin(a="1", b="2"))
+    *rest, last = moved.split("[[variants.cpu.packages]]")
+    last, separator, others = last.partition("\n\n[variants.cu]")
+    theirs = f"{'[[variants.cpu.packages]]'.join(rest)}{separator}{others}\n[[variants.cpu.packages]]{last}\n"
+    assert parse_sections(theirs.encode()) == parse_sections(moved.encode())
+    for ours in (BASE, write(BASE, cpu=pin(a="2", b="1"))):
+        with pytest.raises(InvalidLockError, match="not laid out as buildlock writes it"):
+            merge(BASE, ours, theirs)
+        with pytest.raises(InvalidLockError, match="not laid out as buildlock writes it"):
+            merge(BASE, theirs, write(BASE, cpu=pin(a="2", b="1")))
+
+
 def test_without_a_base_what_one_side_has_stays() -> None:
     ours, theirs = write(cpu=pin(a="1")), write(cu=pin(a="2"))
     assert merge(None, ours, theirs) == (write(ours, cu=pin(a="2")), [])
