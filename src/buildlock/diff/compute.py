@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
+from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
 from buildlock.diff.downloads import measure_downloads
 from buildlock.diff.environments import EnvironmentPair, compare_targets
 from buildlock.diff.inputs import compare_locked_inputs
+from buildlock.diff.known import Known
 from buildlock.diff.model import Diff, Finding, Place, sort_findings
 from buildlock.diff.packages import Entry, describe_new
 from buildlock.diff.quoting import quote, quote_all
@@ -37,7 +39,8 @@ def compare_locks(
         same_bytes: Whether the two files are the same to the byte.
     """
     before, after = list_sections(old), list_sections(new)
-    found = [finding for key in sorted(before.keys() | after.keys()) for finding in _compare(key, before, after)]
+    known = Known([package for section in before.values() for package in _list_packages(section)])
+    found = [finding for key in sorted(before.keys() | after.keys()) for finding in _compare(key, before, after, known)]
     findings = sort_findings(join_findings(found))
     downloads = (
         measure_downloads(locate_section(key), before.get(key), after.get(key))
@@ -62,12 +65,18 @@ def list_sections(lockfile: Lockfile | None) -> Sections:
     return sections
 
 
+def _list_packages(environment: LockedEnvironment) -> Iterator[Package]:
+    yield from (package for _, package in Section(environment).list_packages())
+    if environment.source is not None:
+        yield environment.source
+
+
 def locate_section(key: tuple[str, str]) -> Place:
     """The place that a section of a lock is."""
     return Place(variant=key[1], outside=NormalizedName(key[0]) if key[0] else None)
 
 
-def _compare(key: tuple[str, str], before: Sections, after: Sections) -> Iterator[Finding]:
+def _compare(key: tuple[str, str], before: Sections, after: Sections, known: Known) -> Iterator[Finding]:
     place, old, new = locate_section(key), before.get(key), after.get(key)
     if new is None:
         yield Finding(
@@ -77,12 +86,12 @@ def _compare(key: tuple[str, str], before: Sections, after: Sections) -> Iterato
             places=(place,),
         )
     elif old is None:
-        yield from _describe_section(Section(new), place)
+        yield from _describe_section(Section(new), place, known)
     elif old != new:
-        yield from _compare_sections(old, new, place)
+        yield from _compare_sections(old, new, place, known)
 
 
-def _describe_section(section: Section, place: Place) -> Iterator[Finding]:
+def _describe_section(section: Section, place: Place, known: Known) -> Iterator[Finding]:
     """What a section that was not there before holds, in short, and what of it is a risk in itself."""
     packages = list(section.list_packages())
     indexes = sorted({package.index for _, package in packages if package.index is not None})
@@ -100,45 +109,47 @@ def _describe_section(section: Section, place: Place) -> Iterator[Finding]:
     for build, package in packages:
         size = section.count_build(package)
         entry = Entry(package=package, built=is_source(package), siblings=(package,), build_size=size)
-        yield from describe_new(entry, replace(place, build=build))
+        yield from describe_new(entry, replace(place, build=build), known)
     if (source := section.environment.source) is not None:
         size = len(section.environment.packages)
-        yield from describe_new(Entry(package=source, built=True, siblings=(source,), build_size=size), place)
+        yield from describe_new(Entry(package=source, built=True, siblings=(source,), build_size=size), place, known)
 
 
-def _compare_sections(old: LockedEnvironment, new: LockedEnvironment, place: Place) -> Iterator[Finding]:
+def _compare_sections(old: LockedEnvironment, new: LockedEnvironment, place: Place, known: Known) -> Iterator[Finding]:
     yield from compare_targets(old, new, place)
     yield from compare_locked_inputs(old.inputs, new.inputs, place)
     before, after = Section(old), Section(new)
-    yield from EnvironmentPair(old, new, before, after, place).compare()
-    yield from _compare_sources(old, new, place)
+    yield from EnvironmentPair(old, new, before, after, place, known).compare()
+    yield from _compare_sources(old, new, place, known)
     paired = {key: was for was, key in pair_builds(old.builds, new.builds)}
     for key, build in new.builds.items():
         there = replace(place, build=key)
-        if (known := paired.get(key)) is not None:
-            was = old.builds[known]
+        if (former := paired.get(key)) is not None:
+            was = old.builds[former]
             yield from compare_targets(was, build, there)
             yield from compare_locked_inputs(was.inputs, build.inputs, there)
-            yield from EnvironmentPair(was, build, before, after, there).compare()
+            yield from EnvironmentPair(was, build, before, after, there, known).compare()
         else:
-            yield from _describe_build(build, before, after, there)
+            yield from _describe_build(build, before, after, there, known)
 
 
-def _describe_build(build: LockedEnvironment, old: Section, new: Section, place: Place) -> Iterator[Finding]:
+def _describe_build(
+    build: LockedEnvironment, old: Section, new: Section, place: Place, known: Known
+) -> Iterator[Finding]:
     """What a build that was not there before is made of, except what was locked so somewhere already."""
     nothing = LockedEnvironment(environments=build.environments, inputs=LockedInputs(), packages=())
     fresh = {package.name for package in build.packages if not old.holds(package)}
-    pair = EnvironmentPair(nothing, build, old, new, place)
+    pair = EnvironmentPair(nothing, build, old, new, place, known)
     yield from (finding for finding in pair.compare() if not fresh.isdisjoint(finding.packages))
 
 
-def _compare_sources(old: LockedEnvironment, new: LockedEnvironment, place: Place) -> Iterator[Finding]:
+def _compare_sources(old: LockedEnvironment, new: LockedEnvironment, place: Place, known: Known) -> Iterator[Finding]:
     """What is built from elsewhere, before and after."""
     if old.source is None or new.source is None or old.source == new.source:
         return
     nothing = LockedEnvironment(environments=new.environments, inputs=LockedInputs(), packages=())
     was, now = replace(nothing, packages=(old.source,)), replace(nothing, packages=(new.source,))
-    yield from EnvironmentPair(was, now, Section(old), Section(new), place).compare()
+    yield from EnvironmentPair(was, now, Section(old), Section(new), place, known).compare()
 
 
 def join_findings(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from packaging.pylock import Package
 from packaging.utils import NormalizedName
 
 from buildlock.diff.chains import Chains
+from buildlock.diff.known import Known
 from buildlock.diff.model import Finding, Place
 from buildlock.diff.packages import Entry, compare_entries, describe_new
 from buildlock.diff.quoting import quote
@@ -29,6 +30,7 @@ class EnvironmentPair:
     old_section: Section
     new_section: Section
     place: Place
+    known: Known
 
     def compare(self) -> Iterator[Finding]:
         """The findings of all packages; those that a torch explains say so."""
@@ -110,7 +112,7 @@ class EnvironmentPair:
         if before is None:
             yield from self._describe_added(after, place)
         else:
-            for finding in compare_entries(before, after, place):
+            for finding in compare_entries(before, after, place, self.known):
                 yield replace(finding, chain=self._chains.find(name))
 
     def _describe_added(self, entry: Entry, place: Place) -> Iterator[Finding]:
@@ -127,7 +129,7 @@ class EnvironmentPair:
             places=(place,),
             chain=chain,
         )
-        for finding in describe_new(entry, place):
+        for finding in describe_new(entry, place, self.known):
             yield replace(finding, chain=chain)
 
     def _describe_removed(self, entry: Entry, place: Place) -> Finding:

@@ -1,12 +1,13 @@
 """What differs between two entries of one package."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from packaging.pylock import Package
 from packaging.version import Version
 
 from buildlock.diff.accelerators import describe_accelerators
+from buildlock.diff.known import Known
 from buildlock.diff.model import Finding, Place
 from buildlock.diff.quoting import quote, quote_all
 from buildlock.lockfile.model import format_marker
@@ -42,7 +43,7 @@ class Entry:
         return self.package.version
 
 
-def compare_entries(before: Entry, after: Entry, place: Place) -> Iterator[Finding]:
+def compare_entries(before: Entry, after: Entry, place: Place, known: Known) -> Iterator[Finding]:
     """The findings of one package that stayed."""
     moved = list(_compare_origins(before.package, after.package, place))
     yield from moved
@@ -51,11 +52,16 @@ def compare_entries(before: Entry, after: Entry, place: Place) -> Iterator[Findi
         yield _move_version(before.version, after, place)
     else:
         yield from _compare_files(before, after, place, moved=bool(moved))
+    yield from _find_contradictions(after.package, place, known, but=_name_files(before.package).keys())
 
 
-def describe_new(entry: Entry, place: Place) -> Iterator[Finding]:
+def describe_new(entry: Entry, place: Place, known: Known) -> Iterator[Finding]:
     """What there is to say of an entry that has none before it, beyond that it is there."""
     package = entry.package
+    yield from _find_contradictions(package, place, known)
+    hosts, usual = find_hosts(package), known.find_hosts(package.index) if package.index is not None else frozenset()
+    if usual and hosts - usual:
+        yield _change_host(package, place, usual, hosts)
     for server in sorted(find_insecure(package)):
         yield _warn_insecure(package, server, place)
     if entry.built:
@@ -66,6 +72,27 @@ def describe_new(entry: Entry, place: Place) -> Iterator[Finding]:
             f"{quote(entry.version)} {_describe_build(entry)}",
             after=str(entry.version),
         )
+
+
+def _find_contradictions(
+    package: Package, place: Place, known: Known, *, but: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Files that are new here, and were other ones wherever they were locked before."""
+    pairs = [
+        (other, file)
+        for file in list_files(package)
+        if name_file(file) not in but and (other := known.find_file(package, file)) is not None
+    ]
+    if pairs:
+        was, now = (_join_hashes(iter(files)) for files in zip(*pairs, strict=True))
+        changed = sorted(line for other, file in pairs for line in _compare_hashes(name_file(file), other, file))
+        yield _find("hash-changed", package, place, quote(package.version), was, now, tuple(changed))
+
+
+def _change_host(package: Package, place: Place, before: frozenset[str], after: frozenset[str]) -> Finding:
+    was, now = ", ".join(sorted(before)), ", ".join(sorted(after))
+    message = f"files come from {quote(now)}: they came from {quote(was)}"
+    return _find("host-changed", package, place, message, before=was, after=now)
 
 
 def _move_version(before: Version, after: Entry, place: Place) -> Finding:
@@ -95,9 +122,7 @@ def _compare_origins(before: Package, after: Package, place: Place) -> Iterator[
         message = f"from the {_quote_origin(before)} to the {_quote_origin(after)}"
         yield _find("source-moved", after, place, message, before=was, after=now)
     elif (hosts := find_hosts(after)) and find_hosts(before) and hosts - find_hosts(before):
-        was, now = ", ".join(sorted(find_hosts(before))), ", ".join(sorted(hosts))
-        message = f"files come from {quote(now)}: they came from {quote(was)}"
-        yield _find("host-changed", after, place, message, before=was, after=now)
+        yield _change_host(after, place, find_hosts(before), hosts)
     for server in sorted(find_insecure(after) - find_insecure(before)):
         yield _warn_insecure(after, server, place)
     if before.vcs is not None and after.vcs is not None and before.vcs.commit_id != after.vcs.commit_id:

@@ -14,7 +14,7 @@ from buildlock.diff.model import Diff, Finding
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs, Lockfile
 from buildlock.lockfile.reader import parse_lockfile
 from render_diffs import STORIES, list_stories, render_all
-from support.locks import LOCKS, make_direct, make_environment, make_package, make_source
+from support.locks import LOCKS, make_direct, make_environment, make_package, make_source, make_wheel
 
 LINUX = "sys_platform == 'linux' and platform_machine == 'x86_64'"
 
@@ -256,3 +256,54 @@ def test_a_lock_of_thousands_of_packages_is_compared_in_passing() -> None:
 
 def test_a_story_is_there_for_each_way_to_go() -> None:
     assert len(list_stories()) >= 20
+
+
+class TestWhatIsNewInOnePlaceAndKnownFromAnother:
+    """A file that was locked anywhere is held against what was locked, wherever the new lock puts it."""
+
+    FOO = make_package("foo")
+    OTHER = replace(FOO, wheels=[replace(make_wheel("foo-1.0-py3-none-any.whl"), hashes={"sha256": "0" * 64})])
+
+    def test_a_variant_under_another_name(self) -> None:
+        old = Lockfile(variants={"cpu": make_environment(self.FOO)})
+        diff = compare(old, Lockfile(variants={"gpu": make_environment(self.OTHER)}))
+        [finding] = find(diff, "hash-changed")
+        assert finding.packages == ("foo",)
+        assert finding.after == "0" * 64
+        assert not find(compare(old, Lockfile(variants={"gpu": make_environment(self.FOO)})), "hash-changed")
+
+    def test_a_package_that_a_build_has_now(self) -> None:
+        source = make_source("bar")
+        old = make_environment(self.FOO)
+        new = make_environment(self.FOO, source, builds={"bar==1.0": make_environment(self.OTHER)})
+        assert find(compare(old, new), "hash-changed")
+
+    def test_a_version_that_another_variant_has(self) -> None:
+        old = {"cpu": make_environment(make_package("foo", "0.9")), "gpu": make_environment(self.FOO)}
+        new = {**old, "cpu": make_environment(self.OTHER)}
+        assert codes(compare(Lockfile(variants=old), Lockfile(variants=new))) == {"version-raised", "hash-changed"}
+
+    def test_a_file_that_another_variant_has(self) -> None:
+        one = make_package("foo", tags=["cp311-cp311-linux_x86_64"])
+        assert one.wheels is not None
+        assert self.OTHER.wheels is not None
+        old = {"cpu": make_environment(one), "gpu": make_environment(self.FOO)}
+        new = {**old, "cpu": make_environment(replace(one, wheels=[*one.wheels, *self.OTHER.wheels]))}
+        assert codes(compare(Lockfile(variants=old), Lockfile(variants=new))) == {"artifact-added", "hash-changed"}
+
+    def test_the_file_of_another_index_is_another_file(self) -> None:
+        other = replace(self.OTHER, index="https://other.example/simple")
+        old, new = {"cpu": make_environment(self.FOO)}, {"gpu": make_environment(other)}
+        diff = compare(Lockfile(variants=old), Lockfile(variants={**old, **new}))
+        assert codes(diff) == {"variant-added"}
+
+    def test_a_new_package_of_an_index_whose_files_are_elsewhere(self) -> None:
+        elsewhere = make_package("new", base="https://elsewhere.example")
+        diff = compare(make_environment(self.FOO), make_environment(self.FOO, elsewhere))
+        [finding] = find(diff, "host-changed")
+        assert (finding.packages, finding.before, finding.after) == (
+            ("new",),
+            "index.example",
+            "elsewhere.example",
+        )
+        assert not find(compare(make_environment(), make_environment(elsewhere)), "host-changed")
