@@ -1,8 +1,10 @@
 """What a policy says of findings, and of a lock as it is."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
+from urllib.parse import unquote, urlsplit
 
 from packaging.pylock import Package
 
@@ -49,8 +51,9 @@ def _inspect(package: Package, place: Place, policy: Policy) -> Iterator[Finding
             after=server,
             places=(place,),
         )
-    location = _find_remote(package)
-    if policy.indexes is not None and location is not None and not _is_below(location, policy.indexes):
+    for location in _list_remote(package):
+        if policy.indexes is None or _is_below(location, policy.indexes):
+            continue
         message = f"from {quote(location)}"
         yield Finding(
             code="index-not-allowed", packages=(package.name,), message=message, after=location, places=(place,)
@@ -63,16 +66,20 @@ def _inspect(package: Package, place: Place, policy: Policy) -> Iterator[Finding
         )
 
 
-def _find_remote(package: Package) -> str | None:
-    """The place that a package comes from, unless it is on this machine; of files of no index, where they are."""
+def _list_remote(package: Package) -> Iterator[str]:
+    """The places that a package comes from but for this machine: of files of no index, where each of them is."""
     if package.index is not None:
-        return package.index
-    if package.vcs is not None:
-        return package.vcs.url
-    return next((file.url for file in list_files(package) if file.url is not None), None)
+        yield package.index
+    elif package.vcs is not None:
+        yield from filter(None, [package.vcs.url])
+    else:
+        yield from dict.fromkeys(file.url for file in list_files(package) if file.url is not None)
 
 
 def _is_below(location: str, places: Iterable[str]) -> bool:
+    # RFC 3986, 5.2.4: whoever asks for it goes up first.
+    if not {".", ".."}.isdisjoint(re.split(r"[/\\]", unquote(urlsplit(location).path))):
+        return False
     return any(f"{location.rstrip('/')}/".startswith(f"{place.rstrip('/')}/") for place in places)
 
 

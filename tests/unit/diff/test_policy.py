@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
+import pytest
 from packaging.pylock import PackageVcs
 from packaging.utils import NormalizedName
 
@@ -11,7 +12,7 @@ from buildlock.diff.model import Diff
 from buildlock.diff.policy import inspect_lock, judge
 from buildlock.lockfile.model import LockedEnvironment, Lockfile
 from buildlock.project.model import Allowance, Policy
-from support.locks import make_direct, make_environment, make_package, make_source
+from support.locks import make_direct, make_environment, make_package, make_sdist, make_source, make_wheel
 
 TODAY = date(2026, 1, 31)
 OLD = make_environment(make_package("foo", index="https://a.example"), make_package("bar", index="https://a.example"))
@@ -98,6 +99,27 @@ class TestInspect:
             assert self.codes(Policy(indexes=(place,)), OLD) == {}
         assert self.codes(Policy(indexes=("https://a.exam",)), OLD) == {"index-not-allowed": ("bar", "foo")}
         assert self.codes(Policy(indexes=()), OLD) == {"index-not-allowed": ("bar", "foo")}
+
+    @pytest.mark.parametrize("up", ["..", "%2e%2E", ".%2e", "x%2f..%2f..", "x%5C..%5c.."])
+    def test_a_way_up_does_not_lead_below_it(self, up: str) -> None:
+        environment = make_environment(make_package("foo", index=f"https://a.example/ours/{up}/theirs"))
+        assert self.codes(Policy(indexes=("https://a.example/ours",)), environment) == {"index-not-allowed": ("foo",)}
+
+    def test_each_file_of_no_index_is_somewhere(self) -> None:
+        mixed = replace(
+            make_package("foo", base="https://a.example", index=None),
+            sdist=make_sdist("foo-1.0.tar.gz", base="https://a.example"),
+            wheels=[
+                make_wheel("foo-1.0-py3-none-any.whl", base="https://a.example"),
+                make_wheel("foo-1.0-cp311-cp311-linux_x86_64.whl", base="https://b.example"),
+            ],
+        )
+        policy = Policy(indexes=("https://a.example",))
+        assert self.codes(policy, make_environment(mixed)) == {"index-not-allowed": ("foo",)}
+        assert (
+            self.codes(replace(policy, indexes=("https://a.example", "https://b.example")), make_environment(mixed))
+            == {}
+        )
 
     def test_repositories_are_places_too_and_local_files_are_not(self) -> None:
         vcs = PackageVcs(
