@@ -10,6 +10,8 @@ from packaging.utils import canonicalize_name
 
 from buildlock.lockfile.model import LockedEnvironment
 
+_SHOWN_OF_AN_END = 8
+
 
 @dataclass(frozen=True)
 class Chains:
@@ -18,16 +20,22 @@ class Chains:
     environment: LockedEnvironment
 
     def find(self, name: str) -> tuple[str, ...]:
-        """The requirement that leads to a package, then the packages from it down to this one; nothing if none does."""
+        """The requirement that leads to a package, then the packages from it down to this one; nothing if none does.
+
+        Of a long chain there are the two ends, and `…` between them: nobody reads all of it, and a lock of one chain
+        would make a review of all pairs of its packages.
+        """
+        if name not in self._parents:
+            return ()
         chain: list[str] = []
         current: str | None = name
-        while current is not None and current in self._parents:
+        while current is not None and len(chain) < 2 * _SHOWN_OF_AN_END:
             chain.append(current)
             current = self._parents[current]
-        if not chain:
-            return ()
-        top = chain.pop()
-        return (self.roots[top], *reversed(chain))
+        if current is None:
+            return (self.roots[chain.pop()], *reversed(chain))
+        top, *head = self._heads[name]
+        return (self.roots[top], *head, "…", *reversed(chain[:_SHOWN_OF_AN_END]))
 
     def leads_through(self, name: str, parent: str) -> bool:
         """Whether one package is needed by another, directly or not, on the shortest way to it."""
@@ -56,3 +64,12 @@ class Chains:
                     parents[needed] = name
                     waiting.append(needed)
         return parents
+
+    @cached_property
+    def _heads(self) -> Mapping[str, tuple[str, ...]]:
+        """By package, the packages that its chain begins with."""
+        heads: dict[str, tuple[str, ...]] = {}
+        for name, parent in self._parents.items():  # each after its parent
+            above = heads[parent] if parent is not None else ()
+            heads[name] = (*above, name) if len(above) < _SHOWN_OF_AN_END else above
+        return heads
