@@ -198,18 +198,18 @@ def _compare_requirements(kind: str, locked: tuple[str, ...], current: tuple[str
     for name in sorted(removed.keys() | added.keys()):
         match removed.get(name, []), added.get(name, []):
             case [before], [after]:
-                yield f"the {kind} `{before}` is now `{after}`"
+                yield f"the {kind} {_quote([before])} is now {_quote([after])}"
             case gone, come:
-                yield from (f"the {kind} `{text}` was removed" for text in gone)
-                yield from (f"the {kind} `{text}` was added" for text in come)
+                yield from (f"the {kind} {_quote([text])} was removed" for text in gone)
+                yield from (f"the {kind} {_quote([text])} was added" for text in come)
 
 
 def _compare_targets(locked: tuple[str, ...], current: tuple[str, ...]) -> Iterator[str]:
     if locked and not current:
         yield "the project names no targets any more"
         return
-    yield from (f"the target `{text}` was removed" for text in locked if text not in current)
-    yield from (f"the target `{text}` was added" for text in current if text not in locked)
+    yield from (f"the target {_quote([text])} was removed" for text in locked if text not in current)
+    yield from (f"the target {_quote([text])} was added" for text in current if text not in locked)
 
 
 def _compare_dynamic(locked: Mapping[str, tuple[str, ...]], current: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
@@ -252,7 +252,7 @@ def _compare_settings(locked: Mapping[str, Setting], current: Mapping[str, Setti
 
 
 def _describe_setting(value: Setting | None) -> str:
-    return _quote(value) if isinstance(value, tuple) else f"`{str(value).lower() if value is True else value}`"
+    return _quote(value) if isinstance(value, tuple) else _quote(["true" if value is True else str(value)])
 
 
 def _compare_matches(locked: Mapping[str, tuple[str, ...]], current: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
@@ -274,8 +274,9 @@ def _compare_backends(locked: str | None, current: str | None) -> Iterator[str]:
 
 
 def _name_backend(backend: str | None) -> str:
-    return "the default" if backend is None else f"`{backend}`"
+    return "the default" if backend is None else _quote([backend])
 
 
-def _quote(values: tuple[str, ...]) -> str:
-    return ", ".join(f"`{value}`" for value in values)
+def _quote(values: Sequence[str]) -> str:
+    # A value that ends its own quotes would go on in our words.
+    return ", ".join(f"`{value.replace('`', chr(39))}`" for value in values)

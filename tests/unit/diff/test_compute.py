@@ -307,3 +307,17 @@ class TestWhatIsNewInOnePlaceAndKnownFromAnother:
             "elsewhere.example",
         )
         assert not find(compare(make_environment(), make_environment(elsewhere)), "host-changed")
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        LockedInputs(requires=("foo; python_version != '` is gone `'",)),
+        LockedInputs(dynamic={"wheel": ("foo; os_name != '`'",)}),
+    ],
+)
+def test_no_requirement_ends_its_own_quotes(inputs: LockedInputs) -> None:
+    foo = make_environment(make_package("foo"))
+    sentences = [finding.message for finding in compare(foo, replace(foo, inputs=inputs)).findings]
+    assert sentences
+    assert all(sentence.count("`") == 2 for sentence in sentences), sentences
