@@ -211,6 +211,7 @@ class TestShown:
         result = run(repository.folder, "--only", "low", "--exit-code")
         assert result.code == 3
         assert "hash-changed" not in result.stdout
+        assert "not shown, of which the policy denies" in " ".join(result.stdout.split())
 
     def test_an_exit_code_is_for_what_is_denied(self, repository: GitRepository) -> None:
         (repository.folder / "build-lock.toml").write_text(LOWERED, encoding="utf-8")

@@ -163,6 +163,8 @@ class Diff:
     """Whether nothing differs but how the file is written."""
     unknown: tuple[str, ...] = ()
     """What was to be found out and could not be, a sentence each."""
+    hidden: tuple[Finding, ...] = ()
+    """Findings that are not to be shown, but for their number."""
 
     @property
     def refused(self) -> bool:
@@ -179,7 +181,9 @@ class Diff:
         return count_risks(self.findings)
 
     def only_risk(self, risk: Risk) -> "Diff":
-        return replace(self, findings=tuple(finding for finding in self.findings if finding.risk == risk))
+        """What is of this risk; the rest is `hidden`."""
+        shown = tuple(finding for finding in self.findings if finding.risk == risk)
+        return replace(self, findings=shown, hidden=tuple(each for each in self.findings if each.risk != risk))
 
     def only_variants(self, variants: Collection[str]) -> "Diff":
         """What holds in these variants alone."""

@@ -93,6 +93,10 @@ def list_followers(followers: Sequence[Finding]) -> Iterator[str]:
 
 def summarize(diff: Diff) -> str:
     """The whole in a line."""
+    if diff.hidden:
+        denied = sum(finding.refused for finding in diff.hidden)
+        shown = summarize_findings(diff) if diff.findings else "nothing of this risk"
+        return f"{shown}; {len(diff.hidden)} of others not shown, of which the policy denies {denied or 'nothing'}"
     if diff.findings:
         return summarize_findings(diff)
     if diff.reformatted:

@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 from buildlock.diff.compute import compare_locks
 from buildlock.diff.model import Diff
 from buildlock.diff.policy import inspect_lock, judge
+from buildlock.diff.wording import summarize
 from buildlock.lockfile.model import LockedEnvironment, Lockfile
 from buildlock.project.model import Allowance, Policy
 from support.locks import make_direct, make_environment, make_package, make_sdist, make_source, make_wheel
@@ -58,6 +59,14 @@ class TestJudge:
         over = date(2026, 1, 30)
         policy = Policy(allow=(allow("foo", expires=over), allow("foo"), allow("bar")))
         assert not judge_change(policy).refused
+
+    def test_what_is_not_shown_is_counted(self) -> None:
+        diff = judge_change(Policy())
+        assert summarize(diff.only_risk("high")) == "1 high risk; the policy denies 1"
+        assert (
+            summarize(diff.only_risk("low"))
+            == "nothing of this risk; 1 of others not shown, of which the policy denies 1"
+        )
 
     def test_a_code_of_no_package(self) -> None:
         new = make_environment()
