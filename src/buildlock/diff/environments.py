@@ -11,7 +11,7 @@ from buildlock.diff.chains import Chains
 from buildlock.diff.known import Known
 from buildlock.diff.model import Finding, Place
 from buildlock.diff.packages import Entry, compare_entries, describe_new
-from buildlock.diff.quoting import quote
+from buildlock.diff.quoting import quote, quote_all
 from buildlock.diff.sections import Section
 from buildlock.lockfile.model import LockedEnvironment, find_key, is_source
 from buildlock.lockfile.seen_targets import SeenTarget, label_targets, see_targets
@@ -131,6 +131,18 @@ class EnvironmentPair:
         )
         for finding in describe_new(entry, place, self.known):
             yield replace(finding, chain=chain)
+        # A package that moves to another environment of its section comes from where it came from.
+        usual = self.old_section.list_indexes(name)
+        if usual and origin is not None and origin not in usual and not self._before.get(name):
+            yield Finding(
+                code="index-moved",
+                packages=(name,),
+                message=f"from {quote_all(sorted(usual))} to {quote(origin)}",
+                before=", ".join(sorted(usual)),
+                after=origin,
+                places=(place,),
+                chain=chain,
+            )
 
     def _describe_removed(self, entry: Entry, place: Place) -> Finding:
         name = entry.package.name

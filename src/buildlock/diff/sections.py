@@ -26,6 +26,10 @@ class Section:
         """Whether a package of this name is locked anywhere in it."""
         return name in self._names
 
+    def list_indexes(self, name: NormalizedName) -> frozenset[str]:
+        """Those that serve a package anywhere in it."""
+        return self._indexes.get(name, frozenset())
+
     def list_built(self, target: SeenTarget) -> frozenset[str]:
         """The keys of what is built for a target."""
         return frozenset(self._built.get(target.marker, ()))
@@ -48,6 +52,14 @@ class Section:
     @cached_property
     def _names(self) -> frozenset[NormalizedName]:
         return self.environment.names
+
+    @cached_property
+    def _indexes(self) -> Mapping[NormalizedName, frozenset[str]]:
+        indexes: dict[NormalizedName, frozenset[str]] = {}
+        for _, package in self.list_packages():
+            if package.index is not None:
+                indexes[package.name] = indexes.get(package.name, frozenset()) | {package.index}
+        return indexes
 
     @cached_property
     def _packages(self) -> frozenset[object]:

@@ -278,6 +278,13 @@ class TestWhatIsNewInOnePlaceAndKnownFromAnother:
         new = make_environment(self.FOO, source, builds={"bar==1.0": make_environment(self.OTHER)})
         assert find(compare(old, new), "hash-changed")
 
+    def test_a_package_that_a_build_has_now_from_another_index(self) -> None:
+        other, source = make_package("foo", "2.0", index="https://other.example/simple"), make_source("bar")
+        old = make_environment(self.FOO)
+        new = make_environment(self.FOO, source, builds={"bar==1.0": make_environment(other)})
+        [finding] = find(compare(old, new), "index-moved")
+        assert (finding.before, finding.after) == ("https://index.example/simple", "https://other.example/simple")
+
     def test_a_version_that_another_variant_has(self) -> None:
         old = {"cpu": make_environment(make_package("foo", "0.9")), "gpu": make_environment(self.FOO)}
         new = {**old, "cpu": make_environment(self.OTHER)}
