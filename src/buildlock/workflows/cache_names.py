@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -15,7 +16,7 @@ from buildlock.errors import EnvironmentPreparationError
 from buildlock.index.http_cache import read_page
 from buildlock.workflows.cache_contents import Entry
 
-_INSTALLED = re.compile(r".*[/\\]([^/\\]+)-[^-/\\]+\.dist-info[/\\]RECORD")
+_INSTALLED = re.compile(r"(.+)/([^/]+)-[^-/]+\.dist-info/RECORD")
 
 
 def list_names(entry: Entry) -> frozenset[NormalizedName]:
@@ -34,8 +35,10 @@ def _read(entry: Entry) -> Iterator[NormalizedName]:
         case "files" | "sources" | "built":
             yield from _parse(read_kept(entry.path, None).path.name)
         case "environments":
-            found = filter(None, map(_INSTALLED.fullmatch, read_marker(entry.path).files))
-            yield from (canonicalize_name(match[1]) for match in found)
+            marker = read_marker(entry.path)
+            found = filter(None, (_INSTALLED.fullmatch(Path(path).as_posix()) for path in marker.files))
+            installed = {marker.layout.purelib, marker.layout.platlib}
+            yield from (canonicalize_name(match[2]) for match in found if match[1] in installed)
         case "pages":
             if page := read_page(entry.path):
                 last = next(filter(None, reversed(urlsplit(page[0]).path.split("/"))), "")

@@ -76,7 +76,9 @@ def interpreter() -> Interpreter:
 def filled(tmp_path: Path, interpreter: Interpreter) -> Filled:
     workspace = Workspace(root=tmp_path, cache_dir=tmp_path / "cache", environ=dict(os.environ))
     store = workspace.open_store()
-    filename, content = make_wheel()
+    # As setuptools has them: what it says of files is true nowhere.
+    vendored = {"vendor/other-1.0.dist-info/RECORD": b"../../bin/other,sha256=abc,1\n"}
+    filename, content = make_wheel(files={"demo.py": b"answer = 42\n", **vendored})
     digest = hashlib.sha256(content).hexdigest()
     with store.scratch() as scratch:
         archive = scratch / filename
