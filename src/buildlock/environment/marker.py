@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from buildlock.environment.contents import list_files
 from buildlock.environment.skeleton import Layout
 
 MARKER = ".buildlock.json"
@@ -60,12 +61,7 @@ def observe_files(root: Path) -> dict[str, list[int]]:
         OSError: One cannot be looked at.
         RecursionError: It is nested too deep.
     """
-    observed = {}
-    for folder, names, files in os.walk(root):
-        # A link to a folder is listed among the folders, and not followed.
-        for name in [*files, *(name for name in names if os.path.islink(os.path.join(folder, name)))]:  # noqa: PTH114, PTH118 - called ten thousand times
-            path = os.path.join(folder, name)  # noqa: PTH118
-            observed[os.path.relpath(path, root)] = _observe(path)
+    observed = {os.path.relpath(path, root): _observe(path) for path in list_files(root)}
     observed.pop(MARKER, None)
     return observed
 

@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from filelock import FileLock
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from buildlock.environment.contents import find_changed, find_unknown
 from buildlock.environment.entry_points import Command
 from buildlock.environment.own_files import check_own, hash_file, make_own, mark_used
 from buildlock.environment.private_folder import private_folder
@@ -86,6 +88,9 @@ class Store:
     def find(self, sha256: str) -> StoredWheel | None:
         """The wheel of this hash; `None` where the store has it not, or had it damaged and removed it.
 
+        Where the file system says something else of a file than when it was written, as after a copy of the store, the
+        files are read: they may be as they were.
+
         Raises:
             EnvironmentPreparationError: The store cannot be read, or a damaged entry not be removed.
         """
@@ -96,9 +101,11 @@ class Store:
             check_own(entry)
             stored = read_stored(entry, sha256)
         except _NOT_AS_WRITTEN as error:
-            self._report(Noted(f"`{entry}` is damaged and will be fetched again: {error}"))
-            self._discard(entry)
-            return None
+            if (intact := self._confirm(entry, sha256)) is None:
+                self._report(Noted(f"`{entry}` is damaged and will be fetched again: {error}"))
+                self._discard(entry)
+                return None
+            stored = intact
         except OSError as error:
             # Too many open files, a failing disk: that says nothing about the entry.
             raise EnvironmentPreparationError(f"`{entry}` cannot be read: {error.strerror or error}") from error
@@ -128,7 +135,7 @@ class Store:
                     self._report(Warned(f"`{filename}` is of a later version of the wheel format than 1.0"))
                 (scratch / _TREE).mkdir(mode=0o700)
                 files = wheel.unpack(scratch / _TREE)
-                _write_manifest(scratch, sha256, wheel.facts, files)
+                (scratch / _MANIFEST).write_bytes(_make_manifest(scratch / _TREE, sha256, wheel.facts, files))
                 _flush_files()
                 self._publish(scratch, entry)
             if stored := self.find(sha256):
@@ -205,6 +212,23 @@ class Store:
                 raise
         _flush_folder(self._wheels)
 
+    def _confirm(self, entry: Path, sha256: str) -> StoredWheel | None:
+        """The wheel in an entry of which every byte is as it was recorded, and now its times and inodes too."""
+        try:
+            check_own(entry)
+            stored, _ = read_record(entry, sha256)
+            # Before they are read: what is written meanwhile is found the next time.
+            manifest = _make_manifest(stored.tree, sha256, stored.facts, stored.files)
+            if any(find_changes(stored)):
+                return None
+            with self.scratch() as scratch:
+                (scratch / _MANIFEST).write_bytes(manifest)
+                (scratch / _MANIFEST).replace(entry / _MANIFEST)
+        except (*_NOT_AS_WRITTEN, OSError):
+            return None
+        self._report(Noted(f"`{entry}` was copied: every file of it is as it was"))
+        return stored
+
     def _discard(self, entry: Path) -> None:
         """Take an entry out of sight at once, then remove it."""
         with self.scratch() as scratch:
@@ -231,7 +255,7 @@ _NOT_AS_WRITTEN = (
 )
 
 
-def _write_manifest(folder: Path, sha256: str, facts: WheelFacts, files: tuple[UnpackedFile, ...]) -> None:
+def _make_manifest(tree: Path, sha256: str, facts: WheelFacts, files: tuple[UnpackedFile, ...]) -> bytes:
     body = json.dumps(
         {
             "sha256": sha256,
@@ -242,18 +266,31 @@ def _write_manifest(folder: Path, sha256: str, facts: WheelFacts, files: tuple[U
                     file.line.algorithm,
                     file.line.digest,
                     file.executable,
-                    *_observe(folder / _TREE / file.line.path),
+                    *_observe(tree / file.line.path),
                 ]
                 for file in files
             ],
         }
     ).encode()
     # The first line lets a flipped bit in the manifest itself be found.
-    (folder / _MANIFEST).write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
 def read_stored(entry: Path, sha256: str) -> StoredWheel:
     """The wheel in an entry of a store, no file of which changed since, as far as the file system says.
+
+    Raises:
+        As `read_record`.
+    """
+    stored, observed = read_record(entry, sha256)
+    for file, was in zip(stored.files, observed, strict=True):
+        if _observe(stored.tree / file.line.path) != was:
+            raise ValueError(f"`{file.line.path}` was changed")
+    return stored
+
+
+def read_record(entry: Path, sha256: str) -> tuple[StoredWheel, Sequence[tuple[int, ...]]]:
+    """The wheel in an entry as it is recorded, and what the file system said of its files.
 
     Raises:
         OSError: It cannot be read.
@@ -262,22 +299,34 @@ def read_stored(entry: Path, sha256: str) -> StoredWheel:
     manifest = _read_manifest(entry)
     if manifest["sha256"] != sha256:
         raise ValueError("it is another wheel")
-    files = []
+    files, observations = [], []
     for path, algorithm, digest, executable, *observed in manifest["files"]:
-        size = observed[0]
-        if list(_observe(entry / _TREE / path)) != observed:
-            raise ValueError(f"`{path}` was changed")
-        line = RecordLine(path=path, algorithm=algorithm, digest=digest, size=size)
+        line = RecordLine(path=path, algorithm=algorithm, digest=digest, size=observed[0])
         files.append(UnpackedFile(line=line, executable=executable))
+        observations.append(tuple(observed))
     facts = _make_facts(manifest)
-    return StoredWheel(sha256=sha256, facts=facts, tree=entry / _TREE, files=tuple(files))
+    return StoredWheel(sha256=sha256, facts=facts, tree=entry / _TREE, files=tuple(files)), observations
+
+
+def find_changes(stored: StoredWheel) -> Iterator[str]:
+    """The files of a wheel that are not what was recorded of them: unknown, of another mode, of other content.
+
+    Raises:
+        OSError: One is not there, is a link, or cannot be read.
+    """
+    yield from find_unknown(stored.tree, {file.line.path for file in stored.files})
+    if os.name == "posix":
+        for file in stored.files:
+            if bool((stored.tree / file.line.path).lstat().st_mode & stat.S_IXUSR) != file.executable:
+                yield file.line.path
+    yield from find_changed(stored.tree, (file.line for file in stored.files))
 
 
 def read_facts(entry: Path) -> WheelFacts:
     """What the wheel in an entry says of itself; its files are not looked at.
 
     Raises:
-        As `read_stored`.
+        As `read_record`.
     """
     return _make_facts(_read_manifest(entry))
 

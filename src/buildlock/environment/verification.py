@@ -1,20 +1,18 @@
 """Reading what is kept to the last byte: whether it is what was recorded of it."""
 
 import errno
-import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from buildlock.environment.contents import find_changed
 from buildlock.environment.kept import read_kept
 from buildlock.environment.marker import describe_marker, is_bytecode, observe_files, read_marker
 from buildlock.environment.own_files import check_own, hash_file
-from buildlock.environment.record import InvalidRecordError, RecordLine, encode_digest, parse_record
-from buildlock.environment.store import read_stored
+from buildlock.environment.record import InvalidRecordError, parse_record
+from buildlock.environment.store import find_changes, read_record
 from buildlock.errors import EnvironmentPreparationError
 
-_CHUNK = 1 << 20
 _SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """What says nothing of the file."""
 
@@ -28,10 +26,7 @@ def find_wheel_damage(entry: Path) -> str | None:
 
     def read() -> Iterator[str]:
         check_own(entry)
-        stored = read_stored(entry, entry.name)
-        known = {file.line.path for file in stored.files}
-        yield from (path for path in observe_files(stored.tree) if Path(path).as_posix() not in known)
-        yield from _compare(stored.tree, [file.line for file in stored.files])
+        yield from find_changes(read_record(entry, entry.name)[0])
 
     return _find(read)
 
@@ -73,11 +68,11 @@ def find_environment_damage(root: Path, note: str) -> str | None:
         now = observe_files(root)
         changed = (path for path in sorted({*now, *marker.files}) if now.get(path) != marker.files.get(path))
         yield from (path for path in changed if not is_bytecode(path))
-        for path in now:
-            record = Path(path)
-            if record.name == "RECORD" and record.parent.suffix == ".dist-info":
-                lines = parse_record((root / record).read_text(encoding="utf-8"))
-                yield from _compare(root / record.parent.parent, [line for line in lines.values() if line.digest])
+        # Distributions that others have inside them, such as those in setuptools, are nowhere that their RECORD says.
+        for folder in {root / marker.layout.purelib, root / marker.layout.platlib}:
+            for record in folder.glob("*.dist-info/RECORD"):
+                lines = parse_record(record.read_text(encoding="utf-8"))
+                yield from find_changed(folder, [line for line in lines.values() if line.digest])
 
     return _find(read)
 
@@ -96,16 +91,3 @@ def _find(read: Callable[[], Iterator[str]]) -> str | None:
         return str(error)
     except (KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return "what is recorded of it was changed"
-
-
-def _compare(root: Path, lines: list[RecordLine]) -> Iterator[str]:
-    """The files that do not have their hashes."""
-    for line in lines:
-        digest = hashlib.new(line.algorithm)
-        # A link that took the place of a file is not followed.
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(root / line.path, flags), "rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-        if encode_digest(digest.digest()) != line.digest:
-            yield line.path

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -128,13 +129,6 @@ def replace_by_link(tree: Path) -> None:
     path.symlink_to(tree / "moved.py")
 
 
-def replace_by_copy(tree: Path) -> None:
-    path = tree / "demo" / "code.py"
-    content = path.read_bytes()
-    path.unlink()
-    path.write_bytes(content)
-
-
 def remove_tree(tree: Path) -> None:
     tree.rename(tree.parent / "gone")
 
@@ -179,7 +173,6 @@ def file_for_entry(tree: Path) -> None:
         truncate,
         remove,
         replace_by_link,
-        replace_by_copy,
         remove_tree,
         remove_manifest,
         flip_manifest,
@@ -199,6 +192,42 @@ def test_damage_is_found_and_healed(
     assert not os.path.lexists(stored.tree.parent)
     again = store.add(archive[0], sha256=stored.sha256, filename=stored.filename)
     assert store.find(stored.sha256) == again
+
+
+def test_a_copy_of_the_store_is_as_good(store: Store, stored: StoredWheel, tmp_path: Path) -> None:
+    events: list[Event] = []
+    copy = tmp_path / "copy"
+    shutil.copytree(store.root, copy)
+    copied = Store(copy, events.append)
+    found = copied.find(stored.sha256)
+    assert found is not None
+    assert (found.facts, found.files) == (stored.facts, stored.files)
+    assert copied.find(stored.sha256) == found
+    assert [str(event) for event in events if "every file of it is as it was" in str(event)] == [str(events[0])]
+
+
+def add_file(tree: Path) -> None:
+    (tree / "sitecustomize.py").write_text("raise SystemExit")
+
+
+def make_executable(tree: Path) -> None:
+    (tree / "demo" / "code.py").chmod(0o755)
+
+
+def link_folder(tree: Path) -> None:
+    (tree / "demo").rename(tree.parent / "moved")
+    (tree / "demo").symlink_to(tree.parent / "moved")
+
+
+@pytest.mark.parametrize("damage", [flip_byte, remove, add_file, make_executable, link_folder])
+def test_a_copy_that_was_changed_is_damaged(
+    store: Store, stored: StoredWheel, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(store.root, copy)
+    damage(copy / stored.tree.relative_to(store.root))
+    assert Store(copy, silence).find(stored.sha256) is None
+    assert store.find(stored.sha256) == stored
 
 
 def test_a_store_that_cannot_be_read_now_loses_nothing(
