@@ -9,6 +9,7 @@ with WebServer() as server:
 ```
 """
 
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +54,8 @@ class _Server(ThreadingHTTPServer):
 
 @final
 class WebServer:
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._scheme = "https" if tls else "http"
         self.answers: dict[str, Script] = {}
         self.scripts: dict[str, Sequence[Script]] = {}
         self.requests: list[Request] = []
@@ -61,15 +63,18 @@ class WebServer:
         self._asked: dict[str, int] = {}
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), self._make_handler())
+        if tls is not None:
+            # The handshake is the handler's, not of the thread that takes all connections.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.01))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def authority(self) -> str:
-        return self.url.removeprefix("http://")
+        return self.url.removeprefix(f"{self._scheme}://")
 
     def __enter__(self) -> "WebServer":
         self._thread.start()

@@ -6,23 +6,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Event, Lock
+from threading import BoundedSemaphore, Event, Lock
 from types import TracebackType
 from typing import TypeVar, final
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3 import exceptions
-from urllib3.util import Timeout, create_urllib3_context
+from urllib3.util import Timeout
 
 from buildlock import __version__
 from buildlock.errors import InvalidPageError, UnavailableError
 from buildlock.index import local
+from buildlock.index.connections import Connections
 from buildlock.index.encoding import EncodingError, decode
 from buildlock.index.failures import TransientError, describe_failure, read_retry_after
 from buildlock.index.http_cache import HttpCache
 from buildlock.index.urls import Address, InvalidUrlError, follow, parse_address
+from buildlock.project.network import Network
 from buildlock.reporting import Noted, Reporter
 from buildlock.text import printable, without_credentials
 
@@ -30,6 +30,11 @@ T = TypeVar("T")
 
 MAX_PAGE_BYTES = 64 << 20
 
+_TIMEOUT = 30.0
+_CONNECT_TIMEOUT = 10.0
+_RETRIES = 3
+_MOST_REQUESTS = 64
+"""Under way at a time; more threads than that there are not."""
 _CHUNK = 1 << 18
 _SMALL = 1 << 14
 _MAX_REDIRECTS = 10
@@ -74,18 +79,13 @@ class HttpClient:
     """Fetches from `http:`, `https:` and `file:` URLs; safe to share among threads.
 
     Credentials in a URL (`https://user:password@…`) are sent to its origin only, then and whenever that origin is
-    asked again, and appear in nothing that is returned, raised, reported or kept on disk. Certificates are the
-    system's, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name; `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and
-    `NO_PROXY` are honoured.
+    asked again, and appear in nothing that is returned, raised, reported or kept on disk.
 
     Args:
         cache_dir: Where pages are kept; `None` keeps none.
         report: Told of every request and every retry.
-        certificates: A file or folder of certificate authorities to trust; by default the system's.
-        timeout: Seconds without a connection, or without a byte, until an attempt has failed.
-        retries: Attempts after the first, for failures that may pass.
+        network: How servers are reached.
         backoff: Seconds before the first retry; doubled for each further one.
-        max_workers: How many connections to one host are kept open.
         offline: Ask no server: pages that were kept are used however old, files of this machine are read.
     """
 
@@ -94,26 +94,22 @@ class HttpClient:
         *,
         cache_dir: Path | None,
         report: Reporter,
-        certificates: Path | None = None,
-        timeout: float = 30.0,
-        retries: int = 3,
+        network: Network = Network(),  # noqa: B008 - frozen
         backoff: float = 0.5,
-        max_workers: int = 16,
         offline: bool = False,
     ) -> None:
         self._offline = offline
-        self._certificates = certificates
         self._cache = HttpCache(cache_dir) if cache_dir is not None else None
         self._report = report
-        self._timeout = timeout
-        self._retries = retries
+        self._timeout = _TIMEOUT if network.timeout is None else network.timeout
+        # As in uv: whoever does not want to wait long for an answer does not want to wait longer for a connection.
+        self._connect_timeout = min(network.connect_timeout or _CONNECT_TIMEOUT, self._timeout)
+        self._retries = _RETRIES if network.retries is None else network.retries
         self._backoff = backoff
-        self._max_workers = max_workers
+        self._turns = BoundedSemaphore(network.concurrent_downloads or _MOST_REQUESTS)
         self._closed = Event()
         self._lock = Lock()
-        self._proxies = getproxies()
-        self._pools: dict[tuple[str, str | None], urllib3.PoolManager] = {}
-        self._tls: ssl.SSLContext | None = None
+        self._connections = Connections(network, report)
         self._credentials: list[Address] = []
 
     def __enter__(self) -> "HttpClient":
@@ -127,9 +123,7 @@ class HttpClient:
     def close(self) -> None:
         """Close the connections; attempts that wait to be made are given up, and so is what is being read."""
         self._closed.set()
-        with self._lock:
-            for pool in self._pools.values():
-                pool.clear()
+        self._connections.clear()
 
     def remember_credentials(self, url: str) -> None:
         """Use the credentials in `url` whenever its origin is asked; does nothing where it has none."""
@@ -288,7 +282,8 @@ class HttpClient:
         pause = self._backoff
         for left in range(self._retries, -1, -1):
             try:
-                return action()
+                with self._turns:
+                    return action()
             except TransientError as error:
                 if left == 0 or self._closed.is_set():
                     raise UnavailableError(f"`{shown}` could not be fetched: {error}", hint=_HINT) from error
@@ -333,7 +328,7 @@ class HttpClient:
             sent["Authorization"] = address.authorization
         self._report(Noted(f"asked `{address.url}`"))
         try:
-            return self._pool(address).request(
+            return self._connections.pool(address).request(
                 method,
                 address.url,
                 body=content,
@@ -342,7 +337,7 @@ class HttpClient:
                 decode_content=False,
                 redirect=False,
                 retries=False,
-                timeout=Timeout(connect=self._timeout, read=self._timeout),
+                timeout=Timeout(connect=self._connect_timeout, read=self._timeout),
             )
         except exceptions.SSLError as error:
             if not isinstance(error.args[0], ssl.SSLCertVerificationError):
@@ -355,45 +350,6 @@ class HttpClient:
             raise UnavailableError(f"`{address.url}` cannot be asked: {error}") from error
         except exceptions.HTTPError as error:
             raise TransientError(describe_failure(error)) from error
-
-    def _pool(self, address: Address) -> urllib3.PoolManager:
-        proxy = self._proxies.get(address.scheme) or self._proxies.get("all")
-        if proxy and proxy_bypass(urlsplit(address.url).netloc):
-            proxy = None
-        with self._lock:
-            if (address.scheme, proxy) not in self._pools:
-                self._pools[address.scheme, proxy] = self._open_pool(address.scheme, proxy)
-            return self._pools[address.scheme, proxy]
-
-    def _open_pool(self, scheme: str, proxy: str | None) -> urllib3.PoolManager:
-        if proxy is None:
-            return urllib3.PoolManager(maxsize=self._max_workers, ssl_context=self._trust(scheme))
-        try:
-            way = parse_address(proxy if "://" in proxy else f"http://{proxy}")
-            return urllib3.ProxyManager(
-                way.url,
-                proxy_headers={"Proxy-Authorization": way.authorization} if way.authorization else None,
-                proxy_ssl_context=self._trust(way.scheme),
-                maxsize=self._max_workers,
-                ssl_context=self._trust(scheme),
-            )
-        except ValueError as error:
-            # Of a malformed URL nobody can tell what in it is secret.
-            raise UnavailableError(
-                f"the proxy for `{scheme}` cannot be used: {error}",
-                hint="correct `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY`",
-            ) from error
-
-    def _trust(self, scheme: str) -> ssl.SSLContext | None:
-        """The certificates to trust, read once, and only where there is a use for them: it takes a while."""
-        if scheme == "https" and self._tls is None:
-            context = create_urllib3_context()
-            if self._certificates is None:
-                context.load_default_certs()  # honours SSL_CERT_FILE and SSL_CERT_DIR
-            else:
-                _load_certificates(context, self._certificates)
-            self._tls = context
-        return self._tls if scheme == "https" else None
 
     def _judge(self, address: Address, response: urllib3.BaseHTTPResponse, *, direct: bool) -> Stream:
         status = response.status
@@ -436,13 +392,3 @@ def _shared_segments(path: str, other: str) -> int:
             break
         count += 1
     return count
-
-
-def _load_certificates(context: ssl.SSLContext, path: Path) -> None:
-    try:
-        if path.is_dir():
-            context.load_verify_locations(capath=path)
-        else:
-            context.load_verify_locations(cafile=path)
-    except OSError as error:  # an SSLError is one
-        raise UnavailableError(f"the certificates `{path}` cannot be read: {error.strerror or error}") from error

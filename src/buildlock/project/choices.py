@@ -8,6 +8,7 @@ from packaging.utils import NormalizedName
 
 from buildlock.project.cutoffs import Cutoff
 from buildlock.project.model import BuildRequirement, Index, IndexStrategy, PrereleaseMode
+from buildlock.project.network import Network, merge_networks
 from buildlock.project.source_builds import SourceBuilds, merge_source_builds
 
 _Value = TypeVar("_Value")
@@ -35,6 +36,7 @@ class Choices:
     overrides: tuple[BuildRequirement, ...] = ()
     source_builds: SourceBuilds = SourceBuilds()  # noqa: RUF009 - frozen
     offline: bool | None = None
+    network: Network = Network()  # noqa: RUF009 - frozen
     unisolated: tuple[str, ...] = ()
     """Settings that would have something built without isolation."""
     unsupported: tuple[str, ...] = ()
@@ -75,6 +77,7 @@ def merge_choices(places: Sequence[Choices]) -> Choices:
         overrides=tuple(override for place in places for override in place.overrides),
         source_builds=merge_source_builds([place.source_builds for place in places]),
         offline=first(lambda place: place.offline),
+        network=merge_networks([place.network for place in places]),
         unisolated=tuple(dict.fromkeys(setting for place in places for setting in place.unisolated)),
         unsupported=tuple(dict.fromkeys(setting for place in places for setting in place.unsupported)),
     )

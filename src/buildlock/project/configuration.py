@@ -3,7 +3,8 @@
 import configparser
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.project.choices import Choices, merge_choices
@@ -11,6 +12,8 @@ from buildlock.project.document import Document, read_document, read_text
 from buildlock.project.faults import Faults
 from buildlock.project.indexes import make_index
 from buildlock.project.model import Index
+from buildlock.project.network import merge_networks
+from buildlock.project.network_variables import read_pip_options
 from buildlock.project.uv_settings import read_uv_settings
 from buildlock.project.variables import is_set
 
@@ -48,9 +51,53 @@ def _uv_files(environ: Mapping[str, str], faults: Faults) -> list[Path | None]:
 def read_pip_index(environ: Mapping[str, str], faults: Faults) -> Index | None:
     """The `index-url` of pip's configuration files: it says where this machine gets its packages from.
 
-    It is all that is taken from them. `extra-index-url` and `find-links` widen what pip may install into any
-    environment; a project's lock must not follow them unseen. In the environment (`PIP_EXTRA_INDEX_URL` …) they count.
+    `extra-index-url` and `find-links` widen what pip may install into any environment; a project's lock must not
+    follow them unseen. In the environment (`PIP_EXTRA_INDEX_URL` …) they count.
     """
+    for section in _read_pip_sections(environ, faults):
+        if url := section.options.get("index-url"):
+            origin = section.place("index-url")
+            return make_index(url.strip(), folder=section.folder, origin=origin, faults=faults, default=True)
+    return None
+
+
+def read_pip_files(environ: Mapping[str, str], faults: Faults) -> Choices:
+    """What pip's configuration files say of the way to servers; with `index-url`, it is all that is taken from them."""
+    sections = list(_read_pip_sections(environ, faults))
+    return Choices(
+        network=merge_networks(
+            [
+                read_pip_options(section.options, folder=section.folder, faults=faults, origin=section.place)
+                for section in sections
+            ]
+        ),
+        unsupported=tuple(
+            section.place("keyring-provider")
+            for section in sections
+            if section.options.get("keyring-provider") == "import"
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _PipSection:
+    """One section of one of pip's configuration files."""
+
+    path: Path
+    name: str
+    options: Mapping[str, str]
+    """By their long names, with dashes."""
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+    def place(self, option: str) -> str:
+        return f"{self.path}: [{self.name}].{option}"
+
+
+def _read_pip_sections(environ: Mapping[str, str], faults: Faults) -> Iterator[_PipSection]:
+    """What pip's configuration files say of installing, the weightiest first."""
     for path in _pip_files(environ):
         text = read_text(path, label=str(path), faults=faults) if _is_file(path) else None
         parser = configparser.RawConfigParser()
@@ -59,12 +106,10 @@ def read_pip_index(environ: Mapping[str, str], faults: Faults) -> Index | None:
         except configparser.Error as error:
             faults.add(str(path), f"is not a configuration file of pip: {str(error).splitlines()[0]}")
             continue
-        for section in ("install", "global"):
-            for key in ("index-url", "index_url"):
-                if parser.has_option(section, key) and (url := parser.get(section, key)):
-                    origin = f"{path}: [{section}].{key}"
-                    return make_index(url.strip(), folder=path.parent, origin=origin, faults=faults, default=True)
-    return None
+        for name in ("install", "global"):
+            if parser.has_section(name):
+                options = {key.replace("_", "-"): value for key, value in parser.items(name)}
+                yield _PipSection(path=path, name=name, options=options)
 
 
 def _pip_files(environ: Mapping[str, str]) -> list[Path]:

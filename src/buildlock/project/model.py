@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.artifacts import Origin
+from buildlock.project.network import Network
 from buildlock.targets import TargetName
 from buildlock.variants import Variant
 
@@ -161,7 +162,7 @@ class OutsidePackage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What changes which files are found and chosen, the same for every variant."""
+    """What changes which files are found and chosen, and how they are fetched, the same for every variant."""
 
     indexes: tuple[Index, ...] = ()
     """In priority order, the default index last; explicit ones included."""
@@ -180,6 +181,7 @@ class Settings:
     no_binary_package: frozenset[NormalizedName] = frozenset()
     no_build: bool = False
     no_build_package: frozenset[NormalizedName] = frozenset()
+    network: Network = Network()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from buildlock.project.build_system import parse_build_system, read_project_docu
 from buildlock.project.buildlock_settings import BuildlockSettings, read_buildlock_settings
 from buildlock.project.choices import Choices, merge_choices
 from buildlock.project.cibuildwheel import derive_from_cibuildwheel
-from buildlock.project.configuration import read_pip_index, read_uv_files, reads_project_settings
+from buildlock.project.configuration import read_pip_files, read_pip_index, read_uv_files, reads_project_settings
 from buildlock.project.default_index import ask_pip
 from buildlock.project.derivation import Declarations, derive_inputs, derive_variants
 from buildlock.project.document import Document, Table, read_document
@@ -41,8 +41,9 @@ def read_project(
     """Read the project in the folder `root`.
 
     What weighs more comes first: the command line; uv's variables; the project's `[tool.buildlock]`, then its uv.toml
-    or else `[tool.uv]`; pip's variables; the user's and the machine's uv.toml. The first that gives a single value
-    wins, lists are joined. `[tool.buildlock.sources]` replaces all that `[tool.uv.sources]` says of the same package.
+    or else `[tool.uv]`; pip's variables; the user's and the machine's uv.toml; pip's configuration files. The first
+    that gives a single value wins, lists are joined. `[tool.buildlock.sources]` replaces all that `[tool.uv.sources]`
+    says of the same package.
     The default index has an order of its own: there the project weighs more than the environment.
 
     `report` hears of what does not apply: settings that are not supported yet (in one warning), or not read.
@@ -126,10 +127,11 @@ class _Places:
     uv_variables: Choices
     pip_variables: Choices
     uv_files: Choices
+    pip_files: Choices
 
     @property
     def weightiest_first(self) -> tuple[Choices, ...]:
-        return self.command_line, self.uv_variables, self.project, self.pip_variables, self.uv_files
+        return self.command_line, self.uv_variables, self.project, self.pip_variables, self.uv_files, self.pip_files
 
     @property
     def default_index(self) -> Index | None:
@@ -159,6 +161,7 @@ def _read_places(project: Choices, environ: Mapping[str, str], overrides: Overri
         uv_variables=read_uv_variables(environ, folder=folder, faults=faults),
         pip_variables=read_pip_variables(environ, folder=folder, faults=faults),
         uv_files=read_uv_files(environ, faults),
+        pip_files=read_pip_files(environ, faults),
     )
 
 
@@ -201,6 +204,7 @@ def _make_settings(settled: Choices, indexes: tuple[Index, ...]) -> Settings:
         no_binary_package=settled.no_binary_package,
         no_build=bool(settled.no_build),
         no_build_package=settled.no_build_package,
+        network=settled.network,
     )
 
 

@@ -6,7 +6,7 @@ from typing import get_args
 
 from packaging.utils import NormalizedName
 
-from buildlock.project import source_builds
+from buildlock.project import network_settings, source_builds
 from buildlock.project.choices import Choices
 from buildlock.project.cutoffs import Cutoff, parse_cutoff
 from buildlock.project.document import Table, describe_type
@@ -32,6 +32,7 @@ KEYS = (
     "no-build",
     "no-build-package",
     "offline",
+    *network_settings.KEYS,
     *source_builds.KEYS,
     *_ISOLATION_KEYS,
 )
@@ -61,6 +62,7 @@ def read_settings(table: Table, *, strict: bool) -> Choices:
         no_build=table.boolean("no-build"),
         no_build_package=_read_packages(table, "no-build-package"),
         offline=table.boolean("offline"),
+        network=network_settings.read_network(table),
         source_builds=source_builds.read_source_builds(table),
         unisolated=tuple(table.place(key) for key in _ISOLATION_KEYS if table.get(key) not in (None, False, [])),
         unsupported=unsupported,

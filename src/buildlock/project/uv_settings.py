@@ -20,7 +20,7 @@ _REQUIREMENTS = ("constraint-dependencies", "build-constraint-dependencies", "ov
 _WITHOUT_EFFECT = frozenset(
     {
         *("add-bounds", "audit", "build-backend", "cache-dir", "cache-keys", "check-url", "compile-bytecode"),
-        *("concurrent-builds", "concurrent-downloads", "concurrent-installs", "default-groups", "dependency-groups"),
+        *("concurrent-builds", "concurrent-installs", "default-groups", "dependency-groups"),
         *("dev-dependencies", "link-mode", "managed", "no-cache", "package", "pip", "preview", "preview-features"),
         *("publish-url", "pypy-install-mirror", "python-downloads", "python-downloads-json-url"),
         *("python-install-mirror", "python-preference", "reinstall", "reinstall-package", "required-version"),
@@ -31,7 +31,6 @@ _WITHOUT_EFFECT = frozenset(
 # Settings that are not supported, where their value is uv's default.
 _DEFAULTS: Mapping[str, object] = {
     "fork-strategy": "requires-python",
-    "keyring-provider": "disabled",
     "resolution": "highest",
 }
 

@@ -14,21 +14,25 @@ from buildlock.project.faults import Faults, suggest
 from buildlock.project.indexes import make_index
 from buildlock.project.model import BuildRequirement, Index
 from buildlock.project.names import package_names
+from buildlock.project.network_variables import read_pip_network, read_uv_network
 from buildlock.project.requirements import read_requirements_file
 from buildlock.project.settings import PRERELEASE_MODES, STRATEGIES, find_links
 
-# What changes the files that are chosen, or whom we trust to serve them. Timeouts and retries do neither.
+# What changes the files that are chosen, or whom we trust to serve them.
 _UNSUPPORTED_OF_UV = (
-    *("UV_EXCLUDE", "UV_FORK_STRATEGY", "UV_INSECURE_HOST", "UV_KEYRING_PROVIDER", "UV_NATIVE_TLS"),
-    *("UV_NO_SOURCES", "UV_NO_SOURCES_PACKAGE", "UV_REQUIRE_HASHES"),
-    *("UV_RESOLUTION", "UV_SYSTEM_CERTS", "UV_TORCH_BACKEND"),
+    *("UV_EXCLUDE", "UV_FORK_STRATEGY", "UV_KEYRING_PROVIDER", "UV_NO_SOURCES", "UV_NO_SOURCES_PACKAGE"),
+    *("UV_REQUIRE_HASHES", "UV_RESOLUTION", "UV_TORCH_BACKEND"),
 )
 _UNSUPPORTED_OF_PIP = (
-    *("PIP_CLIENT_CERT", "PIP_CONFIG_SETTINGS", "PIP_KEYRING_PROVIDER", "PIP_PREFER_BINARY", "PIP_PROXY"),
-    *("PIP_REQUIRE_HASHES", "PIP_TRUSTED_HOST", "PIP_UPLOADED_PRIOR_TO"),
+    *("PIP_CONFIG_SETTINGS", "PIP_KEYRING_PROVIDER", "PIP_PREFER_BINARY", "PIP_REQUIRE_HASHES"),
+    "PIP_UPLOADED_PRIOR_TO",
 )
 _WITHOUT_EFFECT = frozenset(
-    {"UV_KEYRING_PROVIDER=disabled", "UV_RESOLUTION=highest", "UV_FORK_STRATEGY=requires-python"}
+    {
+        *("UV_KEYRING_PROVIDER=disabled", "UV_KEYRING_PROVIDER=subprocess"),
+        *("PIP_KEYRING_PROVIDER=auto", "PIP_KEYRING_PROVIDER=disabled", "PIP_KEYRING_PROVIDER=subprocess"),
+        *("UV_RESOLUTION=highest", "UV_FORK_STRATEGY=requires-python"),
+    }
 )
 
 _Choice = TypeVar("_Choice", bound=str)
@@ -61,6 +65,7 @@ def read_uv_variables(environ: Mapping[str, str], *, folder: Path, faults: Fault
         constraints=constraints,
         overrides=overrides,
         offline=variables.boolean("UV_OFFLINE"),
+        network=read_uv_network(environ, folder=folder, faults=faults),
         unisolated=variables.unsupported(("UV_NO_BUILD_ISOLATION",)),
         unsupported=(*variables.unsupported(_UNSUPPORTED_OF_UV), *ignored, *also_ignored),
     )
@@ -83,6 +88,7 @@ def read_pip_variables(environ: Mapping[str, str], *, folder: Path, faults: Faul
         no_build=no_build,
         no_build_package=no_build_package,
         constraints=constraints,
+        network=read_pip_network(environ, folder=folder, faults=faults),
         unisolated=variables.unsupported(("PIP_NO_BUILD_ISOLATION",)),
         unsupported=(*variables.unsupported(_UNSUPPORTED_OF_PIP), *ignored),
     )

@@ -17,6 +17,7 @@ from buildlock.errors import EnvironmentPreparationError, UnknownVariantError
 from buildlock.index.http import HttpClient
 from buildlock.lockfile.model import FILENAME
 from buildlock.project.model import BuildInputs, Overrides, Project
+from buildlock.project.network import merge_networks
 from buildlock.project.reader import read_project
 from buildlock.reporting import Noted, Reporter, silence
 from buildlock.workflows.detection import detect_variant
@@ -66,12 +67,10 @@ class Workspace:
 
     def open_client(self, *variants: BuildInputs) -> HttpClient:
         """A client that has the credentials of the indexes, and of the files, which variants may ask for."""
-        # pip's variable, where Python's own is silent.
-        certificates = None if self.environ.get("SSL_CERT_FILE") else self.environ.get("PIP_CERT")
         client = HttpClient(
             cache_dir=self.cache_dir,
             report=self.report,
-            certificates=Path(certificates) if certificates else None,
+            network=merge_networks([inputs.settings.network for inputs in variants]),
             offline=any(inputs.offline for inputs in variants),
         )
         for inputs in variants:

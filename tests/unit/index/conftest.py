@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from buildlock.index.http import HttpClient
+from buildlock.project.network import Network
 from buildlock.reporting import Event
 from support.http import WebServer
 
@@ -28,5 +29,6 @@ def events() -> list[Event]:
 
 @pytest.fixture
 def client(tmp_path: Path, events: list[Event]) -> Iterator[HttpClient]:
-    with HttpClient(cache_dir=tmp_path / "cache", report=events.append, timeout=2, retries=2, backoff=0) as client:
+    network = Network(timeout=2, retries=2)
+    with HttpClient(cache_dir=tmp_path / "cache", report=events.append, network=network, backoff=0) as client:
         yield client

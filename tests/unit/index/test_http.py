@@ -11,6 +11,7 @@ import pytest
 from buildlock.errors import InvalidPageError, UnavailableError
 from buildlock.index.failures import TransientError
 from buildlock.index.http import HttpClient
+from buildlock.project.network import Network
 from buildlock.reporting import Event, silence
 from support.http import Answer, Raw, Request, WebServer
 
@@ -103,7 +104,7 @@ def test_a_server_that_stops_sending(server: WebServer) -> None:
     release = threading.Event()
     server.answers["/page"] = Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhel", wait_for=release)
     with (
-        HttpClient(cache_dir=None, report=silence, timeout=0.05, retries=0) as client,
+        HttpClient(cache_dir=None, report=silence, network=Network(timeout=0.05, retries=0)) as client,
         pytest.raises(UnavailableError, match="stopped sending"),
     ):
         client.get(f"{server.url}/page")
@@ -409,10 +410,10 @@ def test_a_proxy_is_used_and_its_password_unseen(
     monkeypatch.setenv("http_proxy", f"http://me:s3cret@{server.authority}")
     monkeypatch.setenv("no_proxy", "")
     server.answers["http://pkgs.example/page"] = lambda request: Answer(request.headers["proxy-authorization"].encode())
-    with HttpClient(cache_dir=None, report=seen.append, retries=0) as client:
+    with HttpClient(cache_dir=None, report=seen.append, network=Network(retries=0)) as client:
         assert client.get("http://pkgs.example/page").content == b"Basic " + base64.b64encode(b"me:s3cret")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with HttpClient(cache_dir=None, report=seen.append, retries=0) as client:
+    with HttpClient(cache_dir=None, report=seen.append, network=Network(retries=0)) as client:
         client.get(f"{other.url}/page")
     assert other.requests == [Request("/page", other.requests[0].headers)]
     assert "s3cret" not in repr(seen)

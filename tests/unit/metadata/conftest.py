@@ -7,6 +7,7 @@ import pytest
 
 from buildlock.index.http import HttpClient
 from buildlock.metadata.reader import MetadataReader
+from buildlock.project.network import Network
 from buildlock.reporting import silence
 from support.range_server import RangeServer
 
@@ -23,7 +24,7 @@ def server() -> Iterator[RangeServer]:
 def reader(tmp_path: Path) -> Iterator[MetadataReader]:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    with HttpClient(cache_dir=None, report=silence, retries=0) as client:
+    with HttpClient(cache_dir=None, report=silence, network=Network(retries=0)) as client:
         reader = MetadataReader(client, silence, scratch)
         yield reader
         reader.close()

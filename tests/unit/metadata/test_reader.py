@@ -17,6 +17,7 @@ from buildlock.artifacts import Artifact, ArtifactKind
 from buildlock.errors import BuildlockError, IntegrityError, InvalidMetadataError, UnavailableError
 from buildlock.index.http import HttpClient
 from buildlock.metadata.reader import MetadataReader
+from buildlock.project.network import Network
 from buildlock.reporting import Event, Noted
 from support.range_server import Ranges, RangeServer
 from support.zips import make_zip, metadata_of
@@ -353,7 +354,7 @@ def test_every_way_that_failed_is_told(server: RangeServer, tmp_path: Path) -> N
     events: list[Event] = []
     server.ranges = "refused"
     server.files[f"/{FILENAME}"] = WHEEL
-    with HttpClient(cache_dir=None, report=lambda _event: None, retries=0) as client:
+    with HttpClient(cache_dir=None, report=lambda _event: None, network=Network(retries=0)) as client:
         reader = MetadataReader(client, events.append, tmp_path)
         reader.read(make_artifact(server.url))
         reader.close()
@@ -368,7 +369,7 @@ def test_every_way_that_failed_is_told(server: RangeServer, tmp_path: Path) -> N
 def test_a_scratch_directory_that_cannot_be_used_is_a_clear_error(server: RangeServer, tmp_path: Path) -> None:
     server.ranges = "refused"
     server.files[f"/{FILENAME}"] = WHEEL
-    with HttpClient(cache_dir=None, report=lambda _event: None, retries=0) as client:
+    with HttpClient(cache_dir=None, report=lambda _event: None, network=Network(retries=0)) as client:
         reader = MetadataReader(client, lambda _event: None, tmp_path / "missing")
         with pytest.raises(BuildlockError, match="missing` cannot be used"):
             reader.read(make_artifact(server.url))

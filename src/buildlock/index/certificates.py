@@ -1,0 +1,92 @@
+"""Whom TLS trusts, and what proves who we are."""
+
+import os
+import ssl
+from pathlib import Path
+
+from urllib3.util import create_urllib3_context
+
+from buildlock.errors import UnavailableError
+from buildlock.project.network import CertificatePath, Network
+
+_MOST_FILES = 10_000
+_LARGEST_FILE = 16 << 20
+"""Bytes; the authorities of all browsers are a quarter of one megabyte."""
+
+
+def make_context(network: Network, *, checked: bool) -> ssl.SSLContext:
+    """TLS as the network's settings want it.
+
+    Args:
+        network: Names the authorities; where it names none, they are those that Python finds on the system.
+        checked: Whether the server has to prove who it is.
+
+    Raises:
+        UnavailableError: Certificates that it names cannot be read.
+    """
+    context = create_urllib3_context()
+    if not checked:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif network.authorities:
+        for authority in network.authorities:
+            _load(context, authority)
+    else:
+        context.load_default_certs()
+    if network.client_certificate is not None:
+        _load_client(context, network.client_certificate)
+    return context
+
+
+def _load(context: ssl.SSLContext, authority: CertificatePath) -> None:
+    path = authority.path
+    try:
+        if not path.is_dir():
+            context.load_verify_locations(cafile=path)
+            return
+        # OpenSSL itself looks only for files that are named by a hash; as uv does, all are read.
+        if sum(_load_if_certificate(context, file) for file in _list_files(path)) == 0:
+            raise _refuse(authority, "there is no certificate in it")
+    except OSError as error:
+        raise _refuse(authority, _describe(error)) from error
+
+
+def _list_files(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        files = [Path(entry.path) for entry, _ in zip(entries, range(_MOST_FILES), strict=False) if entry.is_file()]
+    return sorted(files)
+
+
+def _load_if_certificate(context: ssl.SSLContext, file: Path) -> bool:
+    try:
+        if file.stat().st_size > _LARGEST_FILE:
+            return False
+        context.load_verify_locations(cafile=file)
+    except OSError:
+        return False
+    return True
+
+
+def _load_client(context: ssl.SSLContext, client: CertificatePath) -> None:
+    def refuse_to_ask() -> str:
+        raise ValueError("its key has a passphrase")
+
+    try:
+        context.load_cert_chain(client.path, password=refuse_to_ask)
+    except OSError as error:
+        raise _refuse(client, _describe(error)) from error
+    except ValueError as error:
+        raise _refuse(client, str(error)) from error
+
+
+def _describe(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return "there is no certificate in it that OpenSSL can read, in PEM form and, for a client, with its key"
+    return error.strerror or str(error)
+
+
+def _refuse(named: CertificatePath, reason: str) -> UnavailableError:
+    return UnavailableError(
+        f"the certificates `{named.path}` cannot be used: {reason}",
+        hint=f"correct `{named.origin}`, or leave it out to use those of the system",
+    )

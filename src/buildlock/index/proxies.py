@@ -1,0 +1,52 @@
+"""Which proxy a URL is asked through: one of the settings, else of the environment or the system, or none."""
+
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
+from urllib.request import getproxies, getproxies_environment, proxy_bypass
+
+from buildlock.project.network import Network
+
+
+class Proxies:
+    """The proxies of a network's settings, and of this machine."""
+
+    def __init__(self, network: Network) -> None:
+        self._proxies = {**getproxies(), **network.proxies}
+        self._no_proxy = network.no_proxy
+        self._exempt = getproxies_environment().get("no", "").split(",")
+
+    def find(self, url: str) -> str | None:
+        """The proxy for `url`, perhaps with credentials; `None` where it is asked directly."""
+        parts = urlsplit(url)
+        proxy = self._proxies.get(parts.scheme) or self._proxies.get("all")
+        if not proxy or parts.hostname is None:
+            return None
+        if self._no_proxy is not None:
+            direct = _is_exempt(parts.hostname, parts.port, self._no_proxy)
+        else:
+            direct = _is_exempt(parts.hostname, parts.port, self._exempt) or bool(proxy_bypass(parts.netloc))
+        return None if direct else proxy
+
+
+def _is_exempt(host: str, port: int | None, exempt: Iterable[str]) -> bool:
+    """Whether a list as in `NO_PROXY` names a host: itself, a domain that it is in, or a network (`10.0.0.0/8`).
+
+    >>> _is_exempt("a.pkgs.example", None, ["pkgs.example"]), _is_exempt("otherpkgs.example", None, ["pkgs.example"])
+    (True, False)
+    """
+    for each in exempt:
+        name = each.strip().lower()
+        if name == "*" or (name and _is_in_network(host, name)):
+            return True
+        name, _, wanted = name.removeprefix("*").lstrip(".").partition(":")
+        if name and wanted in {"", str(port)} and f".{host}".endswith(f".{name}"):
+            return True
+    return False
+
+
+def _is_in_network(host: str, network: str) -> bool:
+    try:
+        return ip_address(host) in ip_network(network, strict=False)
+    except ValueError:
+        return False
