@@ -19,6 +19,8 @@ class Kind:
     """A phrase for documentation and tooltips."""
     of_package: bool = True
     """Whether it is about a package, so that a policy allows it for a named one."""
+    of_project: bool = False
+    """Whether it may as well be about what the project says, so that a policy allows it without a name."""
 
 
 _ALL = (
@@ -32,7 +34,12 @@ _ALL = (
     Kind(code="too-new", risk="high", meaning="it is younger than the policy allows"),
     Kind(code="index-moved", risk="high", meaning="another index serves it"),
     Kind(code="source-moved", risk="high", meaning="it comes from another kind of place, URL, repository or folder"),
-    Kind(code="insecure-index", risk="high", meaning="fetched without encryption: anyone on the way can answer"),
+    Kind(
+        code="insecure-index",
+        risk="high",
+        meaning="anyone on the way can answer: no encryption, or any certificate will do",
+        of_project=True,
+    ),
     Kind(code="index-not-allowed", risk="high", meaning="it comes from a place that the policy does not allow"),
     Kind(code="sdist-not-allowed", risk="high", meaning="it is built from source, which the policy does not allow"),
     Kind(

@@ -7,7 +7,7 @@ from buildlock.diff.model import Finding, Place
 from buildlock.diff.quoting import quote, quote_all
 from buildlock.lockfile.freshness import compare_inputs
 from buildlock.lockfile.model import LockedInputs
-from buildlock.lockfile.origins import find_insecure_server
+from buildlock.lockfile.origins import find_insecure_server, list_insecure_hosts
 
 
 def compare_locked_inputs(old: LockedInputs, new: LockedInputs, place: Place) -> Iterator[Finding]:
@@ -30,6 +30,9 @@ def compare_locked_inputs(old: LockedInputs, new: LockedInputs, place: Place) ->
     for server in sorted(insecure - find_insecure_inputs(old)):
         message = f"the project may ask {quote(server)}"
         yield Finding(code="insecure-index", message=message, after=server, places=(place,))
+    for host in sorted({*map(str, list_insecure_hosts(new))} - {*map(str, list_insecure_hosts(old))}):
+        message = f"the project asks {quote(host)} whatever certificate it shows"
+        yield Finding(code="insecure-index", message=message, after=host, places=(place,))
     sentences = [
         *compare_inputs(replace(old, backend=None, dynamic={}), replace(new, backend=None, dynamic={})),
         *_compare_matches(old.match_runtime, new.match_runtime),

@@ -12,8 +12,8 @@ from buildlock.diff.compute import join_findings, list_sections, locate_section
 from buildlock.diff.model import Diff, Finding, Place, Verdict, sort_findings
 from buildlock.diff.quoting import quote
 from buildlock.diff.sections import Section
-from buildlock.lockfile.model import Lockfile, is_source
-from buildlock.lockfile.origins import find_insecure, list_files
+from buildlock.lockfile.model import LockedInputs, Lockfile, is_source
+from buildlock.lockfile.origins import find_insecure, find_unchecked, list_files
 from buildlock.project.model import Policy
 
 _OF_POLICY = frozenset({"index-not-allowed", "sdist-not-allowed", "too-new"})
@@ -38,8 +38,21 @@ def _inspect_lock(lockfile: Lockfile | None, policy: Policy) -> Iterator[Finding
         place = locate_section(key)
         for build, package in Section(environment).list_packages():
             yield from _inspect(package, replace(place, build=build), policy)
+            yield from _inspect_certificates(package, environment.inputs, replace(place, build=build))
         if environment.source is not None:
             yield from _inspect(environment.source, place, policy)
+            yield from _inspect_certificates(environment.source, environment.inputs, place)
+
+
+def _inspect_certificates(package: Package, inputs: LockedInputs, place: Place) -> Iterator[Finding]:
+    for server in sorted(find_unchecked(package, inputs)):
+        yield Finding(
+            code="insecure-index",
+            packages=(package.name,),
+            message=f"from {quote(server)}, whatever certificate it shows",
+            after=server,
+            places=(place,),
+        )
 
 
 def _inspect(package: Package, place: Place, policy: Policy) -> Iterator[Finding]:

@@ -156,6 +156,7 @@ def _list_settings(settings: Settings, packages: Collection[str], root: Path) ->
         if flag:
             yield key, True
     lists: Mapping[str, Iterable[str]] = {
+        "allow-insecure-host": sorted(map(str, settings.network.insecure_hosts)),
         "exclude-newer-package": sorted(
             f"{name}={settings.exclude_newer_package_spans.get(name) or _format_cutoff(time)}"
             for name, time in settings.exclude_newer_package.items()

@@ -5,13 +5,18 @@ from collections.abc import Callable, Mapping
 
 from buildlock.lockfile.fields import Table, show
 from buildlock.lockfile.model import LockedInputs, Setting
-from buildlock.lockfile.values import parse_name, parse_plain, parse_requirement, parse_source, parse_target
+from buildlock.lockfile.values import parse_host, parse_name, parse_plain, parse_requirement, parse_source, parse_target
 
 _RUNTIME = re.compile(r"uv\.lock|pylock(\.[^.\s]{1,64})?\.toml|--runtime-environment")
 _PRODUCTS = ("wheel", "sdist", "editable")
 _TEXT_SETTINGS = ("exclude-newer", "index-strategy", "prerelease")
 _FLAG_SETTINGS = ("no-binary", "no-build")
-_LIST_SETTINGS = ("exclude-newer-package", "find-links", "index", "no-binary-package", "no-build-package")
+_LIST_SETTINGS: Mapping[str, Callable[[str], str]] = {
+    "allow-insecure-host": parse_host,
+    **dict.fromkeys(
+        ("exclude-newer-package", "find-links", "index", "no-binary-package", "no-build-package"), parse_plain
+    ),
+}
 
 
 def read_inputs(table: Table) -> LockedInputs:
@@ -99,7 +104,7 @@ def _read_settings(table: Table | None) -> Mapping[str, Setting]:
         settings[key] = table.text(key, parse_plain)
     for key in _FLAG_SETTINGS:
         settings[key] = table.boolean(key)
-    for key in _LIST_SETTINGS:
-        settings[key] = table.texts(key, parse_plain) or None
+    for key, parse in _LIST_SETTINGS.items():
+        settings[key] = table.texts(key, parse) or None
     table.close()
     return {key: value for key, value in settings.items() if value is not None}

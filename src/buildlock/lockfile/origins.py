@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from packaging.pylock import Package, PackageArchive, PackageSdist, PackageWheel
 
-from buildlock.lockfile.model import name_archive
+from buildlock.lockfile.model import LockedInputs, name_archive
+from buildlock.project.network import InsecureHost, parse_insecure_host
 
 OriginKind: TypeAlias = Literal["index", "file", "URL", "git repository", "folder"]
 LockedFile: TypeAlias = PackageWheel | PackageSdist | PackageArchive
@@ -80,6 +81,20 @@ def list_urls(package: Package) -> Iterator[str]:
 def find_insecure(package: Package) -> frozenset[str]:
     """The servers that are asked for it without encryption: `http://host`."""
     return frozenset(filter(None, map(find_insecure_server, list_urls(package))))
+
+
+def find_unchecked(package: Package, inputs: LockedInputs) -> frozenset[str]:
+    """The servers that are asked for it whatever certificate they show: `https://host`."""
+    hosts = list_insecure_hosts(inputs)
+    secure = (url for url in list_urls(package) if urlsplit(url).scheme == "https")
+    return frozenset(f"https://{_find_host(url)}" for url in secure if any(host.matches(url) for host in hosts))
+
+
+def list_insecure_hosts(inputs: LockedInputs) -> tuple[InsecureHost, ...]:
+    """Those that the project allows to be insecure, but for this machine."""
+    allowed = inputs.settings.get("allow-insecure-host")
+    hosts = map(parse_insecure_host, allowed) if isinstance(allowed, tuple) else ()
+    return tuple(host for host in hosts if not _LOOPBACK.fullmatch(host.host))
 
 
 def find_insecure_server(url: str) -> str | None:

@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from buildlock.lockfile.fields import show
 from buildlock.platforms import parse_platform
+from buildlock.project.network import parse_insecure_host
 from buildlock.targets import parse_python
 from buildlock.text import without_credentials
 
@@ -198,6 +199,14 @@ def parse_plain(text: str) -> str:
     """Any text."""
     if not text:
         raise ValueError("is empty")
+    return text
+
+
+def parse_host(text: str) -> str:
+    """A server as `allow-insecure-host` names it."""
+    host = parse_insecure_host(text)
+    if str(host) != text:
+        raise ValueError(f"is not in its normalised form: write {show(str(host))}")
     return text
 
 

@@ -129,6 +129,8 @@ def _read_package(table: Table, code: str | None) -> NormalizedName | None:
         if "package" in table:
             table.fault("package", f"does not go with `{code}`, which is about no package")
         return None
+    if code is not None and KINDS[code].of_project and "package" not in table:
+        return None
     _require(table, ("package",))
     name = table.string("package")
     try:

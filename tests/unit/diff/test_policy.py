@@ -11,7 +11,7 @@ from buildlock.diff.compute import compare_locks
 from buildlock.diff.model import Diff
 from buildlock.diff.policy import inspect_lock, judge
 from buildlock.diff.wording import summarize
-from buildlock.lockfile.model import LockedEnvironment, Lockfile
+from buildlock.lockfile.model import LockedEnvironment, LockedInputs, Lockfile
 from buildlock.project.model import Allowance, Policy
 from support.locks import make_direct, make_environment, make_package, make_sdist, make_source, make_wheel
 
@@ -54,6 +54,17 @@ class TestJudge:
         diff = judge_change(Policy(allow=(allow("foo", expires=over), allow("bar", expires=over))))
         assert [finding.verdict and finding.verdict.state for finding in diff.findings] == ["expired"]
         assert diff.refused
+
+    def test_what_the_project_may_ask_is_allowed_without_a_package(self) -> None:
+        old, new = (
+            make_environment(inputs=LockedInputs(settings={"allow-insecure-host": hosts} if hosts else {}))
+            for hosts in ((), ("a.example", "127.0.0.1"))
+        )
+        diff = judge_change(Policy(), old, new)
+        assert [(each.code, each.after) for each in diff.findings if each.refused] == [("insecure-index", "a.example")]
+        assert not judge_change(Policy(), new, new).refused
+        allowed = Allowance(code="insecure-index", package=None, reason="the lab", expires=TODAY)
+        assert not judge_change(Policy(allow=(allowed,)), old, new).refused
 
     def test_of_two_allowances_the_longer_one_holds(self) -> None:
         over = date(2026, 1, 30)
@@ -157,3 +168,12 @@ class TestInspect:
         assert self.codes(Policy(), environment) == {"insecure-index": ("foo",)}
         assert self.codes(Policy(deny=frozenset()), environment) == {}
         assert self.codes(Policy(), make_environment(make_package("foo", index="http://127.0.0.1:8000/simple"))) == {}
+
+    def test_what_is_asked_whatever_certificate_it_shows(self) -> None:
+        packages = make_package("foo", index="https://a.example/simple"), make_package("bar", index="https://b.example")
+        inputs = LockedInputs(settings={"allow-insecure-host": ("a.example:443",)})
+        environment = make_environment(*packages, inputs=inputs)
+        assert self.codes(Policy(), environment) == {"insecure-index": ("foo",)}
+        assert self.codes(Policy(allow=(allow("foo", code="insecure-index"),)), environment) == {}
+        elsewhere = replace(inputs, settings={"allow-insecure-host": ("a.example:8443", "localhost")})
+        assert self.codes(Policy(), make_environment(*packages, inputs=elsewhere)) == {}

@@ -14,6 +14,7 @@ from buildlock.lockfile.freshness import compare_inputs, format_requirement, inp
 from buildlock.lockfile.model import LockedInputs
 from buildlock.lockfile.values import parse_requirement, parse_source
 from buildlock.project.model import BuildInputs, BuildRequirement, Index, Settings, SourceRule
+from buildlock.project.network import Network, parse_insecure_host
 from buildlock.project.requirements import direct_rule
 from buildlock.variants import Variant
 
@@ -153,8 +154,10 @@ def test_settings() -> None:
         no_binary=True,
         no_build=True,
         no_binary_package=frozenset({NUMPY}),
+        network=Network(insecure_hosts=tuple(map(parse_insecure_host, ("b.example:8443", "a.example"))), retries=9),
     )
     assert record(make_inputs(settings=settings)).settings == {
+        "allow-insecure-host": ("a.example", "b.example:8443"),
         "exclude-newer": "2024-11-25T00:00:00Z",
         "exclude-newer-package": ("numpy=2024-11-25T00:00:00Z", "torch=false"),
         "index-strategy": "unsafe-best-match",
