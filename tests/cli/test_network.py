@@ -1,13 +1,14 @@
 """How servers are reached: what uv and pip are told holds for build requirements."""
 
-from collections.abc import Iterator
+import base64
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from index.archives import make_wheel, wheel_filename
 from support.command import Checkout, CopyProject
-from support.http import Answer, WebServer
+from support.http import Answer, Request, WebServer
 from support.tls import AUTHORITY, serve_tls
 
 
@@ -38,6 +39,35 @@ def test_a_server_with_an_unknown_authority(project: Checkout, secure: WebServer
     trusted = project.succeed("lock", "--no-dynamic", SSL_CERT_FILE=str(AUTHORITY))
     assert "warning" not in trusted.stderr
     assert project.versions() == {"foo": "1.0"}
+
+
+def test_a_password_is_nowhere_but_in_the_requests(project: Checkout, secure: WebServer, tmp_path: Path) -> None:
+    right = "Basic " + base64.b64encode(b"me:s3cret").decode()
+
+    def guard(answer: Answer) -> Callable[[Request], Answer]:
+        return lambda request: answer if request.headers.get("authorization") == right else Answer(status=401)
+
+    secure.answers.update(
+        {path: guard(answer) for path, answer in secure.answers.items() if isinstance(answer, Answer)}
+    )
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password s3cret\n")
+    netrc.chmod(0o600)
+    variables = {"SSL_CERT_FILE": str(AUTHORITY), "NETRC": str(netrc)}
+    done = [project.succeed(*words, "--verbose", **variables) for words in (["lock", "--no-dynamic"], ["install"])]
+    assert project.versions() == {"foo": "1.0"}
+    said = "".join(f"{result.stdout}{result.stderr}" for result in done).encode()
+    kept = [
+        path.read_bytes() for folder in (project.root, project.cache) for path in folder.rglob("*") if path.is_file()
+    ]
+    for secret in (b"s3cret", right.encode().removeprefix(b"Basic ")):
+        assert not [each for each in (said, *kept) if secret in each]
+
+    netrc.unlink()
+    refused = project.run("lock", "--no-dynamic", "--upgrade", **variables)
+    assert refused.code == 1
+    assert "answered 401 when asked for `foo`" in refused.stderr
+    assert "UV_INDEX_<NAME>_USERNAME" in refused.stderr
 
 
 def test_a_server_that_may_be_insecure(project: Checkout, secure: WebServer, tmp_path: Path) -> None:

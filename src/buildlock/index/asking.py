@@ -5,6 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 from packaging.utils import NormalizedName
 
 from buildlock.errors import RefusedError, UnavailableError
+from buildlock.index.credentials import HINT as CREDENTIALS
 from buildlock.index.flat import read_directory
 from buildlock.index.http import HttpClient
 from buildlock.index.local import is_directory
@@ -26,7 +27,10 @@ def ask_index(index: Index, name: NormalizedName, client: HttpClient, report: Re
         InvalidPageError: Its answer was not a page.
     """
     url = project_url(index.url, name)
-    response = client.get(url, headers={"Accept": ACCEPT})
+    ignored = index.ignore_error_codes
+    response = client.get(
+        url, headers={"Accept": ACCEPT}, cache_control=index.cache_control, answers=ignored or frozenset()
+    )
     if response.status == 200:  # noqa: PLR2004
         return parse_page(
             response.content,
@@ -37,14 +41,14 @@ def ask_index(index: Index, name: NormalizedName, client: HttpClient, report: Re
         )
     if url.startswith("file:"):
         return _read_local(index, url, name, report)
-    # The server of PyTorch answers 403 for what it does not have.
-    if response.status in _ABSENT or (
-        response.status == 403 and urlsplit(index.location).hostname == "download.pytorch.org"  # noqa: PLR2004
-    ):
+    if ignored is None:
+        # The server of PyTorch answers 403 for what it does not have.
+        ignored = frozenset({403} if urlsplit(index.location).hostname == "download.pytorch.org" else ())
+    if response.status in _ABSENT | ignored:
         return None
     hint = "check the URL of the index"
     if response.status in UNAUTHORIZED:
-        hint = "write the credentials into the URL of the index: `https://user:password@…`"
+        hint = CREDENTIALS
     raise RefusedError(
         f"the index `{index.location}` answered {response.status} when asked for `{name}`",
         status=response.status,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from buildlock.errors import EnvironmentPreparationError, IntegrityError, UnavailableError
+from buildlock.index.credentials import HINT as CREDENTIALS
 from buildlock.index.failures import TransientError
 from buildlock.index.hashes import ALGORITHMS
 from buildlock.index.http import HttpClient, Stream
@@ -201,7 +202,7 @@ class _Transfer:
 
 
 _HINTS = {
-    401: "the server wants credentials: write them into the URL of the index, `https://user:password@…`",
-    403: "the server refuses access: check the credentials in the URL of the index",
+    401: CREDENTIALS,
+    403: f"the server refuses access: {CREDENTIALS}",
     404: "the file is gone from the server; lock again",
 }

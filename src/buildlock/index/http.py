@@ -2,9 +2,9 @@
 
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from threading import BoundedSemaphore, Event, Lock
 from types import TracebackType
@@ -18,10 +18,12 @@ from buildlock import __version__
 from buildlock.errors import InvalidPageError, UnavailableError
 from buildlock.index import local
 from buildlock.index.connections import Connections
+from buildlock.index.credentials import Credentials
 from buildlock.index.encoding import EncodingError, decode
 from buildlock.index.failures import TransientError, describe_failure, read_retry_after
 from buildlock.index.http_cache import HttpCache
 from buildlock.index.urls import Address, InvalidUrlError, follow, parse_address
+from buildlock.project.model import Authentication
 from buildlock.project.network import Network
 from buildlock.reporting import Noted, Reporter
 from buildlock.text import printable, without_credentials
@@ -72,6 +74,8 @@ class Stream:
     chunks: Iterator[bytes]
     direct: bool
     """Whether the URL that was asked answered itself, without a redirect."""
+    private: bool = False
+    """Whether it was asked with credentials."""
 
 
 @final
@@ -99,7 +103,7 @@ class HttpClient:
         offline: bool = False,
     ) -> None:
         self._offline = offline
-        self._cache = HttpCache(cache_dir) if cache_dir is not None else None
+        self._cache_dir = cache_dir
         self._report = report
         self._timeout = _TIMEOUT if network.timeout is None else network.timeout
         # As in uv: whoever does not want to wait long for an answer does not want to wait longer for a connection.
@@ -110,7 +114,7 @@ class HttpClient:
         self._closed = Event()
         self._lock = Lock()
         self._connections = Connections(network, report)
-        self._credentials: list[Address] = []
+        self._credentials = Credentials(network, report)
 
     def __enter__(self) -> "HttpClient":
         return self
@@ -125,9 +129,19 @@ class HttpClient:
         self._closed.set()
         self._connections.clear()
 
-    def remember_credentials(self, url: str) -> None:
-        """Use the credentials in `url` whenever its origin is asked; does nothing where it has none."""
-        self._parse(url)
+    def remember_credentials(self, url: str, authenticate: Authentication = "auto") -> None:
+        """Use the credentials in `url`, or those that the user keeps for it elsewhere, when its origin is asked.
+
+        Args:
+            url: A place that the user has named.
+            authenticate: Whether it is asked with credentials; with `never` those in `url` are passed over.
+        """
+        try:
+            address = parse_address(url)
+        except InvalidUrlError:
+            return  # whoever asks it is told
+        self._credentials.name(address, authenticate)
+        self._credentials.remember(address)
 
     def get(
         self,
@@ -136,6 +150,8 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_PAGE_BYTES,
         cache: bool = True,
+        cache_control: str | None = None,
+        answers: Collection[int] = (),
     ) -> Response:
         """Fetch a page, a metadata file, or with a `Range` header a part of a file.
 
@@ -144,6 +160,8 @@ class HttpClient:
             headers: Sent in addition.
             max_bytes: The largest body accepted, on the wire and decoded.
             cache: Whether a kept answer may be used and this one kept, as far as the server allows.
+            cache_control: What stands in for the server's own word on that.
+            answers: Further statuses that are an answer.
 
         Returns:
             What the server answered, with a status of the 200s or the 400s: the caller decides what they mean.
@@ -155,8 +173,8 @@ class HttpClient:
         sent = {name.title(): value for name, value in (headers or {}).items()}
         # A part of a compressed body is of no use.
         sent.setdefault("Accept-Encoding", "identity" if "Range" in sent else "gzip")
-        kept = self._cache if cache and "Range" not in sent else None
-        return self.attempt(url, lambda: self._get_once(url, sent, max_bytes, kept))
+        kept = HttpCache(self._cache_dir, cache_control) if self._cache_dir and cache and "Range" not in sent else None
+        return self.attempt(url, lambda: self._get_once(url, sent, max_bytes, kept, answers))
 
     def send(
         self,
@@ -189,9 +207,10 @@ class HttpClient:
         finally:
             _let_go(response)
 
-    def _get_once(self, url: str, headers: Mapping[str, str], max_bytes: int, cache: HttpCache | None) -> Response:
+    def _get_once(
+        self, url: str, headers: Mapping[str, str], max_bytes: int, cache: HttpCache | None, answers: Collection[int]
+    ) -> Response:
         address = self._parse(url)
-        # What only some may see is not left lying about.
         if address.scheme == "file" or address.authorization:
             cache = None
         accept = headers.get("Accept", "")
@@ -200,14 +219,15 @@ class HttpClient:
             self._report(Noted(f"used the kept answer of `{address.url}`"))
             return Response(url=address.url, status=200, headers=entry.headers, content=entry.content)
         validators = entry.validators if entry else {}
-        with self.stream(url, headers={**headers, **validators}) as stream:
+        with self.stream(url, headers={**headers, **validators}, answers=answers) as stream:
             if stream.status == _NOT_MODIFIED:
                 if cache is None or entry is None or not stream.direct:
                     raise TransientError("it answered 304 without being asked for changes")
                 entry = cache.confirm(address.url, accept, entry, stream.headers)
                 return Response(url=address.url, status=200, headers=entry.headers, content=entry.content)
             content = self._read(stream, max_bytes)
-            if cache and stream.direct and stream.status == 200:  # noqa: PLR2004
+            # What only some may see is not left lying about.
+            if cache and stream.direct and not stream.private and stream.status == 200:  # noqa: PLR2004
                 cache.store(address.url, accept, stream.headers, content)
             return Response(url=stream.url, status=stream.status, headers=stream.headers, content=content)
 
@@ -241,8 +261,8 @@ class HttpClient:
             raise TransientError(str(error)) from error
 
     @contextmanager
-    def stream(self, url: str, *, headers: Mapping[str, str]) -> Iterator[Stream]:
-        """One attempt at a request whose body is read while it comes.
+    def stream(self, url: str, *, headers: Mapping[str, str], answers: Collection[int] = ()) -> Iterator[Stream]:
+        """One attempt at a request whose body is read while it comes; `headers` and `answers` as `get` takes them.
 
         Raises:
             TransientError: It may succeed when tried again; reading the body may raise it too.
@@ -255,16 +275,22 @@ class HttpClient:
             return
         sent = {"User-Agent": f"buildlock/{__version__}", "Accept-Encoding": "identity", **headers}
         for hop in range(_MAX_REDIRECTS + 1):
+            self._check_open(address.url)
+            address = self._credentials.complete(address)
             response = self._send(address, sent)
+            if found := self._credentials.answer(address, response.status):
+                _let_go(response)
+                address = found
+                response = self._send(address, sent)
             try:
                 location = response.headers.get("Location") if response.status in _REDIRECTS else None
                 if location is None:
-                    yield self._judge(address, response, direct=hop == 0)
+                    yield self._judge(address, response, direct=hop == 0, answers=answers)
                     return
             finally:
                 _let_go(response)
             try:
-                address = self._authorize(follow(address, location))
+                address = follow(address, location)
             except InvalidUrlError as error:
                 raise UnavailableError(
                     f"`{without_credentials(url)}` redirects to where we do not go: {error}"
@@ -298,31 +324,13 @@ class HttpClient:
             address = parse_address(url)
         except InvalidUrlError as error:
             raise UnavailableError(f"`{printable(without_credentials(url))}` cannot be asked: {error}") from error
-        if address.authorization:
-            with self._lock:
-                if address not in self._credentials:
-                    self._credentials.append(address)
-        return self._authorize(address)
-
-    def _authorize(self, address: Address) -> Address:
-        """`address` with the credentials remembered for its origin: of several, those of the nearest path."""
-        if address.authorization:
-            return address
-        with self._lock:
-            known = [owner for owner in self._credentials if owner.origin == address.origin]
-        if not known:
-            return address
-        nearest = max(known, key=lambda owner: _shared_segments(owner.path, address.path))
-        return replace(address, authorization=nearest.authorization)
+        self._credentials.remember(address)
+        return self._credentials.authorize(address)
 
     def _send(
         self, address: Address, headers: Mapping[str, str], *, method: str = "GET", content: bytes | None = None
     ) -> urllib3.BaseHTTPResponse:
         self._check_open(address.url)
-        if self._offline:
-            raise UnavailableError(
-                f"`{address.url}` was not asked: this is offline", hint="it is kept by no cache of this machine"
-            )
         sent = dict(headers)
         if address.authorization:
             sent["Authorization"] = address.authorization
@@ -351,16 +359,23 @@ class HttpClient:
         except exceptions.HTTPError as error:
             raise TransientError(describe_failure(error)) from error
 
-    def _judge(self, address: Address, response: urllib3.BaseHTTPResponse, *, direct: bool) -> Stream:
+    def _judge(
+        self, address: Address, response: urllib3.BaseHTTPResponse, *, direct: bool, answers: Collection[int] = ()
+    ) -> Stream:
         status = response.status
         answer = f"it answered {status} {printable(response.reason or '')}".rstrip()
-        if status >= _FIRST_SERVER_ERROR or status in _TRANSIENT:
+        if status not in answers and (status >= _FIRST_SERVER_ERROR or status in _TRANSIENT):
             raise TransientError(answer, retry_after=read_retry_after(response.headers.get("Retry-After", "")))
         if not 200 <= status < 300 and not status >= _FIRST_CLIENT_ERROR and status != _NOT_MODIFIED:  # noqa: PLR2004
             raise UnavailableError(f"`{address.url}` could not be fetched: {answer}")
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Stream(
-            url=address.url, status=status, headers=headers, chunks=self._chunks(address, response), direct=direct
+            url=address.url,
+            status=status,
+            headers=headers,
+            chunks=self._chunks(address, response),
+            direct=direct,
+            private=address.authorization is not None,
         )
 
     def _chunks(self, address: Address, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
@@ -374,6 +389,10 @@ class HttpClient:
     def _check_open(self, url: str) -> None:
         if self._closed.is_set():
             raise UnavailableError(f"`{url}` was given up: the client is closed")
+        if self._offline:
+            raise UnavailableError(
+                f"`{url}` was not asked: this is offline", hint="it is kept by no cache of this machine"
+            )
 
 
 def _let_go(response: urllib3.BaseHTTPResponse) -> None:
@@ -382,13 +401,3 @@ def _let_go(response: urllib3.BaseHTTPResponse) -> None:
         response.drain_conn()
     response.close()
     response.release_conn()
-
-
-def _shared_segments(path: str, other: str) -> int:
-    """How many leading segments two paths share."""
-    count = 0
-    for mine, theirs in zip(path.split("/"), other.split("/"), strict=False):
-        if mine != theirs:
-            break
-        count += 1
-    return count

@@ -57,10 +57,15 @@ class HttpCache:
     """A directory of answers, by URL and `Accept`.
 
     A damaged entry is a miss, and a cache that cannot be written is no cache: neither is an error.
+
+    Args:
+        directory: Where it is.
+        cache_control: What stands in for the header of every answer that is to be kept.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, cache_control: str | None = None) -> None:
         self._directory = directory / FORMAT
+        self._cache_control = cache_control
 
     def find(self, url: str, accept: str) -> Entry | None:
         found = read_page(self._path(url, accept))
@@ -68,6 +73,8 @@ class HttpCache:
 
     def store(self, url: str, accept: str, headers: Mapping[str, str], content: bytes) -> None:
         """Keep an answer with status 200, if it says that it may be kept and used again."""
+        if self._cache_control is not None:
+            headers = {**headers, "cache-control": self._cache_control}
         kept = {name: value for name, value in headers.items() if name not in _NOT_KEPT}
         entry = Entry(headers=kept, stored=time.time(), content=content)
         if "no-store" in cache_directives(headers) or "*" in headers.get("vary", ""):

@@ -27,6 +27,8 @@ class Address:
     path: str
     authorization: str | None = field(default=None, repr=False)
     """The value of an `Authorization` header, where the URL carried credentials."""
+    username: str | None = field(default=None, repr=False)
+    """The name, where the URL carried that and no password."""
 
 
 def parse_address(url: str) -> Address:
@@ -56,6 +58,7 @@ def parse_address(url: str) -> Address:
         origin=f"{parts.scheme}://{host}:{port or _DEFAULT_PORTS[parts.scheme]}",
         path=parts.path,
         authorization=_basic(parts),
+        username=unquote(parts.username) if parts.username and not parts.password else None,
     )
 
 

@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from buildlock.project.document import Table
+from buildlock.project.document import Table, describe_type
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.locations import index_url, with_credentials
-from buildlock.project.model import Index, IndexFormat
+from buildlock.project.model import Authentication, Index, IndexFormat
 from buildlock.text import without_credentials
 
-KEYS = ("name", "url", "explicit", "default", "format")
+KEYS = (
+    *("name", "url", "explicit", "default", "format"),
+    *("authenticate", "ignore-error-codes", "cache-control"),
+)
 UNSUPPORTED_KEYS = {
-    "authenticate": "auto",
-    "ignore-error-codes": None,
-    "cache-control": None,
     "exclude-newer": None,
     "hash-algorithm": None,
 }
@@ -25,6 +25,7 @@ WITHOUT_EFFECT = ("publish-url",)
 _KNOWN = (*KEYS, *UNSUPPORTED_KEYS, *WITHOUT_EFFECT)
 
 FORMATS: tuple[IndexFormat, ...] = get_args(IndexFormat)
+POLICIES: tuple[Authentication, ...] = get_args(Authentication)
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 
@@ -103,7 +104,47 @@ def _read_index(entry: Table) -> Index | None:
         explicit=explicit,
         default=default,
     )
-    return replace(index, format=index_format, origin=entry.place()) if index else None
+    authenticate = entry.choice("authenticate", POLICIES) or "auto"
+    ignored = _read_error_codes(entry)
+    cache_control = _read_cache_control(entry.table("cache-control"))
+    if index is None:
+        return None
+    return replace(
+        index,
+        format=index_format,
+        authenticate=authenticate,
+        ignore_error_codes=ignored,
+        cache_control=cache_control,
+        origin=entry.place(),
+    )
+
+
+def _read_error_codes(entry: Table) -> frozenset[int] | None:
+    key = "ignore-error-codes"
+    value = entry.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        entry.fault(key, f"must be a list of statuses, not {describe_type(value)}")
+        return None
+    codes = set()
+    for position, code in enumerate(value):
+        if isinstance(code, int) and not isinstance(code, bool) and 100 <= code <= 599:  # noqa: PLR2004
+            codes.add(code)
+        else:
+            entry.fault(f"{key}[{position}]", "must be a status of HTTP, such as `403`")
+    return frozenset(codes)
+
+
+def _read_cache_control(table: Table) -> str | None:
+    """What it says of pages. Files are kept by their hash, however long a server wants them kept."""
+    for key in table:
+        value = table.string(key)
+        if key not in {"api", "files"}:
+            table.fault(key, "is not a known key")
+        elif value is not None and not (value.isascii() and value.isprintable()):
+            table.fault(key, "is not the value of a header")
+    return table.string("api")
 
 
 def arrange_indexes(indexes: Iterable[Index], default: Index | None) -> tuple[Index, ...]:

@@ -38,7 +38,8 @@ def with_credentials(url: str, username: str, password: str) -> str:
         return url
     # A variable may hold half a surrogate pair, which no URL can: it is not the secret then, but no traceback either.
     user, word = (quote(each, safe="", errors="surrogatepass") for each in (username, password))
-    return urlunsplit(parts._replace(netloc=f"{user}:{word}@{parts.netloc.rpartition('@')[2]}"))
+    login = f"{user}:{word}" if password else user
+    return urlunsplit(parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}"))
 
 
 def _is_url(given: str) -> bool:

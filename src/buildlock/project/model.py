@@ -19,6 +19,7 @@ from buildlock.variants import Variant
 
 IndexFormat: TypeAlias = Literal["simple", "flat"]
 IndexStrategy: TypeAlias = Literal["first-index", "unsafe-first-match", "unsafe-best-match"]
+Authentication: TypeAlias = Literal["auto", "always", "never"]
 PinPrecision: TypeAlias = Literal["minor", "exact"]
 ConfigSetting: TypeAlias = str | list[str]
 PrereleaseMode: TypeAlias = Literal["disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit"]
@@ -80,6 +81,12 @@ class Index:
     default: bool = False
     """It comes last and stands in for the default index."""
     format: IndexFormat = "simple"
+    authenticate: Authentication = "auto"
+    """Whether it is asked with credentials: where it wants them, without fail, or not at all."""
+    ignore_error_codes: frozenset[int] | None = None
+    """The statuses that say that it does not have a package; `None`: the usual ones."""
+    cache_control: str | None = None
+    """What stands in for the `Cache-Control` of its pages."""
     origin: str
     """Where it was written, for messages."""
 

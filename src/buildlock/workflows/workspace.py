@@ -15,6 +15,7 @@ from buildlock.environment.cache_use import own_folder
 from buildlock.environment.store import Store
 from buildlock.errors import EnvironmentPreparationError, UnknownVariantError
 from buildlock.index.http import HttpClient
+from buildlock.index.urls import is_url
 from buildlock.lockfile.model import FILENAME
 from buildlock.project.model import BuildInputs, Overrides, Project
 from buildlock.project.network import merge_networks
@@ -75,7 +76,9 @@ class Workspace:
         )
         for inputs in variants:
             for index in inputs.indexes:
-                client.remember_credentials(index.url)
+                client.remember_credentials(index.url, index.authenticate)
+            for link in filter(is_url, inputs.settings.find_links):
+                client.remember_credentials(link)
             for rule in (rule for rules in inputs.sources.values() for rule in rules):
                 if rule.direct is not None and rule.direct.kind == "archive":
                     client.remember_credentials(rule.direct.url)

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,20 @@ class TestFailures:
         listing = catalogue(make_index(f"{server.url}/a"), serve(server, "b", "torch-1.tar.gz")).listing(TORCH, HERE)
         assert offers(listing) == [("b", "1")]
 
+    @pytest.mark.parametrize("status", [401, 403, 451, 503])
+    def test_statuses_that_say_that_an_index_does_not_have_it(
+        self, server: WebServer, catalogue: MakeCatalogue, status: int
+    ) -> None:
+        server.answers["/a/torch/"] = Answer(status=status)
+        first = replace(make_index(f"{server.url}/a"), ignore_error_codes=frozenset({status}))
+        second = serve(server, "b", "torch-1.0.tar.gz")
+        assert offers(catalogue(first, second).listing(TORCH, HERE)) == [("b", "1.0")]
+        # It is an answer, and not a failure that may pass.
+        assert len(server.asked("/a/torch/")) == 1
+        other = replace(first, ignore_error_codes=frozenset({418}))
+        with pytest.raises(UnavailableError):
+            catalogue(other, second).listing(TORCH, HERE)
+
     def test_the_unsafe_strategies_pass_over_an_index_that_wants_credentials(
         self, server: WebServer, catalogue: MakeCatalogue, events: list[Event]
     ) -> None:
@@ -210,6 +225,14 @@ def test_a_quarantined_project_offers_nothing_and_says_why(server: WebServer, ca
     listing = catalogue(index).listing(TORCH, HERE)
     assert listing.releases == ()
     assert listing.asked == (IndexAnswer(index=index.location, found=True, status="quarantined"),)
+
+
+def test_an_index_says_itself_how_long_its_pages_are_kept(server: WebServer, catalogue: MakeCatalogue) -> None:
+    index = serve(server, "a", "torch-1.0.tar.gz")
+    for given, requests in ((None, 2), ("max-age=600", 3)):
+        for _ in range(2):
+            catalogue(replace(index, cache_control=given)).listing(TORCH, HERE)
+        assert len(server.requests) == requests
 
 
 def test_credentials_are_sent_and_not_shown(server: WebServer, catalogue: MakeCatalogue, events: list[Event]) -> None:

@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 from buildlock.project.model import Overrides
 from unit.project.conftest import DEFAULT_INDEX, TORCH, Faults, Read, Warnings
 
+INDEX = "[[tool.buildlock.index]]\nurl = 'https://a.example'\n"
 BUILD = "[build-system]\nrequires = ['torch', 'numpy']\n"
 
 ILLEGAL = {
@@ -94,7 +95,14 @@ ILLEGAL = {
     "[tool.buildlock]\ndefault-varant = 'a'": "default-varant` is not a known key; did you mean `default-variant`?",
     "[tool.buildlock]\ndefault-variant = 'defalt'": "is no variant of the project; did you mean `default`?",
     "[tool.buildlock]\ndefault-variant = 1": "default-variant` must be a string",
-    "[[tool.buildlock.index]]\nurl = 'https://a.example'\nauthenticate = 'always'": "authenticate` is not supported",
+    f"{INDEX}hash-algorithm = 'md5'": "hash-algorithm` is not supported",
+    f"{INDEX}authenticate = 'sometimes'": "must be one of `auto`, `always`, `never`, not `sometimes`",
+    f"{INDEX}ignore-error-codes = 403": "ignore-error-codes` must be a list of statuses, not an integer",
+    f"{INDEX}ignore-error-codes = [403, 1000]": "ignore-error-codes[1]` must be a status of HTTP",
+    f"{INDEX}ignore-error-codes = ['403']": "ignore-error-codes[0]` must be a status of HTTP",
+    f"{INDEX}cache-control = 'no-cache'": "cache-control` must be a table",
+    f"{INDEX}cache-control = {{ pages = 'no-cache' }}": "cache-control].pages` is not a known key",
+    f'{INDEX}cache-control = {{ api = "a\\nb" }}': "cache-control].api` is not the value of a header",
     "[tool.buildlock.variants]\n'../a' = {}": "../a` cannot name a variant",
     "[tool.buildlock.variants]\na = 1": "[tool.buildlock.variants].a` must be a table",
     "[tool.buildlock.variants]\na = {}\nA = {}": "A` is the variant `a` again",
@@ -296,6 +304,7 @@ override-dependencies = [{ package = "x" }, "y @ https://y.example/y.whl"]
 url = "https://a.example"
 authenticate = "always"
 cache-control = { api = "no-cache" }
+hash-algorithm = "sha512"
 a-key-of-tomorrow = 1
 """, environ={"UV_NO_SOURCES": "0", "UV_RESOLUTION": "highest"})  # fmt: skip
     (warning,) = warnings
@@ -304,8 +313,7 @@ a-key-of-tomorrow = 1
         "pyproject.toml: [tool.uv].resolution",
         "pyproject.toml: [tool.uv].a-setting-of-tomorrow",
         "pyproject.toml: [tool.uv.index][0].a-key-of-tomorrow",
-        "pyproject.toml: [tool.uv.index][0].authenticate",
-        "pyproject.toml: [tool.uv.index][0].cache-control",
+        "pyproject.toml: [tool.uv.index][0].hash-algorithm",
         "pyproject.toml: [tool.uv].override-dependencies[0]",
     ]
 

@@ -74,6 +74,9 @@ torch = "my.index"
     assert index.url == "https://me%40home:p%2Fw@a.example:8443/simple"
     assert index.location == "https://a.example:8443/simple"
     assert inputs.sources[TORCH][0].index == index
+    # Whose password is looked for elsewhere.
+    only_name = read_inputs(read, {"UV_INDEX_MY_INDEX_USERNAME": "me", **dict(DEFAULTS)}, text).settings.indexes[0]
+    assert only_name.url == "https://me@a.example:8443/simple"
 
 
 def test_every_variable_of_uv_is_read(read: Read, tmp_path: Path) -> None:
