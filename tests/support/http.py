@@ -39,6 +39,8 @@ class Raw:
     data: bytes
     wait_for: threading.Event | None = None
     """Held open until this is set."""
+    dripping: bytes = b""
+    """What follows, byte by byte, a hundred in a second."""
 
 
 Script: TypeAlias = Answer | Raw | Callable[[Request], "Answer | Raw"]
@@ -120,6 +122,10 @@ class WebServer:
                 if isinstance(answer, Raw):
                     self.wfile.write(answer.data)
                     self.wfile.flush()
+                    for start in range(len(answer.dripping)):
+                        self.wfile.write(answer.dripping[start : start + 1])
+                        self.wfile.flush()
+                        threading.Event().wait(0.01)
                     if answer.wait_for:
                         answer.wait_for.wait(10)
                     self.close_connection = True

@@ -8,6 +8,7 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from buildlock.errors import UnavailableError
 from buildlock.index.certificates import make_context
+from buildlock.index.patience import limit_heads
 from buildlock.index.proxies import Proxies
 from buildlock.index.urls import Address, parse_address
 from buildlock.project.network import InsecureHost, Network
@@ -71,7 +72,13 @@ class Connections:
             urllib3.disable_warnings(InsecureRequestWarning)  # we have warned
         context = self._context(checked=checked) if scheme == "https" else None
         if proxy is None:
-            return urllib3.PoolManager(maxsize=_KEPT_OPEN, ssl_context=context)
+            manager = urllib3.PoolManager(maxsize=_KEPT_OPEN, ssl_context=context)
+        else:
+            manager = self._open_proxy(scheme, proxy, context)
+        limit_heads(manager)
+        return manager
+
+    def _open_proxy(self, scheme: str, proxy: str, context: ssl.SSLContext | None) -> urllib3.ProxyManager:
         try:
             way = parse_address(proxy if "://" in proxy else f"http://{proxy}")
             return urllib3.ProxyManager(

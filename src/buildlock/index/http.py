@@ -1,9 +1,10 @@
 """Asking servers: connections kept open, transient failures tried again, sizes bounded, credentials kept in."""
 
+import re
 import ssl
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import BoundedSemaphore, Event, Lock
@@ -22,6 +23,7 @@ from buildlock.index.credentials import Credentials
 from buildlock.index.encoding import EncodingError, decode
 from buildlock.index.failures import TransientError, describe_failure, read_retry_after
 from buildlock.index.http_cache import HttpCache
+from buildlock.index.patience import FACTOR
 from buildlock.index.urls import Address, InvalidUrlError, follow, parse_address
 from buildlock.project.model import Authentication
 from buildlock.project.network import Network
@@ -39,6 +41,8 @@ _MOST_REQUESTS = 64
 """Under way at a time; more threads than that there are not."""
 _CHUNK = 1 << 18
 _SMALL = 1 << 14
+_SLOWEST = 1 << 16
+"""Bytes that have to come in the time that a page may take."""
 _MAX_REDIRECTS = 10
 _MAX_PAUSE = 30.0
 # What is kept of one URL says nothing of another, and what proves a right to one proves none to another.
@@ -242,7 +246,8 @@ class HttpClient:
         if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > max_bytes):  # noqa: PLR2004
             raise InvalidPageError(f"the answer of `{stream.url}` is larger than {max_bytes} bytes")
         # A server that sends a byte now and then must not hold us for ever.
-        deadline = time.monotonic() + 10 * self._timeout
+        limit = FACTOR * self._timeout
+        deadline = time.monotonic() + limit
 
         def count(chunks: Iterator[bytes]) -> Iterator[bytes]:
             done = 0
@@ -251,7 +256,7 @@ class HttpClient:
                 if done > max_bytes:
                     raise InvalidPageError(f"the answer of `{stream.url}` is larger than {max_bytes} bytes")
                 if time.monotonic() > deadline:
-                    raise TransientError(f"it has not sent its whole answer in {10 * self._timeout:.0f} s")
+                    raise TransientError(f"it has not sent its whole answer in {limit:.0f} s")
                 yield chunk
 
         encoding = stream.headers.get("content-encoding", "").strip().lower()
@@ -369,6 +374,8 @@ class HttpClient:
         if not 200 <= status < 300 and not status >= _FIRST_CLIENT_ERROR and status != _NOT_MODIFIED:  # noqa: PLR2004
             raise UnavailableError(f"`{address.url}` could not be fetched: {answer}")
         headers = {name.lower(): value for name, value in response.headers.items()}
+        if not re.fullmatch(r"[0-9]+(, *[0-9]+)*", headers.get("content-length", "0")):
+            raise TransientError("its `Content-Length` is not a number")
         return Stream(
             url=address.url,
             status=status,
@@ -379,12 +386,23 @@ class HttpClient:
         )
 
     def _chunks(self, address: Address, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+        empty, received, since = True, 0, time.monotonic()
         try:
             while chunk := response.read1(_CHUNK):
                 self._check_open(address.url)
+                empty = False
+                received += len(chunk)
+                if time.monotonic() - since > FACTOR * self._timeout:
+                    if received < _SLOWEST:
+                        raise TransientError(f"it has sent {received} bytes in {FACTOR * self._timeout:.0f} s")
+                    received, since = 0, time.monotonic()
                 yield chunk
         except exceptions.HTTPError as error:
             raise TransientError(describe_failure(error)) from error
+        # A head that was cut short looks like one that says nothing of its body.
+        told = {name.lower() for name in response.headers} & {"content-length", "transfer-encoding"}
+        if empty and response.status == 200 and not told:  # noqa: PLR2004
+            raise TransientError("its answer was cut short")
 
     def _check_open(self, url: str) -> None:
         if self._closed.is_set():
@@ -398,6 +416,8 @@ class HttpClient:
 def _let_go(response: urllib3.BaseHTTPResponse) -> None:
     """Give the connection back; closed, if the server has more to say than we want to hear."""
     if response.length_remaining is not None and response.length_remaining < _SMALL:
-        response.drain_conn()
+        # What has come of it, and no more: the rest may drip in for ever.
+        with suppress(exceptions.HTTPError):
+            response.read1(_SMALL)
     response.close()
     response.release_conn()

@@ -8,6 +8,7 @@ import pytest
 from buildlock.errors import EnvironmentPreparationError, IntegrityError, UnavailableError
 from buildlock.index.download import Downloaded, download
 from buildlock.index.http import HttpClient
+from buildlock.project.network import Network
 from buildlock.reporting import Event, Transferred
 from support.http import Answer, Raw, Request, WebServer
 
@@ -160,6 +161,26 @@ def test_begins_anew_where_another_part_comes(
     server.scripts[f"/{NAME}"] = [break_off(100_000, 'ETag: "1"\r\n'), second, Answer(BODY)]
     fetch()
     assert destination.read_bytes() == BODY
+
+
+def test_a_file_that_drips_in_is_resumed_and_given_up(server: WebServer, tmp_path: Path) -> None:
+    head = b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\nETag: "1"\r\n\r\n'
+    server.answers["/file"] = Raw(head, dripping=b"x" * 500)
+    network = Network(timeout=0.05, retries=1)
+    with (
+        HttpClient(cache_dir=None, report=lambda _event: None, network=network, backoff=0) as client,
+        pytest.raises(UnavailableError, match="it has sent"),
+    ):
+        download(
+            client,
+            f"{server.url}/file",
+            tmp_path / "file",
+            filename="file",
+            sha256=None,
+            size=None,
+            report=lambda _event: None,
+        )
+    assert "range" in server.requests[1].headers
 
 
 def test_gives_up_where_it_breaks_off_again_and_again(server: WebServer, fetch: Fetch, destination: Path) -> None:

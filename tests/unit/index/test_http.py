@@ -79,6 +79,54 @@ def test_tries_again_what_may_pass(server: WebServer, client: HttpClient, failur
     assert client.get(f"{server.url}/page").content == b"at last"
 
 
+@pytest.mark.parametrize(
+    "failure",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Ty",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"Content-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 099 OK\r\nContent-Length: 5\r\n\r\nhello",
+    ],
+)
+def test_an_answer_that_breaks_the_protocol_is_none(server: WebServer, client: HttpClient, failure: bytes) -> None:
+    server.scripts["/page"] = [Raw(failure), Answer(b"at last")]
+    assert client.get(f"{server.url}/page").content == b"at last"
+
+
+@pytest.mark.parametrize(
+    ("begin", "rest", "reason"),
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nX: ", b"y" * 500, "it stopped sending", id="head"),
+        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 50, "it stopped sending", id="interim-answers"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", b"x" * 500, "it has sent", id="body"),
+    ],
+)
+def test_an_answer_that_drips_in_is_given_up(server: WebServer, begin: bytes, rest: bytes, reason: str) -> None:
+    server.answers["/page"] = Raw(begin, dripping=rest)
+    with (
+        HttpClient(cache_dir=None, report=silence, network=Network(timeout=0.05, retries=0)) as client,
+        pytest.raises(UnavailableError, match=reason),
+    ):
+        client.get(f"{server.url}/page")
+
+
+def test_a_server_is_not_asked_again_for_longer_than_we_wait(
+    server: WebServer, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("buildlock.index.http._MAX_PAUSE", 0.01)
+    server.answers["/page"] = Answer(status=429, headers={"Retry-After": "9" * 40})
+    network = Network(retries=2)
+    with (
+        HttpClient(cache_dir=None, report=events.append, network=network) as client,
+        pytest.raises(UnavailableError, match="answered 429"),
+    ):
+        client.get(f"{server.url}/page")
+    assert len(server.requests) == 3
+
+
 def test_gives_up_after_the_last_retry(server: WebServer, client: HttpClient) -> None:
     server.answers["/page"] = Answer(status=503)
     with pytest.raises(UnavailableError, match=r"503 Service Unavailable") as caught:
