@@ -2,6 +2,7 @@
 
 import base64
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -71,7 +72,8 @@ class GitRepository:
 class GitServer:
     """Gives out the repositories in a folder by the smart protocol, or their files alone by the dumb one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tls: ssl.SSLContext | None = None) -> None:
+        self._scheme = "https" if tls else "http"
         self.password: str | None = None
         """What it wants from the user `me`, if anything."""
         self.redirect: str | None = None
@@ -82,6 +84,8 @@ class GitServer:
         self._folder = folder
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._make_handler())
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.01))
 
     @property
@@ -90,7 +94,7 @@ class GitServer:
 
     @property
     def url(self) -> str:
-        return f"http://{self.authority}"
+        return f"{self._scheme}://{self.authority}"
 
     def __enter__(self) -> "GitServer":
         self._thread.start()

@@ -24,7 +24,7 @@ class Console:
     """A reporter that writes to stderr.
 
     Args:
-        quiet: Warnings and errors only.
+        quiet: Warnings, each once, and errors only.
         verbose: Every step.
         backend_output: Show what the backend prints.
     """
@@ -36,6 +36,7 @@ class Console:
         self._backend_output = (backend_output or verbose) and not quiet
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._warned: set[Warned] = set()
         self._mutex = threading.Lock()
 
     def __call__(self, event: Event) -> None:
@@ -45,7 +46,8 @@ class Console:
 
     def _show(self, event: Event) -> None:
         match event:
-            case Warned(message, hint):
+            case Warned(message, hint) if event not in self._warned:
+                self._warned.add(event)
                 self._write(_labelled("warning", "yellow", message, hint))
             case Noted(message):
                 if self._verbose:

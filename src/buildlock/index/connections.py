@@ -8,11 +8,12 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from buildlock.errors import UnavailableError
 from buildlock.index.certificates import make_context
+from buildlock.index.insecurity import find_insecure, warn_insecure
 from buildlock.index.patience import limit_heads
 from buildlock.index.proxies import Proxies
 from buildlock.index.urls import Address, parse_address
-from buildlock.project.network import InsecureHost, Network
-from buildlock.reporting import Reporter, Warned
+from buildlock.project.network import Network
+from buildlock.reporting import Reporter
 
 _KEPT_OPEN = 16
 """Connections to one host."""
@@ -47,25 +48,15 @@ class Connections:
             UnavailableError: The proxy, or certificates, cannot be used.
         """
         proxy = self._proxies.find(address.url)
-        insecure = self._find_insecure(address)
+        insecure = find_insecure(self._network.insecure_hosts, address.url)
         with self._lock:
             if insecure is not None and address.origin not in self._warned:
                 self._warned.add(address.origin)
-                self._report(
-                    Warned(
-                        f"the certificate of `{address.origin}` is not checked: `{insecure}` is allowed to be insecure",
-                        hint="anyone on the way can answer in its place; name its authority in `SSL_CERT_FILE` instead",
-                    )
-                )
+                self._report(warn_insecure(address.origin, insecure))
             key = address.scheme, proxy, insecure is None
             if key not in self._pools:
                 self._pools[key] = self._open(*key)
             return self._pools[key]
-
-    def _find_insecure(self, address: Address) -> InsecureHost | None:
-        if address.scheme != "https":
-            return None
-        return next((host for host in self._network.insecure_hosts if host.matches(address.url)), None)
 
     def _open(self, scheme: str, proxy: str | None, checked: bool) -> urllib3.PoolManager:  # noqa: FBT001 - a key
         if not checked:

@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from buildlock.index.git_folder import add_tags, make_git_folder
 from buildlock.index.git_remote import Remote, join_remote, parse_remote
 from buildlock.index.git_repository import Repository, is_full_hash
 from buildlock.index.symlinks import find_link_fault
+from buildlock.project.network import InsecureHost
 from buildlock.reporting import Reporter
 from buildlock.text import excerpt, present
 
@@ -34,7 +35,13 @@ _MAX_LINK = 4096
 
 
 def resolve_revision(
-    origin: Origin, *, environ: Mapping[str, str], report: Reporter, cache: Path, offline: bool = False
+    origin: Origin,
+    *,
+    environ: Mapping[str, str],
+    report: Reporter,
+    cache: Path,
+    offline: bool = False,
+    insecure_hosts: Sequence[InsecureHost] = (),
 ) -> Origin:
     """Find the commit that `origin.revision` is: of a branch, else of a tag, else by its hash or the beginning of it.
 
@@ -46,6 +53,7 @@ def resolve_revision(
         report: Told of every question to the repository.
         cache: The folder for everything that can be fetched again.
         offline: Ask nothing of other machines.
+        insecure_hosts: Servers whose certificate is not checked.
 
     Returns:
         `origin` with `commit`, a full hash.
@@ -57,7 +65,12 @@ def resolve_revision(
         EnvironmentPreparationError: The cache cannot be written.
     """
     repository = _open_repository(
-        parse_remote(origin.url), environ=environ, report=report, cache=cache, offline=offline
+        parse_remote(origin.url),
+        environ=environ,
+        report=report,
+        cache=cache,
+        offline=offline,
+        insecure_hosts=insecure_hosts,
     )
     revision = origin.revision
     if revision is not None and (len(revision) > _MAX_REVISION or not _REVISION.fullmatch(revision)):
@@ -84,6 +97,7 @@ def checkout(
     cache: Path,
     limit: int = DEFAULT_LIMIT,
     offline: bool = False,
+    insecure_hosts: Sequence[InsecureHost] = (),
 ) -> None:
     """Write the tree of `origin.commit`, with its submodules at the commits that it names.
 
@@ -101,6 +115,7 @@ def checkout(
         cache: The folder for everything that can be fetched again.
         limit: Bytes that all files may have.
         offline: Ask nothing of other machines.
+        insecure_hosts: Servers whose certificate is not checked.
 
     Raises:
         ProjectError: A URL cannot be used, or the repository does not have the commit.
@@ -112,7 +127,9 @@ def checkout(
     if origin.commit is None or not is_full_hash(origin.commit):
         raise ProjectError(present(f"`{origin.commit}` of `{origin.location}` is not the full hash of a commit"))
     remote = parse_remote(origin.url)
-    repository = _open_repository(remote, environ=environ, report=report, cache=cache, offline=offline)
+    repository = _open_repository(
+        remote, environ=environ, report=report, cache=cache, offline=offline, insecure_hosts=insecure_hosts
+    )
     try:
         destination.mkdir(parents=True, exist_ok=True)
         if next(destination.iterdir(), None) is not None:
@@ -131,6 +148,7 @@ def add_history(
     report: Reporter,
     cache: Path,
     offline: bool = False,
+    insecure_hosts: Sequence[InsecureHost] = (),
 ) -> None:
     """Add to the `.git` of a tree what `git describe` needs: the commits before `origin.commit`, and all tags.
 
@@ -143,6 +161,7 @@ def add_history(
         report: Told of every question to the repository.
         cache: The folder for everything that can be fetched again.
         offline: Ask nothing of other machines.
+        insecure_hosts: Servers whose certificate is not checked.
 
     Raises:
         UnavailableError: The repository does not answer.
@@ -151,7 +170,12 @@ def add_history(
     """
     assert origin.commit is not None
     repository = _open_repository(
-        parse_remote(origin.url), environ=environ, report=report, cache=cache, offline=offline
+        parse_remote(origin.url),
+        environ=environ,
+        report=report,
+        cache=cache,
+        offline=offline,
+        insecure_hosts=insecure_hosts,
     )
     tags = repository.obtain_history(origin.commit)
     try:
@@ -161,11 +185,18 @@ def add_history(
 
 
 def _open_repository(
-    remote: Remote, *, environ: Mapping[str, str], report: Reporter, cache: Path, offline: bool
+    remote: Remote,
+    *,
+    environ: Mapping[str, str],
+    report: Reporter,
+    cache: Path,
+    offline: bool,
+    insecure_hosts: Sequence[InsecureHost],
 ) -> Repository:
     # Absolute, because git is run in it and told of places in it.
     folder = cache.absolute() / FORMAT
     git = find_git(environ, folder, purpose=remote.location)
+    git = replace(git, insecure_hosts=tuple(insecure_hosts), report=report)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,9 @@ from typing import IO
 
 from buildlock.errors import EnvironmentPreparationError, HostError
 from buildlock.index.git_remote import Remote
+from buildlock.index.insecurity import find_insecure, warn_insecure
+from buildlock.project.network import InsecureHost
+from buildlock.reporting import Reporter, silence
 from buildlock.text import present
 
 MAX_OUTPUT = 64 * 1024 * 1024
@@ -95,6 +98,10 @@ class Git:
     environ: Mapping[str, str] = field(repr=False)
     folder: Path
     """Where it is run; no repository."""
+    insecure_hosts: tuple[InsecureHost, ...] = ()
+    """Servers whose certificate is not checked."""
+    report: Reporter = silence
+    """Told of them, where one is asked."""
 
     def run(
         self,
@@ -115,7 +122,7 @@ class Git:
         Raises:
             EnvironmentPreparationError: It cannot be started, or says that the disk is full.
         """
-        configuration = [*_CONFIGURATION, *(remote.configuration if remote else ())]
+        configuration = [*_CONFIGURATION, *(remote.configuration if remote else ()), *self._lift_checks(remote)]
         command = [self.program, *(word for setting in configuration for word in ("-c", setting))]
         if repository is not None:
             command.append(f"--git-dir={repository}")
@@ -133,6 +140,14 @@ class Git:
         if not ended.succeeded and any(reason in complaint for reason in _FULL_DISK):
             raise EnvironmentPreparationError(f"`{self.folder}` cannot be written: {complaint}")
         return Ended(succeeded=ended.succeeded, output=ended.output, complete=ended.complete, complaint=complaint)
+
+    def _lift_checks(self, remote: Remote | None) -> Iterator[str]:
+        """For the server of the repository alone: git would not check those either that it redirects to."""
+        insecure = find_insecure(self.insecure_hosts, remote.url) if remote is not None else None
+        if remote is not None and insecure is not None:
+            origin = "/".join(remote.url.split("/", 3)[:3])
+            self.report(warn_insecure(origin, insecure))
+            yield from (f"http.{origin}/.sslVerify=false", "http.followRedirects=false")
 
 
 def find_git(environ: Mapping[str, str], folder: Path, *, purpose: str) -> Git:

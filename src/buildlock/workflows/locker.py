@@ -124,7 +124,13 @@ class Locker:
         self._locked = locked
         self._forget = forget
         self._warned: set[str] = set()
-        self._trees = SourceTrees(workspace, access.store, access.client, offline=self._inputs.offline)
+        self._trees = SourceTrees(
+            workspace,
+            access.store,
+            access.client,
+            offline=self._inputs.offline,
+            insecure_hosts=self._inputs.settings.network.insecure_hosts,
+        )
         self._sources = Sources(
             workspace,
             self._inputs,

@@ -117,7 +117,14 @@ class Preparer:
         self._store = store
         self._client = client
         self._files = LockedFiles(workspace, conditions.inputs, client)
-        self._trees = SourceTrees(workspace, store, client, files=self._files, offline=conditions.inputs.offline)
+        self._trees = SourceTrees(
+            workspace,
+            store,
+            client,
+            files=self._files,
+            offline=conditions.inputs.offline,
+            insecure_hosts=conditions.inputs.settings.network.insecure_hosts,
+        )
         self._whole = KeptFiles(store, "files", workspace.report, by_content=True)
         self._built = KeptFiles(store, "built", workspace.report, by_content=False)
 

@@ -1,7 +1,7 @@
 """What is to be built, as a folder: an sdist or archive unpacked, a commit checked out, a folder copied."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from buildlock.index.http import HttpClient
 from buildlock.index.urls import to_path
 from buildlock.lockfile.select import LockedSource
 from buildlock.metadata.static import declares_version
+from buildlock.project.network import InsecureHost
 from buildlock.workflows.files import LockedFile, LockedFiles, file_of
 from buildlock.workflows.workspace import Workspace, file_url
 
@@ -86,6 +87,7 @@ class SourceTrees:
         client: Asks for them; not closed here.
         files: Where locked files may be besides.
         offline: Ask nothing of other machines.
+        insecure_hosts: Servers whose certificate is not checked.
     """
 
     def __init__(
@@ -96,7 +98,9 @@ class SourceTrees:
         *,
         files: LockedFiles | None = None,
         offline: bool = False,
+        insecure_hosts: Sequence[InsecureHost] = (),
     ) -> None:
+        self._insecure_hosts = insecure_hosts
         self._workspace = workspace
         self._files = files
         self._offline = offline
@@ -139,14 +143,23 @@ class SourceTrees:
             yield SourceTree(root=_enter(folder, place), sha256=sha256, size=size)
 
     def _checkout(self, place: Place, folder: Path) -> None:
-        workspace = self._workspace
         origin = Origin(kind="vcs", url=place.url, commit=place.commit)
-        cache, environ, report = workspace.cache_dir, workspace.environ, workspace.report
-        checkout(origin, folder, cache=cache, environ=environ, report=report, offline=self._offline)
+        self._ask_git(checkout, origin, folder)
         tree = SourceTree(root=_enter(folder, place), sha256=None, size=None)
         # A version that is not declared may be made of the history, which can be large.
         if not declares_version(tree.read("pyproject.toml")):
-            add_history(origin, folder, cache=cache, environ=environ, report=report, offline=self._offline)
+            self._ask_git(add_history, origin, folder)
+
+    def _ask_git(self, act: Callable[..., None], origin: Origin, folder: Path) -> None:
+        act(
+            origin,
+            folder,
+            cache=self._workspace.cache_dir,
+            environ=self._workspace.environ,
+            report=self._workspace.report,
+            offline=self._offline,
+            insecure_hosts=self._insecure_hosts,
+        )
 
     def _fetch(self, place: Place, scratch: Path) -> tuple[Path, str, int]:
         """A file, its sha256 and its size in bytes; not downloaded where it was kept."""

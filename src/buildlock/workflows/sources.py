@@ -244,6 +244,7 @@ class Sources:
             environ=self._workspace.environ,
             report=self._workspace.report,
             offline=self._inputs.offline,
+            insecure_hosts=self._inputs.settings.network.insecure_hosts,
         )
 
     def is_known(self, subject: Subject) -> bool:

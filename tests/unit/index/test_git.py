@@ -23,8 +23,10 @@ from buildlock.errors import (
 )
 from buildlock.index import git_command
 from buildlock.index.git import add_history, checkout, resolve_revision
+from buildlock.project.network import parse_insecure_host
 from buildlock.reporting import Event, Noted
 from support.git import ENVIRON, GitRepository, GitServer, run_git
+from support.tls import serve_tls
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
@@ -50,9 +52,13 @@ def events() -> list[Event]:
 
 @pytest.fixture
 def resolve(tmp_path: Path, events: list[Event]) -> Resolve:
-    def resolve(url: str, revision: str | None = None, environ: Mapping[str, str] = ENVIRON) -> str:
+    def resolve(
+        url: str, revision: str | None = None, environ: Mapping[str, str] = ENVIRON, insecure: tuple[str, ...] = ()
+    ) -> str:
         origin = Origin(kind="vcs", url=url, revision=revision)
-        found = resolve_revision(origin, environ=environ, report=events.append, cache=tmp_path / "cache")
+        hosts = tuple(map(parse_insecure_host, insecure))
+        cache = tmp_path / "cache"
+        found = resolve_revision(origin, environ=environ, report=events.append, cache=cache, insecure_hosts=hosts)
         assert found.commit is not None
         assert replace(found, commit=None) == origin
         return found.commit
@@ -619,3 +625,21 @@ def test_the_cache_may_be_relative(repository: GitRepository, tmp_path: Path, mo
     origin = Origin(kind="vcs", url=repository.url, commit=commit)
     checkout(origin, Path("out"), environ=ENVIRON, report=lambda _: None, cache=Path("cache"))
     assert sorted(Path("out").iterdir()) == [Path("out/.git"), Path("out/a")]
+
+
+def test_a_server_that_may_be_insecure(
+    repository: GitRepository, resolve: Resolve, tmp_path: Path, events: list[Event]
+) -> None:
+    commit = repository.commit({"README": "hello"})
+    with GitServer(tmp_path / "served", serve_tls()) as secure:
+        with pytest.raises(UnavailableError):
+            resolve(f"{secure.url}/demo", insecure=("localhost", "127.0.0.1:1"))
+        assert secure.requests == []
+        assert resolve(f"{secure.url}/demo", insecure=(secure.authority,)) == commit
+        assert f"the certificate of `{secure.url}` is not checked" in repr(events)
+        # A server that it leads to is another one.
+        with GitServer(tmp_path / "served", serve_tls()) as other:
+            secure.redirect = other.url
+            with pytest.raises(UnavailableError):
+                resolve(f"{secure.url}/demo", "main", insecure=(secure.authority,))
+            assert other.requests == []
