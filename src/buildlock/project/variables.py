@@ -22,6 +22,8 @@ from buildlock.project.settings import PRERELEASE_MODES, STRATEGIES, find_links
 _UNSUPPORTED_OF_UV = (
     *("UV_EXCLUDE", "UV_FORK_STRATEGY", "UV_KEYRING_PROVIDER", "UV_NO_SOURCES", "UV_NO_SOURCES_PACKAGE"),
     *("UV_REQUIRE_HASHES", "UV_RESOLUTION", "UV_TORCH_BACKEND"),
+    # Places that are asked with credentials of another kind, and where uv keeps its own.
+    *("UV_AZURE_ENDPOINT_URL", "UV_CREDENTIALS_DIR", "UV_GCS_ENDPOINT_URL", "UV_S3_ENDPOINT_URL"),
 )
 _UNSUPPORTED_OF_PIP = (
     *("PIP_CONFIG_SETTINGS", "PIP_KEYRING_PROVIDER", "PIP_PREFER_BINARY", "PIP_REQUIRE_HASHES"),

@@ -145,6 +145,24 @@ def test_a_setting_of_pip_that_cannot_be_honoured_is_named(warnings_of: Warnings
     assert "`PIP_KEYRING_PROVIDER`" in "".join(warnings_of("", {"PIP_KEYRING_PROVIDER": "import"}))
 
 
+def test_variables_that_cannot_be_honoured_are_named(warnings_of: Warnings) -> None:
+    names = ["UV_AZURE_ENDPOINT_URL", "UV_CREDENTIALS_DIR", "UV_GCS_ENDPOINT_URL", "UV_S3_ENDPOINT_URL"]
+    (warning,) = warnings_of("", dict.fromkeys(names, "https://a.example"))
+    assert all(f"`{name}`" in warning for name in names)
+
+
+def test_what_is_honoured_or_changes_nothing_is_not_named(warnings_of: Warnings) -> None:
+    environ = {
+        **dict.fromkeys(("UV_NATIVE_TLS", "UV_SYSTEM_CERTS"), "true"),
+        **dict.fromkeys(("UV_INSECURE_HOST", "PIP_TRUSTED_HOST"), "a.example"),
+        **dict.fromkeys(("SSL_CLIENT_CERT", "PIP_CLIENT_CERT", "PIP_CERT"), "/a.pem"),
+        **dict.fromkeys(("UV_KEYRING_PROVIDER", "PIP_KEYRING_PROVIDER"), "subprocess"),
+        "PIP_PROXY": "http://a.example",
+        "UV_CONCURRENT_DOWNLOADS": "3",
+    }
+    assert warnings_of("[tool.uv]\nsystem-certs = true\nkeyring-provider = 'disabled'", environ) == []
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
