@@ -42,6 +42,7 @@ def _load(context: ssl.SSLContext, authority: CertificatePath) -> None:
     path = authority.path
     try:
         if not path.is_dir():
+            path.open("rb").close()  # OpenSSL says of a file that is not there what it says of a malformed one
             context.load_verify_locations(cafile=path)
             return
         # OpenSSL itself looks only for files that are named by a hash; as uv does, all are read.
@@ -72,6 +73,7 @@ def _load_client(context: ssl.SSLContext, client: CertificatePath) -> None:
         raise ValueError("its key has a passphrase")
 
     try:
+        client.path.open("rb").close()
         context.load_cert_chain(client.path, password=refuse_to_ask)
     except OSError as error:
         raise _refuse(client, _describe(error)) from error

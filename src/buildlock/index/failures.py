@@ -21,6 +21,10 @@ class TransientError(Exception):
 def describe_failure(error: exceptions.HTTPError) -> str:
     """What went wrong, without the objects that `urllib3` puts into its messages."""
     match error:
+        case exceptions.ProxyError(original_error=exceptions.HTTPError() as cause):
+            reason = f"the proxy cannot be used: {describe_failure(cause)}"
+        case exceptions.ProxyError(original_error=cause):
+            reason = f"the proxy cannot be used: {cause}"
         case exceptions.NameResolutionError():
             reason = "its host name cannot be resolved"
         case exceptions.NewConnectionError():

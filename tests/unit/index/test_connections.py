@@ -75,7 +75,8 @@ class TestCertificates:
         path = tmp_path / "ca.pem"
         if content is not None:
             path.write_bytes(content)
-        with pytest.raises(UnavailableError, match="cannot be used") as caught:
+        reason = "No such file" if content is None else "there is no certificate in it"
+        with pytest.raises(UnavailableError, match=f"cannot be used: {reason}") as caught:
             ask(secure, authorities=trust(path, "PIP_CERT"))
         assert str(path) in caught.value.message
         assert "`PIP_CERT`" in str(caught.value.hint)
@@ -196,9 +197,16 @@ class TestProxies:
 
     def test_a_server_is_reached_by_tls_through_a_proxy(self, ask: Ask, secure: WebServer, server: WebServer) -> None:
         # This one is no proxy for TLS, and says so: nothing was asked without it.
-        with pytest.raises(UnavailableError):
+        with pytest.raises(UnavailableError, match="the proxy cannot be used: Tunnel connection failed: 501"):
             ask(secure, authorities=trust(AUTHORITY), proxies={"https": server.url})
         assert secure.requests == []
+
+    def test_a_proxy_that_is_not_there(self, ask: Ask, server: WebServer, secure: WebServer) -> None:
+        for asked in (server, secure):
+            with pytest.raises(UnavailableError, match="the proxy cannot be used: no connection") as caught:
+                ask(asked, proxies=dict.fromkeys(("http", "https"), "http://me:s3cret@127.0.0.1:1"))
+            assert "s3cret" not in caught.value.message
+            assert "Patience" not in caught.value.message
 
 
 def test_no_more_requests_are_under_way_than_allowed(server: WebServer, events: list[Event]) -> None:
