@@ -33,7 +33,8 @@ class _Patience(HTTPConnection):
                 # Of the socket itself: TLS has nothing to say any more, and is being read by another thread.
                 socket.socket.shutdown(waiting, socket.SHUT_RDWR)
 
-        patience = Timer(FACTOR * (waiting.gettimeout() or 0.0), cut)
+        assert isinstance(self.timeout, (int, float))  # as we ask; that of the socket is still the one for connecting
+        patience = Timer(FACTOR * self.timeout, cut)
         patience.daemon = True
         patience.start()
         try:

@@ -1,5 +1,6 @@
 """Whom TLS trusts, what proves who we are, and the way to a server."""
 
+import base64
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from buildlock.index.proxies import Proxies
 from buildlock.project.network import CertificatePath, Network, parse_insecure_host
 from buildlock.reporting import Event, Warned
 from support.http import Answer, Raw, Request, WebServer
+from support.proxy import TunnellingProxy
 from support.tls import ANOTHER_AUTHORITY, AUTHORITY, CLIENT, serve_tls
 
 Ask: TypeAlias = Callable[..., bytes]
@@ -200,6 +202,19 @@ class TestProxies:
         with pytest.raises(UnavailableError, match="the proxy cannot be used: Tunnel connection failed: 501"):
             ask(secure, authorities=trust(AUTHORITY), proxies={"https": server.url})
         assert secure.requests == []
+
+    def test_a_proxy_hears_its_own_password_and_nothing_of_the_server(self, ask: Ask, secure: WebServer) -> None:
+        right = "Basic " + base64.b64encode(b"me:s3cret").decode()
+        with TunnellingProxy() as proxy:
+            url = proxy.url.replace("//", "//me:s3cret@")
+            assert ask(secure, authorities=trust(AUTHORITY), proxies={"https": url}) == b"hello"
+            with pytest.raises(UnavailableError, match="not trusted"):
+                ask(secure, authorities=trust(ANOTHER_AUTHORITY), proxies={"https": url})
+        head = proxy.heads[0]
+        assert head.startswith(f"CONNECT {secure.authority} HTTP/1.")
+        assert f"Proxy-Authorization: {right}" in head
+        assert "/page" not in head
+        assert "proxy-authorization" not in secure.requests[0].headers
 
     def test_a_proxy_that_is_not_there(self, ask: Ask, server: WebServer, secure: WebServer) -> None:
         for asked in (server, secure):

@@ -1,0 +1,63 @@
+"""A small real proxy for TLS: it connects to where it is told, and relays what both say.
+
+```
+with TunnellingProxy() as proxy:
+    ...                     # https through `proxy.url`
+proxy.heads[0]              # "CONNECT 127.0.0.1:8443 HTTP/1.0 ..."
+```
+"""
+
+import select
+import socket
+import threading
+from contextlib import suppress
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import final
+
+
+@final
+class TunnellingProxy:
+    def __init__(self) -> None:
+        self.heads: list[str] = []
+        self._server = ThreadingTCPServer(("127.0.0.1", 0), self._make_handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.01))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> "TunnellingProxy":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _make_handler(self) -> type[StreamRequestHandler]:
+        heads = self.heads
+
+        class Handler(StreamRequestHandler):
+            rbufsize = 0  # what follows the head is the client's and the server's alone
+
+            def handle(self) -> None:
+                lines = []
+                while line := self.rfile.readline().strip():
+                    lines.append(line.decode())
+                heads.append("\n".join(lines))
+                host, _, port = lines[0].split()[1].rpartition(":")
+                with socket.create_connection((host, int(port))) as server, suppress(OSError):
+                    self.wfile.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+                    _relay(self.connection, server)
+
+        return Handler
+
+
+def _relay(client: socket.socket, server: socket.socket) -> None:
+    while True:
+        for source in select.select([client, server], [], [])[0]:
+            if not (data := source.recv(1 << 16)):
+                return
+            (server if source is client else client).sendall(data)
