@@ -1,6 +1,5 @@
 """Which credentials a request carries: those in URLs, else those that netrc or the keyring has; to one origin each."""
 
-import base64
 from dataclasses import dataclass, replace
 from threading import Lock
 from urllib.parse import urlsplit
@@ -8,7 +7,7 @@ from urllib.parse import urlsplit
 from buildlock.errors import UnavailableError
 from buildlock.index.keyring import UnusableKeyringError, ask_keyring
 from buildlock.index.netrc_file import Netrc
-from buildlock.index.urls import Address
+from buildlock.index.urls import Address, encode_basic
 from buildlock.project.model import Authentication
 from buildlock.project.network import Network
 from buildlock.reporting import Reporter, Warned
@@ -125,7 +124,7 @@ class Credentials:
         with self._searching:
             if key not in self._found:
                 login = self._look_up(address, place, username, keyring=keyring)
-                self._found[key] = _encode(*login) if login is not None else None
+                self._found[key] = encode_basic(*login) if login is not None else None
                 if username is None:
                     self.remember(replace(owner, authorization=self._found[key], username=None))
             return self._found[key]
@@ -148,12 +147,6 @@ class Credentials:
             self._keyring = False
             self._report(Warned(f"passwords are not looked for in the keyring, by the command `keyring`: {error}"))
             return None
-
-
-def _encode(username: str, password: str) -> str:
-    """RFC 7617."""
-    pair = f"{username}:{password}"
-    return "Basic " + base64.b64encode(pair.encode("utf-8", "surrogatepass")).decode("ascii")
 
 
 def _shared_segments(path: str, other: str) -> int:

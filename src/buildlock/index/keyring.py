@@ -31,6 +31,8 @@ def ask_keyring(service: str, username: str | None, report: Reporter) -> tuple[s
     Raises:
         UnusableKeyringError: It does not answer.
     """
+    if any(word is not None and word.startswith("-") for word in (service, username)):
+        return None  # it would be an option, of which there are some that run code
     command = ["keyring", "get", service, *([username] if username is not None else ["--mode", "creds"])]
     try:
         code, output = _run(command)

@@ -103,8 +103,13 @@ def is_url(location: str) -> bool:
 
 
 def _basic(parts: SplitResult) -> str | None:
-    """RFC 7617, the user and the password percent-decoded as RFC 3986 wants them written."""
+    """Of the user and the password, percent-decoded as RFC 3986 wants them written."""
     if not parts.username and not parts.password:
         return None
-    pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return encode_basic(unquote(parts.username or ""), unquote(parts.password or ""))
+
+
+def encode_basic(username: str, password: str) -> str:
+    """The value of an `Authorization` header (RFC 7617)."""
+    pair = f"{username}:{password}"
     return "Basic " + base64.b64encode(pair.encode("utf-8", "surrogatepass")).decode("ascii")

@@ -230,6 +230,13 @@ class TestKeyring:
         assert open_client(index).get(f"{index}/foo/").status == 401
         assert questions() == []
 
+    @pytest.mark.parametrize("place", ["http://--keyring-backend=evil@127.0.0.1:1/simple", "http://-p@-p:1/simple"])
+    def test_what_would_be_an_option_is_no_question(self, open_client: Open, asked: Keyring, place: str) -> None:
+        questions = asked("echo s3cret")
+        with pytest.raises(UnavailableError):
+            open_client(place, keyring=True).get(f"{place}/foo/")
+        assert questions() == []
+
     def test_is_not_asked_by_a_place_that_nobody_named(
         self, server: WebServer, open_client: Open, asked: Keyring
     ) -> None:
