@@ -160,7 +160,7 @@ def test_no_index_at_all(project: Checkout) -> None:
 
 def test_what_is_not_supported_is_named_in_one_warning(project: Checkout) -> None:
     project.append('[tool.uv]\nresolution = "lowest"\nrequired-environments = ["sys_platform == \'linux\'"]')
-    result = project.succeed("lock", "--no-dynamic", UV_KEYRING_PROVIDER="subprocess")
+    result = project.succeed("lock", "--no-dynamic", UV_TORCH_BACKEND="auto")
     assert result.stderr.count("warning:") == 1
-    for setting in ("resolution", "UV_KEYRING_PROVIDER"):
+    for setting in ("resolution", "UV_TORCH_BACKEND"):
         assert setting in result.stderr
