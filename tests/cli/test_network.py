@@ -75,6 +75,18 @@ def test_a_server_that_may_be_insecure(project: Checkout, secure: WebServer, tmp
     locked = project.succeed("lock", "--no-dynamic")
     assert locked.stderr.count(f"warning: the certificate of `{secure.url}` is not checked") == 1
     assert project.locked()["inputs"]["settings"]["allow-insecure-host"] == [secure.authority]
+    assert project.run("check", "--quiet").code == 0
     # The files of a lock are fetched in the same way, where they are not kept.
     installed = project.succeed("install", BUILDLOCK_CACHE_DIR=str(tmp_path / "empty"))
     assert f"the certificate of `{secure.url}` is not checked" in installed.stderr
+
+
+def test_a_server_that_may_be_insecure_this_once(project: Checkout, secure: WebServer) -> None:
+    locked = project.succeed("lock", "--no-dynamic", "--allow-insecure-host", secure.authority)
+    assert f"warning: the certificate of `{secure.url}` is not checked" in locked.stderr
+    # It is not what the project says.
+    assert "allow-insecure-host" not in project.lock_path.read_text(encoding="utf-8")
+    wrong = project.run("install", "--allow-insecure-host", "me:s3cret@a.example")
+    assert wrong.code == 2
+    assert "which is not a host" in wrong.stderr
+    assert "s3cret" not in wrong.stderr

@@ -12,6 +12,7 @@ from buildlock.cli.options import (
     HERE,
     FindLinks,
     Frozen,
+    InsecureHosts,
     Json,
     NoBuild,
     NoBuildPackage,
@@ -66,6 +67,7 @@ def build(
     frozen: Frozen = False,
     offline: Offline = False,
     find_links: FindLinks = None,
+    allow_insecure_host: InsecureHosts = None,
     no_build: NoBuild = False,
     no_build_package: NoBuildPackage = None,
     only_binary: OnlyBinary = None,
@@ -105,6 +107,7 @@ def build(
             overrides=make_overrides(
                 offline=offline,
                 find_links=find_links,
+                allow_insecure_host=allow_insecure_host,
                 no_build=no_build,
                 no_build_package=no_build_package,
                 only_binary=only_binary,
@@ -127,6 +130,7 @@ def build(
         overrides=make_overrides(
             offline=offline,
             find_links=find_links,
+            allow_insecure_host=allow_insecure_host,
             no_build=no_build,
             no_build_package=no_build_package,
             only_binary=only_binary,

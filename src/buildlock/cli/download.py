@@ -10,6 +10,7 @@ from buildlock.cli.options import (
     HERE,
     FindLinks,
     Frozen,
+    InsecureHosts,
     Json,
     Offline,
     ProjectDir,
@@ -40,6 +41,7 @@ def download(
     frozen: Frozen = False,
     offline: Offline = False,
     find_links: FindLinks = None,
+    allow_insecure_host: InsecureHosts = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -58,7 +60,7 @@ def download(
         pythons=tuple(python or ()),
         platforms=tuple(platform or ()),
         frozen=frozen,
-        overrides=make_overrides(offline=offline, find_links=find_links),
+        overrides=make_overrides(offline=offline, find_links=find_links, allow_insecure_host=allow_insecure_host),
     )
     with console.watch():
         fetched = workflow.download(open_workspace(project, console), options)

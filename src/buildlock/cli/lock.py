@@ -12,6 +12,7 @@ from buildlock.cli.changes import describe_change
 from buildlock.cli.console import Console, count_packages, write_json
 from buildlock.cli.options import (
     HERE,
+    InsecureHosts,
     Json,
     NoBuild,
     NoBuildPackage,
@@ -94,6 +95,7 @@ def lock(
     find_links: Annotated[
         list[str] | None, typer.Option("--find-links", "-f", metavar="PATH|URL", help="A folder or page of files.")
     ] = None,
+    allow_insecure_host: InsecureHosts = None,
     no_index: Annotated[bool, typer.Option("--no-index", help="Ask no index, only --find-links.")] = False,
     no_build: NoBuild = False,
     no_build_package: NoBuildPackage = None,
@@ -132,7 +134,12 @@ def lock(
         dry_run=dry_run,
         runtime_environment=runtime_environment.absolute() if runtime_environment else None,
         overrides=replace(
-            make_overrides(no_build=no_build, no_build_package=no_build_package, only_binary=only_binary),
+            make_overrides(
+                allow_insecure_host=allow_insecure_host,
+                no_build=no_build,
+                no_build_package=no_build_package,
+                only_binary=only_binary,
+            ),
             default_index=default_index,
             find_links=tuple(find_links or ()),
             no_index=no_index,

@@ -10,6 +10,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from buildlock.errors import InvalidProjectError, UsageError
 from buildlock.project.faults import Faults
 from buildlock.project.model import BuildRequirement, Overrides
+from buildlock.project.network import InsecureHost, parse_insecure_host
 from buildlock.project.requirements import keep_valid, parse_requirement
 from buildlock.reporting import Reporter, silence
 from buildlock.workflows.limits import NO_LIMITS, Limits
@@ -79,6 +80,10 @@ Timeout: TypeAlias = Annotated[
     float | None,
     typer.Option("--timeout", metavar="SECONDS", help="Stop a build backend that takes longer for one call."),
 ]
+InsecureHosts: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--allow-insecure-host", metavar="HOST", help="Do not check this server's certificate; repeatable."),
+]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Every step.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Data as JSON, on stdout.")]
@@ -92,6 +97,7 @@ def make_overrides(
     *,
     offline: bool = False,
     find_links: list[str] | None = None,
+    allow_insecure_host: list[str] | None = None,
     no_build: bool = False,
     no_build_package: list[str] | None = None,
     only_binary: list[str] | None = None,
@@ -99,7 +105,7 @@ def make_overrides(
     """What the options say of the network and of building from source.
 
     Raises:
-        UsageError: One does not name a package.
+        UsageError: One does not name a package, or a server.
     """
     named = [*(no_build_package or ()), *(name for each in only_binary or () for name in each.split(","))]
     packages = set()
@@ -109,6 +115,7 @@ def make_overrides(
     return Overrides(
         offline=offline,
         find_links=tuple(find_links or ()),
+        insecure_hosts=tuple(map(_parse_host, allow_insecure_host or ())),
         no_build=no_build or ":all:" in named,
         no_build_package=frozenset(packages),
     )
@@ -126,6 +133,13 @@ def make_limits(*, timeout: float | None, no_network: bool, sandbox: bool) -> Li
             hint=f"name seconds, more than 0 and at most {_LONGEST_TIMEOUT}",
         )
     return Limits(timeout=timeout, network=not no_network, sandbox=sandbox)
+
+
+def _parse_host(text: str) -> InsecureHost:
+    try:
+        return parse_insecure_host(text)
+    except ValueError as error:
+        raise UsageError(f"`--allow-insecure-host` is `{text.rpartition('@')[2]}`, which {error}") from error
 
 
 def parse_name(name: str) -> NormalizedName:

@@ -10,6 +10,7 @@ from buildlock.cli.options import (
     HERE,
     FindLinks,
     Frozen,
+    InsecureHosts,
     Offline,
     ProjectDir,
     Python,
@@ -35,6 +36,7 @@ def run(
     frozen: Frozen = False,
     offline: Offline = False,
     find_links: FindLinks = None,
+    allow_insecure_host: InsecureHosts = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -48,7 +50,7 @@ def run(
         variant=variant,
         python=python,
         frozen=frozen,
-        overrides=make_overrides(offline=offline, find_links=find_links),
+        overrides=make_overrides(offline=offline, find_links=find_links, allow_insecure_host=allow_insecure_host),
     )
     if not frontend:
         with console.watch():

@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.artifacts import Origin
-from buildlock.project.network import Network
+from buildlock.project.network import InsecureHost, Network
 from buildlock.targets import TargetName
 from buildlock.variants import Variant
 
@@ -249,6 +249,7 @@ class Overrides:
     no_binary: bool = False
     no_binary_package: frozenset[NormalizedName] = frozenset()
     offline: bool = False
+    insecure_hosts: tuple[InsecureHost, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ from buildlock.project.faults import Faults, suggest
 from buildlock.project.indexes import add_credentials, arrange_indexes, make_index
 from buildlock.project.mirrors import read_mirror_variables
 from buildlock.project.model import Index, Overrides, Project, Settings
+from buildlock.project.network import Network
 from buildlock.project.outside_packages import spell_variants
 from buildlock.project.runtime import RuntimeDependencies
 from buildlock.project.settings import KEYS, find_links
@@ -155,6 +156,7 @@ def _read_places(project: Choices, environ: Mapping[str, str], overrides: Overri
             no_binary_package=overrides.no_binary_package,
             no_build=overrides.no_build or None,
             no_build_package=overrides.no_build_package,
+            network=Network(insecure_hosts=overrides.insecure_hosts),
             offline=overrides.offline or read_switch(environ, "BUILDLOCK_OFFLINE", faults),
         ),
         project=project,
