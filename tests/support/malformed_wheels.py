@@ -409,6 +409,19 @@ CONTENT_DEFECTS: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "wheel-missing": (lambda: without("WHEEL"), "no `demo-1.0.dist-info/WHEEL`"),
     "wheel-empty": (lambda: wheel_file(""), "0 lines `Wheel-Version`"),
     "wheel-garbage": (lambda: wheel_file("<html>\n"), "not `Key: value`"),
+    "wheel-purelib-behind-blank-line": (
+        lambda: wheel_file(WHEEL.decode().replace("Root-Is", "\nRoot-Is")),
+        "behind a blank line",
+    ),
+    "wheel-second-purelib-behind-blank-line": (
+        lambda: wheel_file(WHEEL.decode() + "\nRoot-Is-Purelib: false\n"),
+        "behind a blank line",
+    ),
+    "wheel-text-behind-blank-line": (lambda: wheel_file(WHEEL.decode() + "\nhello\n"), "behind a blank line"),
+    "wheel-tag-behind-blank-line-differs": (
+        lambda: wheel_file(WHEEL.decode() + "\nTag: cp27-cp27m-any\n"),
+        "the filename has",
+    ),
     "wheel-version-2": (lambda: wheel_file(WHEEL.decode().replace("1.0", "2.0", 1)), "unknown Wheel-Version"),
     "wheel-version-0": (lambda: wheel_file(WHEEL.decode().replace("1.0", "0.1", 1)), "unknown Wheel-Version"),
     "wheel-version-text": (lambda: wheel_file(WHEEL.decode().replace("1.0", "one", 1)), "unknown Wheel-Version"),
@@ -623,6 +636,7 @@ SOUND: Mapping[str, Callable[[], bytes]] = {
     "wheel-version-1.9": lambda: wheel_file(WHEEL.decode().replace("1.0", "1.9", 1)),
     "purelib-upper-case": lambda: wheel_file(WHEEL.decode().replace("true", "True")),
     "purelib-false": lambda: wheel_file(WHEEL.decode().replace("true", "false")),
+    "wheel-tags-behind-blank-line": lambda: wheel_file(WHEEL.decode().replace("Tag:", "\nTag:")),
     "wheel-crlf": lambda: wheel_file(WHEEL.decode().replace("\n", "\r\n")),
     "metadata-name-spelling": lambda: metadata(METADATA.decode().replace("demo", "Demo")),
     "metadata-version-spelling": lambda: metadata(METADATA.decode().replace(": 1.0", ": 1.0.0")),

@@ -197,8 +197,12 @@ class Wheel:
 
     def _check_wheel_file(self, dist_info: str, tags: frozenset[Tag]) -> bool:
         fields, rest = _read_fields(self._read_text(f"{dist_info}/WHEEL", _MAX_TEXT))
-        if rest.strip():
-            self._refuse(f"WHEEL has the line `{rest.lstrip().splitlines()[0]}`, which is not `Key: value`")
+        # Published wheels have a blank line before their tags (ninja 1.11.1.1), where others stop reading: harmless, as
+        # nothing but tags may follow it.
+        tag_fields, rest = _read_fields(rest.lstrip("\r\n"))
+        if rest.strip() or tag_fields.keys() - {"tag"}:
+            line = next(filter(str.strip, rest.splitlines()), "") or next(iter(tag_fields))
+            self._refuse(f"WHEEL has `{line}` behind a blank line, or a line that is not `Key: value`")
         format_version, purelib = (
             self._read_field(fields, "WHEEL", key) for key in ("Wheel-Version", "Root-Is-Purelib")
         )
@@ -211,7 +215,7 @@ class Wheel:
         parts = self._filename.removesuffix(".whl").split("-")
         if "build" in fields and [self._read_field(fields, "WHEEL", "Build")] != parts[2:-3]:
             self._refuse(f"WHEEL has `Build: {fields['build'][0]}`, and the filename has not")
-        self._check_tags(fields.get("tag", []), tags)
+        self._check_tags([*fields.get("tag", []), *tag_fields.get("tag", [])], tags)
         return purelib.lower() == "true"
 
     def _read_field(self, fields: Mapping[str, list[str]], file: str, key: str) -> str:
