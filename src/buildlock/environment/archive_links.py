@@ -4,7 +4,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from buildlock.environment.entry_names import NameRules, find_name_fault
+from buildlock.environment.entry_names import find_extent_fault
 
 _MAX_HOPS = 40
 """Links on the way to one place; Linux follows as many."""
@@ -21,7 +21,6 @@ class LinkedTree:
         files: The names of its files.
         folders: Those of all folders that it makes, without a slash at the end.
         links: By its name, where each link leads: a path from the top, as it is written.
-        rules: What the names of copies have to suit.
         limit: How many copies there may be.
     """
 
@@ -31,13 +30,11 @@ class LinkedTree:
         files: Sequence[str],
         folders: Sequence[str],
         links: Mapping[str, str],
-        rules: NameRules,
         limit: int,
     ) -> None:
         self._files = frozenset(files)
         self._folders = frozenset(folders)
         self._links = links
-        self._rules = rules
         self._left = limit
         self._children: defaultdict[str, list[str]] = defaultdict(list)
         for name in (*files, *folders, *links):
@@ -57,7 +54,7 @@ class LinkedTree:
     def _copy(self, name: str, path: str, above: frozenset[str]) -> Iterator[tuple[str, str | None]]:
         """Copy a file or folder to `name`; `above` are the folders on the way there, which it cannot be one of."""
         # Names get longer with each folder, so this is where a nest of links ends.
-        if fault := find_name_fault(name, self._rules):
+        if fault := find_extent_fault(name):
             raise InvalidLinkError(f"`{name}`, by a link: {fault}")
         self._left -= 1
         if self._left < 0:

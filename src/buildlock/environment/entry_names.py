@@ -40,6 +40,10 @@ EVERYWHERE = NameRules()
 
 _Faults = tuple[tuple[Callable[[str], bool], str], ...]
 
+_EXTENT_FAULTS: _Faults = (
+    (lambda name: len(name.encode()) > MAX_PATH, f"the name is longer than {MAX_PATH} bytes"),
+    (lambda name: name.rstrip("/").count("/") >= MAX_DEPTH, f"the name is nested deeper than {MAX_DEPTH} folders"),
+)
 _NAME_FAULTS: _Faults = (
     (lambda name: not name, "the name is empty"),
     (
@@ -51,8 +55,7 @@ _NAME_FAULTS: _Faults = (
     ),
     (lambda name: "\\" in name, "the name holds a backslash"),
     (lambda name: name.startswith("/"), "the name is absolute"),
-    (lambda name: len(name.encode()) > MAX_PATH, f"the name is longer than {MAX_PATH} bytes"),
-    (lambda name: name.rstrip("/").count("/") >= MAX_DEPTH, f"the name is nested deeper than {MAX_DEPTH} folders"),
+    *_EXTENT_FAULTS,
 )
 _COMPONENT_FAULTS: _Faults = (
     (lambda component: not component, "the name has an empty component"),
@@ -91,6 +94,11 @@ def find_name_fault(name: str, rules: NameRules = EVERYWHERE) -> str | None:
             if is_fault(component):
                 return reason
     return None
+
+
+def find_extent_fault(name: str) -> str | None:
+    """The same of a name whose components have no fault, each for itself: links can make very many of those."""
+    return next((reason for is_fault, reason in _EXTENT_FAULTS if is_fault(name)), None)
 
 
 def fold_name(name: str) -> str:

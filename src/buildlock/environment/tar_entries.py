@@ -364,9 +364,7 @@ class TarArchive:
         """Make each link the files that it leads to: files of this archive."""
         files = {entry.name: entry for entry in entries if entry.target is None and not entry.is_folder}
         links = {entry.name: entry.target for entry in entries if entry.target is not None and not entry.hard}
-        tree = LinkedTree(
-            files=list(files), folders=sorted(self._folders), links=links, rules=self._rules, limit=MAX_ENTRIES
-        )
+        tree = LinkedTree(files=list(files), folders=sorted(self._folders), links=links, limit=MAX_ENTRIES)
         for entry in entries:
             if entry.target is None:
                 yield entry
