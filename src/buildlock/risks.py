@@ -41,6 +41,7 @@ _ALL = (
         of_project=True,
     ),
     Kind(code="index-not-allowed", risk="high", meaning="it comes from a place that the policy does not allow"),
+    Kind(code="host-not-allowed", risk="high", meaning="its files are on a host that the policy does not allow"),
     Kind(code="sdist-not-allowed", risk="high", meaning="it is built from source, which the policy does not allow"),
     Kind(
         code="policy-loosened",

@@ -21,7 +21,7 @@ from buildlock.lockfile.model import LockedEnvironment, LockedInputs, Lockfile, 
 Sections: TypeAlias = Mapping[tuple[str, str], LockedEnvironment]
 """By package from elsewhere (the project: none) and variant."""
 
-_OF_MANY = frozenset({"index-moved", "insecure-index", "host-changed", "index-not-allowed"})
+_OF_MANY = frozenset({"index-moved", "insecure-index", "host-changed", "index-not-allowed", "host-not-allowed"})
 """What is said once of all the packages that it holds of."""
 _SHOWN_NAMES = 20
 

@@ -13,10 +13,10 @@ from buildlock.diff.model import Diff, Finding, Place, Verdict, sort_findings
 from buildlock.diff.quoting import quote
 from buildlock.diff.sections import Section
 from buildlock.lockfile.model import LockedInputs, Lockfile, is_source
-from buildlock.lockfile.origins import find_insecure, find_unchecked, list_files
+from buildlock.lockfile.origins import find_hosts, find_index_host, find_insecure, find_unchecked, list_files
 from buildlock.project.model import Policy
 
-_OF_POLICY = frozenset({"index-not-allowed", "sdist-not-allowed", "too-new"})
+_OF_POLICY = frozenset({"index-not-allowed", "host-not-allowed", "sdist-not-allowed", "too-new"})
 """Codes that only a policy makes: it denies them, whether `deny` names them or not."""
 
 
@@ -71,6 +71,12 @@ def _inspect(package: Package, place: Place, policy: Policy) -> Iterator[Finding
         yield Finding(
             code="index-not-allowed", packages=(package.name,), message=message, after=location, places=(place,)
         )
+    if policy.hosts is not None and package.index is not None:
+        for host in sorted(find_hosts(package) - {find_index_host(package.index), *policy.hosts}):
+            message = f"from {quote(host)}"
+            yield Finding(
+                code="host-not-allowed", packages=(package.name,), message=message, after=host, places=(place,)
+            )
     if policy.sdists is not None and is_source(package) and package.name not in policy.sdists:
         version = str(package.version)
         message = quote(version)

@@ -64,6 +64,11 @@ def find_hosts(package: Package) -> frozenset[str]:
     return frozenset(_find_host(file.url) for file in list_files(package) if file.url is not None)
 
 
+def find_index_host(index: str) -> str:
+    """The host of an index itself, which need not be that of its files."""
+    return _find_host(index)
+
+
 def _find_host(url: str) -> str:
     parts = urlsplit(url)
     return parts.netloc.rpartition("@")[2].lower()

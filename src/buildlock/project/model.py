@@ -274,6 +274,8 @@ class Policy:
     allow: tuple[Allowance, ...] = ()
     indexes: tuple[str, ...] | None = None
     """The places that packages may come from, and those below them; `None`: any."""
+    hosts: tuple[str, ...] | None = None
+    """The hosts that files of an index may be on beside the index's own, perhaps with a port; `None`: any."""
     sdists: frozenset[NormalizedName] | None = None
     """The packages that may be built from source; `None`: any."""
     minimum_age: timedelta | None = None

@@ -15,9 +15,10 @@ from buildlock.project.names import package_names
 from buildlock.risks import KINDS
 from buildlock.text import without_credentials
 
-_KEYS = ("deny", "allow", "indexes", "sdists", "minimum-age")
+_KEYS = ("deny", "allow", "indexes", "hosts", "sdists", "minimum-age")
 _ALLOWANCE_KEYS = ("code", "package", "id", "reason", "expires")
 _OF_ADVISORIES = "vulnerable"
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -66,6 +67,7 @@ def read_policy_table(table: Table) -> Policy:
         deny=_read_codes(table) if "deny" in table else DEFAULT_DENIED,
         allow=tuple(filter(None, map(_read_allowance, table.tables("allow")))),
         indexes=_read_indexes(table) if "indexes" in table else None,
+        hosts=_read_hosts(table) if "hosts" in table else None,
         sdists=package_names(table.strings("sdists"), origin=table.place("sdists"), faults=table.faults)
         if "sdists" in table
         else None,
@@ -89,6 +91,14 @@ def _read_indexes(table: Table) -> tuple[str, ...]:
         elif without_credentials(url) != url:
             table.fault("indexes", f"has `{url}`, which carries credentials")
     return urls
+
+
+def _read_hosts(table: Table) -> tuple[str, ...]:
+    hosts = table.strings("hosts")
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            table.fault("hosts", f"has `{host.rpartition('@')[2]}`, which is not the name of a host")
+    return tuple(host.lower() for host in hosts)
 
 
 def _read_age(table: Table) -> timedelta | None:

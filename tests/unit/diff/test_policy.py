@@ -141,6 +141,12 @@ class TestInspect:
             == {}
         )
 
+    def test_the_hosts_of_files(self) -> None:
+        assert self.codes(Policy(hosts=("index.example",)), OLD) == {}
+        assert self.codes(Policy(hosts=()), OLD) == {"host-not-allowed": ("bar", "foo")}
+        at_home = make_environment(make_package("foo", index="https://index.example/simple"))
+        assert self.codes(Policy(hosts=()), at_home) == {}
+
     def test_repositories_are_places_too_and_local_files_are_not(self) -> None:
         vcs = PackageVcs(
             type="git",

@@ -36,6 +36,7 @@ allow = [
   { code = "vulnerable", package = "foo", id = "EXAMPLE-1", reason = "not reached", expires = 2026-12-31 },
 ]
 indexes = ["https://pkgs.example/simple"]
+hosts = ["Files.example", "[::1]:8080"]
 sdists = ["Flash_Attn"]
 minimum-age = "1 week 1 hour"
 """
@@ -53,6 +54,7 @@ minimum-age = "1 week 1 hour"
             ),
         ),
         indexes=("https://pkgs.example/simple",),
+        hosts=("files.example", "[::1]:8080"),
         sdists=frozenset({"flash-attn"}),  # type: ignore[arg-type]
         minimum_age=timedelta(days=7, hours=1),
     )
@@ -67,6 +69,8 @@ minimum-age = "1 week 1 hour"
         ("minimum-age = '2026-01-31'", ".minimum-age` is `2026-01-31`, which is no duration such as `7 days`"),
         ("minimum-age = 7", ".minimum-age` must be a string"),
         ("min-age = '7 days'", ".min-age` is not a known key; did you mean `minimum-age`?"),
+        ("hosts = ['https://pkgs.example']", "`https://pkgs.example`, which is not the name of a host"),
+        ("hosts = ['me:secret@pkgs.example']", "which is not the name of a host"),
         ("indexes = ['pkgs.example']", "`pkgs.example`, which is not the URL"),
         ("indexes = ['https://me:secret@pkgs.example']", "which carries credentials"),
         ("sdists = ['-']", "which is not the name of a package"),
