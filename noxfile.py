@@ -38,6 +38,8 @@ def find_pythons() -> Iterator[tuple[tuple[int, int], str]]:
 
 
 PYTHONS = dict(sorted(find_pythons()))
+WATCHED = next((f"3.{minor}" for minor in (13, 12, 11) if (3, minor) in PYTHONS), None)
+"""A Python that atheris has a wheel for."""
 EXTREMES = [f"{major}.{minor}" for major, minor in sorted({min(PYTHONS), max(PYTHONS)})]
 # Before pyenv's shims, which stand in for every Python and run only the chosen ones.
 os.environ["PATH"] = os.pathsep.join([*(str(Path(path).parent) for path in PYTHONS.values()), os.environ["PATH"]])
@@ -126,3 +128,19 @@ def frontends(session: nox.Session) -> None:
     fill_wheelhouse(*REAL_BACKEND)
     path = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "fixtures"))
     session.run("python", "-m", "support.frontends_table", *session.posargs, env={"PYTHONPATH": path})
+
+
+@nox.session(python=WATCHED)
+def fuzz(session: nox.Session) -> None:
+    """Fuzz what reads untrusted bytes: `-- lock --seconds 60`, or `archive`, `page`, `metadata`, `settings`, `all`."""
+    install(session, "test", "fuzz")
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "fixtures"))
+    session.run("python", "-m", "fuzz", *(session.posargs or ["all"]), env={"PYTHONPATH": path})
+
+
+@nox.session(python=WATCHED)
+def report(session: nox.Session) -> None:
+    """Write the figures of docs/hostility.md: `-- malformed`, `-- real` or `-- fuzz --seconds 300`."""
+    install(session, "test", "fuzz")
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "fixtures"))
+    session.run("python", "-m", "support.hostile_report", *session.posargs, env={"PYTHONPATH": path})
