@@ -12,10 +12,13 @@ from packaging.utils import NormalizedName, canonicalize_name
 from buildlock.lockfile.fields import show
 from buildlock.lockfile.markers import Coverage
 from buildlock.lockfile.model import LockedEnvironment, find_key, format_marker, is_source
+from buildlock.lockfile.seen_targets import see_targets
 from buildlock.lockfile.toml_text import format_key
 
 MAX_ENTRIES = 256
 """Of one name in one environment, and requirements of one name: each is compared with each. More than targets exist."""
+MAX_EVALUATIONS = 100_000
+"""Of markers of one environment, each for each of its targets: a second or two."""
 MAX_DEPTH = 64
 """Of builds that are needed for builds. In the real world a handful."""
 _SHOWN = 8
@@ -58,7 +61,24 @@ def _check_environment(environment: LockedEnvironment, overridden: Collection[st
         for other, version in sorted({(d["name"], d["version"]) for d in dependencies if "version" in d}):
             if other in by_name and version not in versions[other]:
                 yield f"`{name}` depends on `{other}` {version}, which is not locked"
+    yield from _check_overlaps(environment, by_name)
     yield from _check_inputs(environment, by_name, overridden)
+
+
+def _check_overlaps(environment: LockedEnvironment, by_name: Mapping[str, list[Package]]) -> Iterator[str]:
+    """Packages that a target would get two of. Of what is no target as locks name them, the values are not known."""
+    several = {name: packages for name, packages in by_name.items() if len(packages) > 1}
+    targets = [target for target in see_targets(environment.environments) if target.label != target.marker]
+    if sum(map(len, several.values())) * len(targets) > MAX_EVALUATIONS:
+        yield "it has more packages with markers than can be compared for its targets"
+        return
+    for name, packages in several.items():
+        for target in targets:
+            got = [package for package in packages if package.marker is not None and target.needs(package.marker)]
+            if len(got) > 1:
+                listed = ", ".join(f"`{package.version}`" for package in got[:3])
+                yield f"`{name}` is there {len(got)} times ({listed}) for `{target.label}`: their markers overlap"
+                break
 
 
 def _check_inputs(

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName
 
 from buildlock.errors import InvalidLockError, LockfileError, MissingLockError
@@ -28,6 +29,8 @@ MAX_SIZE = 16 * 1024 * 1024
 MAX_DOTS = 64
 """In a line. `tomllib` takes time that is quadratic in the parts of a dotted key."""
 MAX_FAULTS = 50
+MAX_REQUIRED = 100
+"""Characters of `requires-buildlock`."""
 
 _CONFLICT = re.compile(rb"^(?:<{7}|>{7}|\|{7})(?: |\r?$)", re.MULTILINE)
 _VERSION = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
@@ -140,6 +143,16 @@ def _parse_toml(content: bytes, where: str) -> dict[str, Any]:
         raise InvalidLockError(where, ["its values are nested too deeply"]) from error
 
 
+def _describe_upgrade(required: object) -> str:
+    """What to do about a newer format, whose lock says by `requires-buildlock` which versions read it."""
+    try:
+        versions = SpecifierSet(required) if isinstance(required, str) and len(required) <= MAX_REQUIRED else None
+    except InvalidSpecifier:
+        versions = None
+    which = f" to `buildlock{versions}`" if versions else ""
+    return f"a newer buildlock wrote this lock: upgrade buildlock{which}"
+
+
 def _check_version(root: Table, where: str) -> None:
     root.require("lock-version")
     version = root.text("lock-version", str)
@@ -151,6 +164,6 @@ def _check_version(root: Table, where: str) -> None:
         raise InvalidLockError(
             where,
             [f"`lock-version` is {show(version)}, and this version of buildlock reads `{LOCK_VERSION}`"],
-            hint="a newer buildlock wrote this lock: upgrade buildlock",
+            hint=_describe_upgrade(root.values.get("requires-buildlock")),
         )
     root.fault("lock-version", f"is {show(version)}, not `{LOCK_VERSION}`")
