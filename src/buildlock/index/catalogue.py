@@ -22,6 +22,8 @@ from buildlock.reporting import Reporter, Warned
 from buildlock.text import without_credentials
 
 _MAX_WORKERS = 16
+_SHOWN = 5
+"""Of the packages that several indexes have."""
 
 
 @final
@@ -42,6 +44,8 @@ class Catalogue:
         self._report = report
         self._lock = Lock()
         self._listings: dict[tuple[NormalizedName, Assignment], Future[Listing]] = {}
+        self._listed: set[NormalizedName] = set()
+        self._shared: dict[NormalizedName, list[str]] = {}
         self._flats: dict[str, Future[FlatListing]] = {}
         self._workers = ThreadPoolExecutor(_MAX_WORKERS, thread_name_prefix="buildlock-index")
         # Of their own: the workers above wait for these, and must not take all the places.
@@ -74,7 +78,28 @@ class Catalogue:
             InvalidPageError: Its answer was not a page.
             InvalidProjectError: What the user wrote names no place, or two, for the package.
         """
+        self._listed.add(name)
         return self._begin(name, assign(name, self._inputs, environment)).result()
+
+    def warn_of_shared_names(self) -> None:
+        """Tell which of the packages that were listed are on several of the indexes that were asked for them.
+
+        Only a strategy that goes beyond the first index finds out: by default no other is asked, as that would tell it
+        the names of packages that are not its business.
+        """
+        names = sorted(name for name in self._listed if name in self._shared)
+        if names:
+            shown = ", ".join(f"`{name}`" for name in names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
+            indexes = ", ".join(
+                f"`{index}`" for index in sorted({each for name in names for each in self._shared[name]})
+            )
+            self._report(
+                Warned(
+                    f"{len(names)} package{'' if len(names) == 1 else 's'} could come from several indexes: {shown}: whoever"
+                    f" adds a version of one to any of them decides what is locked: {indexes}",
+                    hint="leave `index-strategy` at `first-index`, or give each an `index` in `[tool.uv.sources]`",
+                )
+            )
 
     def _begin(self, name: NormalizedName, assignment: Assignment) -> "Future[Listing]":
         key = name, assignment
@@ -107,6 +132,8 @@ class Catalogue:
                 offers.append(_releases(name, index.location, page.artifacts))
                 if strategy == "first-index":
                     break
+        if len(offers) > 1:
+            self._shared[name] = [offer[0].index for offer in offers if offer]
         first, *others = offers or [[]]
         offers = [linked + first, *others]
         if strategy == "unsafe-best-match":

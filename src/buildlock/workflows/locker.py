@@ -90,6 +90,7 @@ def open_access(workspace: Workspace, inputs: BuildInputs) -> Iterator[Access]:
         # First of all, so that the reader need not wait for what was anticipated and is needed no more.
         stack.callback(client.close)
         yield Access(store=store, client=client, catalogue=catalogue, reader=reader)
+        catalogue.warn_of_shared_names()
 
 
 class Locker:

@@ -99,6 +99,30 @@ class TestStrategies:
             : 2 if strategy == "first-index" else 3
         ]
 
+    @pytest.mark.parametrize("strategy", ["first-index", "unsafe-first-match", "unsafe-best-match"])
+    def test_a_name_that_several_indexes_have_is_told_of(
+        self, server: WebServer, catalogue: MakeCatalogue, events: list[Event], strategy: IndexStrategy
+    ) -> None:
+        indexes = [serve(server, index, "torch-1.tar.gz") for index in "ab"]
+        asked = catalogue(*indexes, strategy=strategy)
+        asked.listing(TORCH, HERE)
+        asked.warn_of_shared_names()
+        warned = [event.message for event in events if isinstance(event, Warned)]
+        assert bool(warned) == (strategy != "first-index")
+        for message in warned:
+            assert message.startswith("1 package could come from several indexes: `torch`")
+            assert all(f"`{index.location}`" in message for index in indexes)
+
+    def test_a_name_that_one_index_has_is_not_told_of(
+        self, server: WebServer, catalogue: MakeCatalogue, events: list[Event]
+    ) -> None:
+        asked = catalogue(
+            make_index(f"{server.url}/a"), serve(server, "b", "torch-1.tar.gz"), strategy="unsafe-best-match"
+        )
+        asked.listing(TORCH, HERE)
+        asked.warn_of_shared_names()
+        assert not [event for event in events if isinstance(event, Warned)]
+
     def test_the_first_index_that_knows_the_name_wins_even_with_nothing_to_offer(
         self, server: WebServer, catalogue: MakeCatalogue
     ) -> None:
