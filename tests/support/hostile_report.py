@@ -43,11 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def write(document: Path, part: str, lines: Iterable[str]) -> None:
     """Put lines between the marks of a part."""
+    figures = "\n".join(lines)  # takes minutes: another part may be written meanwhile
     first, last = f"<!-- figures: nox -s report -- {part} -->\n", f"<!-- end of {part} -->\n"
     before, mark, rest = document.read_text(encoding="utf-8").partition(first)
     assert mark, part
     assert last in rest, part
-    text = "{}{}\n{}\n\n{}{}".format(before, first, "\n".join(lines), last, rest.partition(last)[2])
+    text = f"{before}{first}\n{figures}\n\n{last}{rest.partition(last)[2]}"
     document.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -90,13 +90,13 @@ class Catalogue:
         names = sorted(name for name in self._listed if name in self._shared)
         if names:
             shown = ", ".join(f"`{name}`" for name in names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
-            indexes = ", ".join(
-                f"`{index}`" for index in sorted({each for name in names for each in self._shared[name]})
-            )
+            locations = sorted({location for name in names for location in self._shared[name]})
+            indexes = ", ".join(f"`{location}`" for location in locations)
+            count = f"{len(names)} package{'' if len(names) == 1 else 's'}"
             self._report(
                 Warned(
-                    f"{len(names)} package{'' if len(names) == 1 else 's'} could come from several indexes: {shown}: whoever"
-                    f" adds a version of one to any of them decides what is locked: {indexes}",
+                    f"{count} could come from several indexes, and whoever adds a version to one of these decides what"
+                    f" is locked: {shown}, from {indexes}",
                     hint="leave `index-strategy` at `first-index`, or give each an `index` in `[tool.uv.sources]`",
                 )
             )
