@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
-from buildlock.environment.zip_entries import DEFAULT_LIMIT, MAX_RATIO, RATIO_FREE
+from buildlock.environment.zip_entries import DEFAULT_LIMIT, LIMIT_HINT, MAX_RATIO, RATIO_FREE
 from buildlock.errors import InvalidArchiveError
 from buildlock.text import present
 
@@ -92,9 +92,9 @@ class GzipStream:
     def _count(self, size: int) -> None:
         self._produced += size
         if self._produced > self._limit:
-            self._refuse(f"it unpacks to more than {self._limit} bytes")
+            self._refuse(f"it unpacks to more than {self._limit} bytes", hint=LIMIT_HINT)
         if self._produced > RATIO_FREE and self._produced > MAX_RATIO * self.packed_size:
             self._refuse(f"it unpacks to more than {MAX_RATIO} times its size")
 
-    def _refuse(self, reason: str) -> NoReturn:
-        raise InvalidArchiveError(f"`{self._filename}` is refused: {present(reason)}")
+    def _refuse(self, reason: str, *, hint: str | None = None) -> NoReturn:
+        raise InvalidArchiveError(f"`{self._filename}` is refused: {present(reason)}", hint=hint)

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, NoReturn
 from buildlock.environment.archive_links import InvalidLinkError, LinkedTree
 from buildlock.environment.entry_names import EVERYWHERE, NameRules, find_clash, find_folders, find_name_fault
 from buildlock.environment.gzip_stream import GzipStream
-from buildlock.environment.zip_entries import DEFAULT_LIMIT, MAX_ENTRIES, MAX_RATIO, RATIO_FREE
+from buildlock.environment.zip_entries import DEFAULT_LIMIT, LIMIT_HINT, MAX_ENTRIES, MAX_RATIO, RATIO_FREE
 from buildlock.errors import InvalidArchiveError
 from buildlock.text import present
 
@@ -190,7 +190,7 @@ class TarArchive:
         if size is None:
             self._refuse(f"`{label}` has no size")
         if size > self._limit:
-            self._refuse(f"`{label}` has {size} bytes; {self._limit} are the most")
+            self._refuse(f"`{label}` has {size} bytes; {self._limit} are the most", hint=LIMIT_HINT)
         name = _cut(block[:100])
         return _Header(
             kind=kind,
@@ -393,12 +393,12 @@ class TarArchive:
             self._refuse(f"it has {len(self.entries)} entries; {MAX_ENTRIES} are the most")
         total = sum(entry.size for entry in self.entries)
         if total > self._limit:
-            self._refuse(f"it unpacks to {total} bytes; {self._limit} are the most")
+            self._refuse(f"it unpacks to {total} bytes; {self._limit} are the most", hint=LIMIT_HINT)
         if total > RATIO_FREE and total > MAX_RATIO * self._stream.packed_size:
             self._refuse(f"it unpacks to more than {MAX_RATIO} times its size")
 
-    def _refuse(self, reason: str) -> NoReturn:
-        raise InvalidArchiveError(f"`{self.filename}` is refused: {present(reason)}")
+    def _refuse(self, reason: str, *, hint: str | None = None) -> NoReturn:
+        raise InvalidArchiveError(f"`{self.filename}` is refused: {present(reason)}", hint=hint)
 
 
 def _cut(raw: bytes) -> bytes:

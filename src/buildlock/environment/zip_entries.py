@@ -28,6 +28,7 @@ RATIO_FREE = 64 << 20
 """Bytes that may be packed as tightly as deflate can."""
 DEFAULT_LIMIT = 16 << 30
 """Bytes of all entries, unpacked."""
+LIMIT_HINT = "set `BUILDLOCK_MAX_UNPACKED_GIB` to a larger number if the file is to be trusted with that much"
 
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
@@ -337,7 +338,7 @@ class ZipArchive:
     def _check_sizes(self, headers: list[_Header], limit: int) -> None:
         total = sum(header.size for header in headers)
         if total > limit:
-            self._refuse(f"it unpacks to {total} bytes; {limit} are the most")
+            self._refuse(f"it unpacks to {total} bytes; {limit} are the most", hint=LIMIT_HINT)
         for size, packed_size, what in chain(
             [(total, self._size, "it")], ((header.size, header.packed_size, f"`{header.name}`") for header in headers)
         ):
@@ -473,8 +474,8 @@ class ZipArchive:
             self._refuse("it got shorter while it was read")
         return data
 
-    def _refuse(self, reason: str) -> NoReturn:
-        raise InvalidArchiveError(f"`{self.filename}` is refused: {present(reason)}")
+    def _refuse(self, reason: str, *, hint: str | None = None) -> NoReturn:
+        raise InvalidArchiveError(f"`{self.filename}` is refused: {present(reason)}", hint=hint)
 
 
 def ends_as_zip(file: BinaryIO) -> bool:

@@ -128,7 +128,7 @@ class SourceTrees:
             if place.kind == "file":
                 file, sha256, size = self._fetch(place, scratch)
                 folder.mkdir()
-                with open_sdist(file, filename=place.label) as sdist:
+                with open_sdist(file, filename=place.label, limit=self._workspace.unpacked_limit) as sdist:
                     folder = sdist.unpack(folder)
             elif place.kind == "commit":
                 self._checkout(place, folder)

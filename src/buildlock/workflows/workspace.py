@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from packaging.utils import canonicalize_name
 
 from buildlock.environment.cache_use import own_folder
 from buildlock.environment.store import Store
-from buildlock.errors import EnvironmentPreparationError, UnknownVariantError
+from buildlock.environment.zip_entries import DEFAULT_LIMIT
+from buildlock.errors import EnvironmentPreparationError, UnknownVariantError, UsageError
 from buildlock.index.http import HttpClient
 from buildlock.index.urls import is_url
 from buildlock.lockfile.model import FILENAME
@@ -21,6 +23,7 @@ from buildlock.project.model import BuildInputs, Overrides, Project
 from buildlock.project.network import merge_networks
 from buildlock.project.reader import read_project
 from buildlock.reporting import Noted, Reporter, silence
+from buildlock.text import present
 from buildlock.workflows.detection import detect_variant
 from buildlock.workflows.limits import NO_LIMITS, Limits
 
@@ -29,6 +32,7 @@ ENVIRONMENTS = "environments-v1"
 CLAIMS = "claims-v1"
 PROJECTS = "projects-v1"
 """The folders of the cache, each with the version of its format."""
+_GIBIBYTES = re.compile(r"[1-9][0-9]{0,5}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,11 +56,28 @@ class Workspace:
     def lock_path(self) -> Path:
         return self.root / FILENAME
 
+    @property
+    def unpacked_limit(self) -> int:
+        """Bytes that one archive may unpack to.
+
+        Raises:
+            UsageError: `BUILDLOCK_MAX_UNPACKED_GIB` is no number.
+        """
+        text = self.environ.get("BUILDLOCK_MAX_UNPACKED_GIB")
+        if not text:
+            return DEFAULT_LIMIT
+        if not _GIBIBYTES.fullmatch(text):
+            raise UsageError(
+                f"`BUILDLOCK_MAX_UNPACKED_GIB` is `{present(text)}`, which is no whole number",
+                hint=f"write how many GiB one archive may unpack to, such as `{DEFAULT_LIMIT >> 30}`",
+            )
+        return int(text) << 30
+
     def read_project(self, overrides: Overrides | None = None) -> Project:
         return read_project(self.root, environ=self.environ, overrides=overrides or Overrides(), report=self.report)
 
     def open_store(self) -> Store:
-        return Store(self.own_folder(STORE), self.report)
+        return Store(self.own_folder(STORE), self.report, limit=self.unpacked_limit)
 
     def own_folder(self, name: str) -> Path:
         """A folder of the cache that no other user can change; nobody clears it away until this process ends.
