@@ -39,6 +39,7 @@ from urllib.request import url2pathname
 tomllib: Any = importlib.import_module("tomllib") if sys.version_info >= (3, 11) else None
 
 LOCK = "build-lock.toml"
+MAX_FILENAME, MAX_DOTS = 255, 30
 STAMP = "editable-variant"
 SETTING = "variant"
 VARIABLE = "BUILDLOCK_VARIANT"
@@ -301,11 +302,7 @@ def list_requirements(config_settings: Settings) -> list[str]:
 
 def choose(project: Project, config_settings: Settings) -> Choice:
     """The variant to build, and its packages."""
-    lock = read_toml(project.root / LOCK, hint="run `buildlock lock`; an sdist must carry the lock along")
-    if lock.get("lock-version") != "1.0":
-        hint = "a newer buildlock wrote it: run `buildlock init --backend` of that version"
-        raise Refused(f"`{LOCK}` has `lock-version` {lock.get('lock-version')!r}, and this reads '1.0'", hint)
-    variants: dict[str, Table] = take(lock, "variants", dict, "", {})
+    variants = read_lock(project.root / LOCK)
     machine = Machine()
     asked = ask_variant(config_settings)
     choice = None if asked else infer_variant(variants, machine, project.root)
@@ -314,6 +311,31 @@ def choose(project: Project, config_settings: Settings) -> Choice:
         choice = Choice(name, select(name, variants, machine, project.root))
     check_requirements(choice, project, variants[choice.variant], machine)
     return choice
+
+
+def read_lock(path: Path) -> dict[str, Table]:
+    """The variants of the lock. Whoever proposes a change wrote it: what it says may end up in a log."""
+    lock = read_toml(path, hint="run `buildlock lock`; an sdist must carry the lock along")
+    if lock.get("lock-version") != "1.0":
+        hint = "a newer buildlock wrote it: run `buildlock init --backend` of that version"
+        raise Refused(f"`{LOCK}` has `lock-version` {lock.get('lock-version')!r:.50}, and this reads '1.0'", hint)
+    if strange := next((text for text in list_texts(lock) if not text.isprintable()), None):
+        raise Refused(f"`{LOCK}` has characters that do not show: {strange[:200]!r}", "run `buildlock check`")
+    return take(lock, "variants", dict, "", {})  # type: ignore[no-any-return]
+
+
+def list_texts(value: Any) -> Iterator[str]:
+    """Every key and every string in it."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, list):
+            waiting += each
+        elif isinstance(each, dict):
+            waiting += each.keys()
+            waiting += each.values()
 
 
 def ask_variant(config_settings: Settings) -> tuple[str, str] | None:
@@ -589,7 +611,9 @@ def describe_subdirectory(table: Table, path: str, separator: str) -> str:
 
 def read_wheel(filename: str, name: str, version: str, path: str) -> list[str]:
     """The tags of a wheel, which must be one of this package and version."""
-    match = _WHEEL.fullmatch(filename)
+    # The parts of a compressed tag set multiply: a long name can mean millions. A URL can hide a line break in it.
+    sound = len(filename) <= MAX_FILENAME and filename.count(".") <= MAX_DOTS and filename.isprintable()
+    match = _WHEEL.fullmatch(filename) if sound else None
     if (
         match is None
         or normalize(match["name"]) != name

@@ -12,12 +12,14 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from buildlock import backend
 from buildlock.artifacts import Artifact
 from buildlock.environment.sdist import open_sdist
 from buildlock.environment.wheel import open_wheel
@@ -271,6 +273,26 @@ def _lock_seeds() -> list[bytes]:
     return [file.read_bytes() for file in files]
 
 
+_MACHINE = cache(backend.Machine)
+
+
+def read_lock_as_a_backend(content: bytes) -> bool:
+    """The file that `init --backend` puts into projects reads locks by itself: no more than what buildlock reads."""
+    with tempfile.TemporaryDirectory(dir=_SCRATCH) as temporary:
+        path = Path(temporary, "build-lock.toml")
+        path.write_bytes(content)
+        try:
+            variants = backend.read_lock(path)
+            packages = [each for name in variants for each in backend.select(name, variants, _MACHINE(), path.parent)]
+        except backend.Refused as error:
+            return _check_message(str(error))
+    for package in packages:
+        assert (package.name + package.version + package.url).isprintable()
+        assert not set(package.url) & set(' "<>')
+        assert package.unlocked or "#sha256=" in package.url
+    return True
+
+
 def read_settings(content: bytes) -> bool:
     """A `pyproject.toml`, of which nothing but `[tool.uv]` and `[tool.buildlock]` may be strange."""
     with tempfile.TemporaryDirectory(dir=_SCRATCH) as temporary:
@@ -338,10 +360,14 @@ minimum-age = "7 days"
 
 
 def _check_error(error: BuildlockError) -> bool:
+    return _check_message(error.message)
+
+
+def _check_message(message: str) -> bool:
     """Refused: with a message that says what, and that no terminal obeys."""
-    assert error.message
-    assert len(error.message) < 100_000
-    assert all(line.isprintable() for line in error.message.split("\n")), error.message
+    assert message
+    assert len(message) < 100_000
+    assert all(line.isprintable() for line in message.split("\n")), message
     return False
 
 
@@ -350,5 +376,6 @@ TARGETS: dict[str, Target] = {
     "page": Target(read_page, _page_seeds),
     "metadata": Target(read_metadata, _metadata_seeds),
     "lock": Target(read_lock, _lock_seeds),
+    "backend": Target(read_lock_as_a_backend, _lock_seeds),
     "settings": Target(read_settings, _settings_seeds),
 }

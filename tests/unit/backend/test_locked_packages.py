@@ -154,6 +154,8 @@ def test_files_and_folders_beside_the_lock(tree: Tree, capsys: pytest.CaptureFix
         'wheels = [{ url = "https://f.example/foo-1.0-py3-none-any.whl" }]',
         'wheels = [{ url = "https://f.example/foo-1.0-py3-none-any.whl", hashes = { sha256 = "abc" } }]',
         'wheels = [{ url = "https://f.example/foo-1.0-py3-none-any.whl", hashes = { md5 = "abc" } }]',
+        f'wheels = [{{ url = "https://f.example/foo-1.0-py3-none-a%0A::set-env.whl", {HASHES} }}]',
+        f'wheels = [{{ url = "https://f.example/foo-1.0-{".".join(["a"] * 99)}-none-any.whl", {HASHES} }}]',
         f'vcs = {{ type = "hg", url = "https://g.example/foo", commit-id = "{"a" * 40}" }}',
         'vcs = { type = "git", url = "https://g.example/foo", commit-id = "main" }',
         f'vcs = {{ type = "git", url = "ssh://u:p@g.example/foo", commit-id = "{"a" * 40}" }}',
@@ -168,8 +170,9 @@ def test_files_and_folders_beside_the_lock(tree: Tree, capsys: pytest.CaptureFix
     ],
 )
 def test_an_odd_entry_is_refused(tree: Tree, text: str) -> None:
-    with pytest.raises(backend.Refused):
+    with pytest.raises(backend.Refused) as refused:
         choose(tree, text)
+    assert all(line.isprintable() and not line.startswith("::") for line in str(refused.value).split("\n"))
 
 
 def test_a_lock_that_selects_a_package_twice(tree: Tree) -> None:
@@ -191,6 +194,8 @@ def test_a_lock_that_selects_a_package_twice(tree: Tree) -> None:
         (b'lock-version = "1.0"\nvariants.a = 1', "`variants.a` is not a table"),
         (b'lock-version = "1.0"\nvariants.a.environments = [1]', "is not an array of strings"),
         (b'lock-version = "1.0"\nvariants.a.environments = ["nonsense"]', "is not an environment marker"),
+        (b'lock-version = "1.0"\nvariants.a.environments = ["\\u001b[2J"]', "has characters that do not show"),
+        (b'lock-version = "1.0"\nvariants."a\\n::error::".environments = []', "has characters that do not show"),
         (b"x = " + b"[" * 100_000, "is not TOML"),
     ],
 )
