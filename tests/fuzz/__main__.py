@@ -79,9 +79,9 @@ def fuzz_with_atheris(name: str, seconds: int) -> int:
             "-max_len=65536",
             "-verbosity=0",
         ]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stderr is not None
-            said = process.stderr.read()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            assert process.stdout is not None
+            said = process.stdout.read()
     if process.returncode:
         sys.stderr.write(said[-8000:])
         return 1

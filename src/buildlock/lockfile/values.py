@@ -49,6 +49,9 @@ def parse_version(text: str) -> Version:
 
 def parse_marker(text: str) -> Marker:
     """An environment marker: over what a target is, not over extras or groups."""
+    if "\\" in text:
+        # In the strings of markers it begins an escape: of a line break, for one.
+        raise ValueError("has a backslash")
     try:
         marker = Marker(text)
         # Every clause is evaluated, none is skipped: a wrong one is found whatever this machine is.
@@ -68,6 +71,8 @@ def parse_requirement(text: str) -> str:
         requirement = Requirement(text)
     except (ValueError, RecursionError):
         raise ValueError("is not a requirement") from None
+    if not str(requirement.marker).isprintable():
+        raise ValueError("has a marker with characters that do not show")
     if requirement.url is not None and without_credentials(requirement.url) != requirement.url:
         raise ValueError("carries credentials")
     return text
