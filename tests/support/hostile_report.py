@@ -129,8 +129,8 @@ def report_real(_: argparse.Namespace) -> Iterator[str]:
     files = list(try_real_files())
     refused = [each for each in files if each.refusal is not None]
     kinds = Counter(each.artifact.kind for each in files)
-    yield f"{len(files)} files of {len(NAMES)} packages, the {RELEASES} newest releases of each, those up to"
-    yield f"{LARGEST >> 20} MiB:\n"
+    largest = f"{LARGEST >> 20} MiB"
+    yield f"{len(files)} files of {len(NAMES)} packages, the {RELEASES} newest releases of each, up to {largest}:\n"
     yield "| kind | tried | refused |\n| --- | ---: | ---: |"
     for kind, count in sorted(kinds.items()):
         yield f"| {kind} | {count} | {sum(each.artifact.kind == kind for each in refused)} |"
