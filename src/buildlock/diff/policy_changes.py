@@ -37,10 +37,7 @@ def _list_loosened(old: Policy, new: Policy) -> Iterator[str]:
         if allowance not in old.allow:
             reason = quote(allowance.reason)
             yield f"{_name(allowance)} is allowed until {quote(allowance.expires)}: {reason}"
-    if old.indexes is not None and new.indexes is None:
-        yield "packages may come from anywhere"
-    elif added := _subtract(new.indexes, old.indexes):
-        yield f"packages may come from {quote_all(added)}"
+    yield from _list_opened_places(old, new)
     if old.sdists is not None and new.sdists is None:
         yield "any package may be built from source"
     elif added := _subtract(new.sdists, old.sdists):
@@ -55,11 +52,7 @@ def _list_tightened(old: Policy, new: Policy) -> Iterator[str]:
     for allowance in old.allow:
         if allowance not in new.allow:
             yield f"{_name(allowance)} is no longer allowed until {quote(allowance.expires)}"
-    if new.indexes is not None and old.indexes is None:
-        named = quote_all(new.indexes)
-        yield f"packages may come from {named} alone" if named else "packages may come from nowhere"
-    elif removed := _subtract(old.indexes, new.indexes):
-        yield f"packages may no longer come from {quote_all(removed)}"
+    yield from _list_closed_places(old, new)
     if new.sdists is not None and old.sdists is None:
         named = quote_all(sorted(new.sdists))
         yield f"only {named} may be built from source" if named else "nothing may be built from source"
@@ -67,6 +60,34 @@ def _list_tightened(old: Policy, new: Policy) -> Iterator[str]:
         yield f"{quote_all(removed)} may no longer be built from source"
     if _age(new) > _age(old):
         yield f"files need to be {_describe_age(new)} old: it was {_describe_age(old)}"
+
+
+def _list_opened_places(old: Policy, new: Policy) -> Iterator[str]:
+    if old.indexes is not None and new.indexes is None:
+        yield "packages may come from anywhere"
+    elif added := _subtract(new.indexes, old.indexes):
+        yield f"packages may come from {quote_all(added)}"
+    if old.hosts is not None and new.hosts is None:
+        yield "files may be on any host"
+    elif added := _subtract(new.hosts, old.hosts):
+        yield f"files may be on {quote_all(added)}"
+
+
+def _list_closed_places(old: Policy, new: Policy) -> Iterator[str]:
+    if new.indexes is not None and old.indexes is None:
+        named = quote_all(new.indexes)
+        yield f"packages may come from {named} alone" if named else "packages may come from nowhere"
+    elif removed := _subtract(old.indexes, new.indexes):
+        yield f"packages may no longer come from {quote_all(removed)}"
+    if new.hosts is not None and old.hosts is None:
+        named = quote_all(new.hosts)
+        yield (
+            f"files may be on {named} alone, beside the host of their index"
+            if named
+            else ("files may be on the host of their index alone")
+        )
+    elif removed := _subtract(old.hosts, new.hosts):
+        yield f"files may no longer be on {quote_all(removed)}"
 
 
 def _age(policy: Policy) -> timedelta:

@@ -17,6 +17,8 @@ ALLOWED = replace(PLAIN, allow=(ALLOWANCE,))
 INDEXED = replace(PLAIN, indexes=("https://pkgs.example/simple",))
 MIRRORED = replace(PLAIN, indexes=("https://mirror.example", "https://pkgs.example/simple"))
 NOWHERE = replace(PLAIN, indexes=())
+HOSTED = replace(PLAIN, hosts=("a.example",))
+AT_HOME = replace(PLAIN, hosts=())
 BUILT = replace(PLAIN, sdists=frozenset({"flash-attn", "foo"}))  # type: ignore[arg-type]
 AGED = replace(PLAIN, minimum_age=timedelta(days=7))
 EXCUSED = replace(PLAIN, allow=(replace(ALLOWANCE, code="vulnerable", id="CVE-2026-1"),))
@@ -46,6 +48,14 @@ UNBUILT = replace(PLAIN, sdists=frozenset())
             "packages may come from `https://mirror.example`",
             "packages may no longer come from `https://mirror.example`",
         ),
+        (
+            HOSTED,
+            PLAIN,
+            "files may be on any host",
+            "files may be on `a.example` alone, beside the host of their index",
+        ),
+        (AT_HOME, PLAIN, "files may be on any host", "files may be on the host of their index alone"),
+        (AT_HOME, HOSTED, "files may be on `a.example`", "files may no longer be on `a.example`"),
         (BUILT, PLAIN, "any package may be built from source", "only `flash-attn`, `foo` may be built from source"),
         (UNBUILT, PLAIN, "any package may be built from source", "nothing may be built from source"),
         (
