@@ -24,6 +24,7 @@ from buildlock.index.download import download
 from buildlock.index.http import HttpClient
 from buildlock.project.default_index import ask_pip
 from buildlock.project.model import Index
+from buildlock.project.network import CertificatePath, Network
 from buildlock.reporting import silence
 
 NAMES = (
@@ -53,7 +54,8 @@ def try_real_files() -> Iterator[RealFile]:
     index = ask_pip(os.environ)
     assert index is not None, "there is no pip that knows the index"
     certificates = os.environ.get("PIP_CERT")
-    client = HttpClient(cache_dir=None, report=silence, certificates=Path(certificates) if certificates else None)
+    authorities = (CertificatePath(path=Path(certificates), origin="PIP_CERT"),) if certificates else ()
+    client = HttpClient(cache_dir=None, report=silence, network=Network(authorities=authorities))
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(4) as pool:
         artifacts = [artifact for name in NAMES for artifact in choose(index, NormalizedName(name), client)]
         yield from pool.map(lambda artifact: try_file(artifact, client, Path(temporary)), artifacts)
