@@ -450,7 +450,7 @@ class TestDamage:
 
             def flip_source() -> None:
                 shutil.rmtree(store / "built")
-                flip("sources/*/source")
+                flip("sources/*/*.tar.gz")
 
             def truncate_facts() -> None:
                 for path in store.glob("*/*/kept.json"):
