@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from index.server import IndexServer
-from support.command import Checkout, CopyLockedProject, CopyProject, Result, Running, run_process
+from support.command import Checkout, CopyLockedProject, CopyProject, Result, run_process
+from support.load import MANY, count_downloads, find_damage, find_leftovers, kill_half, start_many
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="processes, signals and limits are those of POSIX"),
@@ -18,7 +19,6 @@ pytestmark = [
 ]
 
 CU124 = ("--variant", "cu124", "--no-dynamic")
-MANY = 32
 CLOCK = """
 import time
 _real, _start = time.time, time.time()
@@ -33,19 +33,11 @@ def seed(locked: CopyLockedProject) -> Checkout:
     return locked("seed", *CU124)
 
 
-def start_many(project: Checkout, *arguments: str) -> list[Running]:
-    return [project.start(*arguments) for _ in range(MANY)]
-
-
-def count_downloads(server: IndexServer) -> Counter[str]:
-    return Counter(exchange.path for exchange in server.asked(".whl") if not exchange.path.endswith(".metadata"))
-
-
 def check_sound(project: Checkout, *arguments: str) -> None:
     """The next run succeeds, and nothing damaged or half made is left of those before."""
     project.succeed("install", *arguments)
-    assert project.succeed("cache", "verify").stdout == ""
-    assert list((project.cache / "store-v1" / "scratch").iterdir()) == []
+    assert find_damage(project) == []
+    assert find_leftovers(project) == []
 
 
 def is_told(result: Result) -> bool:
@@ -73,11 +65,8 @@ class TestManyAtOnce:
 
     @pytest.mark.parametrize("trial", range(3))
     def test_half_of_them_killed(self, seed: Checkout, trial: int) -> None:
-        chance = random.Random(trial)
         runs = start_many(seed, "install", "-q", "--variant", "cu124")
-        for running in chance.sample(runs, MANY // 2):
-            time.sleep(chance.random() / 10)
-            running.kill()
+        kill_half(runs, random.Random(trial))
         codes = Counter(running.wait().code for running in runs)
         assert codes[0] >= MANY // 2
         assert set(codes) <= {0, -9}
@@ -110,9 +99,7 @@ class TestKilled:
             assert project.lock_path.read_bytes() in {old, new}
         project.succeed("lock", *CU124)
         assert project.lock_path.read_bytes() == new
-        assert not [
-            path.name for path in project.root.iterdir() if "build-lock" in path.name and path != project.lock_path
-        ]
+        assert find_leftovers(project) == []
 
     def test_an_install_at_any_moment(self, seed: Checkout) -> None:
         for trial in range(10):
