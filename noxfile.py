@@ -140,7 +140,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(python=WATCHED)
 def report(session: nox.Session) -> None:
-    """Write the figures of docs/hostility.md: `-- malformed`, `-- real` or `-- fuzz --seconds 300`."""
+    """Write the figures of docs/hostility.md: `-- malformed`, `-- real`, `-- fuzz --seconds 300` or `-- load`."""
     install(session, "test", "fuzz")
     path = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "fixtures"))
     session.run("python", "-m", "support.hostile_report", *session.posargs, env={"PYTHONPATH": path})

@@ -1,4 +1,4 @@
-"""Write the figures of docs/hostility.md anew: `nox -s report -- malformed`, `real` or `fuzz`.
+"""Write the figures of docs/hostility.md anew: `nox -s report -- malformed`, `real`, `fuzz` or `load`.
 
 Each puts its own part between two marks of the document, and leaves the rest.
 """
@@ -147,10 +147,16 @@ def report_fuzz(arguments: argparse.Namespace) -> Iterator[str]:
         yield f"| {name} | {executions:,} |"
 
 
+def report_load(_: argparse.Namespace) -> Iterator[str]:
+    run = subprocess.run([sys.executable, "-m", "support.load_report"], stdout=subprocess.PIPE, text=True, check=True)
+    yield from run.stdout.splitlines()
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "malformed": report_malformed,
     "real": report_real,
     "fuzz": report_fuzz,
+    "load": report_load,
 }
 
 

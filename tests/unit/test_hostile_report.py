@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from index.archives import make_sdist, make_wheel
 from support import hostile_report, malformed_wheels
+from support.leaks import has_secret, read_deep
 from support.other_installers import install
 
 
@@ -32,3 +34,14 @@ def test_mutations_are_counted_alike_each_time() -> None:
 def test_what_others_do_with_a_wheel() -> None:
     assert install("uv", malformed_wheels.SOUND["plain"]()) == "accepted"
     assert install("uv", b"no wheel") == "refused"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["password hunter2/+s3cret", "http://ada:hunter2%2F%2Bs3cret@a.example", "Basic YWRhOmh1bnRlcjIvK3MzY3JldA=="],
+)
+def test_a_password_is_found_in_whatever_holds_it(text: str) -> None:
+    sdist = make_sdist(files={"a/b.txt": text})
+    wheel = make_wheel(files={"c.tar.gz": sdist})
+    assert [name for name, content in read_deep("wheel", wheel) if has_secret(content) and name.endswith("b.txt")]
+    assert not [name for name, content in read_deep("wheel", make_wheel(files={"c": "s3cret"})) if has_secret(content)]
