@@ -12,9 +12,11 @@ and ends before the next one's; comment lines right above its first header belon
 - What is written is read back before it is returned: a lock that could not be read is never written.
 """
 
+import glob
 import os
 import secrets
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -85,6 +87,14 @@ def drop_package(old: str, name: NormalizedName, variant: str) -> str:
         InvalidLockError: As of `drop_variant`.
     """
     return _drop(old, ("packages", name, variant))
+
+
+def clear_unfinished(path: Path) -> None:
+    """Remove what `save` has left beside a file where it was killed; for whoever is alone with the file."""
+    path = path.resolve()
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 16}.tmp"):
+        with suppress(OSError):  # it is in nobody's way
+            left.unlink()
 
 
 def save(path: Path, text: str) -> bool:

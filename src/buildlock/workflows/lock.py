@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName
 from buildlock.errors import StaleLockError
 from buildlock.lockfile.changes import Change, compare_environments
 from buildlock.lockfile.model import LockedEnvironment
-from buildlock.lockfile.writer import drop_package, drop_variant, save, write_package, write_variant
+from buildlock.lockfile.writer import clear_unfinished, drop_package, drop_variant, save, write_package, write_variant
 from buildlock.project.model import Project
 from buildlock.workflows.choosing import OutsideSource
 from buildlock.workflows.lock_options import LockOptions
@@ -92,6 +92,8 @@ def lock(workspace: Workspace, options: LockOptions) -> LockResult:
         )
         if options.check and differs:
             raise _describe_difference(result)
+        if not options.dry_run and not options.check:
+            clear_unfinished(workspace.lock_path)
         if result.written:
             save(workspace.lock_path, text or "")
     return result

@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName
 from buildlock.errors import InvalidLockError, LockfileError
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs
 from buildlock.lockfile.reader import parse_lockfile, read_lockfile
-from buildlock.lockfile.writer import drop_package, drop_variant, save, write_package, write_variant
+from buildlock.lockfile.writer import clear_unfinished, drop_package, drop_variant, save, write_package, write_variant
 from support.locks import (
     LINUX_311,
     LOCKS,
@@ -238,6 +238,16 @@ def test_save_keeps_a_link(tmp_path: Path) -> None:
     save(link, GOLDEN)
     assert link.is_symlink()
     assert (tmp_path / "real.toml").read_text(encoding="utf-8") == GOLDEN
+
+
+def test_what_a_killed_save_has_left_goes(tmp_path: Path) -> None:
+    path = tmp_path / "build-lock.toml"
+    left = tmp_path / ".build-lock.toml.0123456789abcdef.tmp"
+    others = [tmp_path / ".build-lock.toml.mine.tmp", tmp_path / ".other.toml.0123456789abcdef.tmp"]
+    for each in (path, left, *others):
+        each.write_text(GOLDEN)
+    clear_unfinished(path)
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others])
 
 
 def test_save_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
