@@ -29,7 +29,7 @@ def private_folder(parent: Path, prefix: str) -> Iterator[Path]:
         EnvironmentPreparationError: It cannot be made.
     """
     try:
-        _sweep(parent, prefix)
+        clear_abandoned(parent, prefix)
         folder, lock = _make(parent, prefix)
     except OSError as error:
         raise EnvironmentPreparationError(f"`{parent}` cannot be written: {error.strerror or error}") from error
@@ -55,7 +55,8 @@ def _make(parent: Path, prefix: str) -> tuple[Path, FileLock]:
     raise EnvironmentPreparationError(f"`{parent}` cannot be written: no file in it can be locked")
 
 
-def _sweep(parent: Path, prefix: str) -> None:
+def clear_abandoned(parent: Path, prefix: str) -> None:
+    """Remove the folders of this prefix whose processes have ended; what cannot be removed stays."""
     for path in sorted(parent.glob(f"{glob.escape(prefix)}*.lock")):
         lock = FileLock(path, mode=0o600)
         with suppress(Timeout, OSError):

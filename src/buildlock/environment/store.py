@@ -18,7 +18,7 @@ from packaging.version import Version
 from buildlock.environment.contents import find_changed, find_unknown
 from buildlock.environment.entry_points import Command
 from buildlock.environment.own_files import check_own, hash_file, make_own, mark_used
-from buildlock.environment.private_folder import private_folder
+from buildlock.environment.private_folder import clear_abandoned, private_folder
 from buildlock.environment.record import RecordLine
 from buildlock.environment.wheel import UnpackedFile, WheelFacts, open_wheel
 from buildlock.environment.zip_entries import DEFAULT_LIMIT
@@ -28,6 +28,7 @@ from buildlock.reporting import Noted, Reporter, Warned
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TREE = "tree"
 _MANIFEST = "manifest.json"
+_PREFIX = "scratch-"
 KEPT = "kept.json"
 """What is recorded of a file that is kept whole."""
 
@@ -79,6 +80,8 @@ class Store:
             root.parent.mkdir(parents=True, exist_ok=True)
             for folder in (root, self._wheels, self._locks, self._scratch):
                 make_own(folder)
+            # One that was killed when all was there has left what nobody else would come by.
+            clear_abandoned(self._scratch, _PREFIX)
         except OSError as error:
             raise EnvironmentPreparationError(
                 f"the store `{root}` cannot be written: {error.strerror or error}",
@@ -149,7 +152,7 @@ class Store:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A folder of this process on the store's file system, removed at the end."""
-        with private_folder(self._scratch, "scratch-") as folder:
+        with private_folder(self._scratch, _PREFIX) as folder:
             yield folder
 
     @contextmanager

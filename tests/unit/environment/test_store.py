@@ -283,6 +283,17 @@ def test_a_scratch_folder_is_private_and_goes(store: Store) -> None:
     assert list((store.root / "scratch").iterdir()) == []
 
 
+def test_what_a_killed_process_has_left_goes_when_the_store_is_opened(store: Store) -> None:
+    abandoned = store.root / "scratch" / "scratch-0123456789abcdef"
+    abandoned.mkdir()
+    (abandoned / "file").write_text("half")
+    abandoned.with_name(f"{abandoned.name}.lock").touch()
+    with store.scratch() as used:
+        Store(store.root, silence)
+        assert used.is_dir()
+    assert list((store.root / "scratch").iterdir()) == []
+
+
 def test_a_lock_holds_between_threads(store: Store) -> None:
     inside: list[int] = []
     most = 0
