@@ -12,16 +12,9 @@ and ends before the next one's; comment lines right above its first header belon
 - What is written is read back before it is returned: a lock that could not be read is never written.
 """
 
-import glob
-import os
-import secrets
-import shutil
-from contextlib import suppress
-from pathlib import Path
-
 from packaging.utils import NormalizedName
 
-from buildlock.errors import InvalidLockError, LockfileError
+from buildlock.errors import InvalidLockError
 from buildlock.lockfile.layout import format_section
 from buildlock.lockfile.model import LockedEnvironment
 from buildlock.lockfile.reader import LOCK_VERSION, parse_lockfile
@@ -87,41 +80,6 @@ def drop_package(old: str, name: NormalizedName, variant: str) -> str:
         InvalidLockError: As of `drop_variant`.
     """
     return _drop(old, ("packages", name, variant))
-
-
-def clear_unfinished(path: Path) -> None:
-    """Remove what `save` has left beside a file where it was killed; for whoever is alone with the file."""
-    path = path.resolve()
-    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 16}.tmp"):
-        with suppress(OSError):  # it is in nobody's way
-            left.unlink()
-
-
-def save(path: Path, text: str) -> bool:
-    """Write a lockfile atomically: at every moment the old one is there, or the new one. Returns whether it differed.
-
-    Raises:
-        LockfileError: It cannot be written; the old one is untouched.
-    """
-    content = text.encode()
-    path = path.resolve()  # a link to the lockfile stays one
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        if path.exists() and path.read_bytes() == content:
-            return False
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            if path.exists():
-                shutil.copymode(path, temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise LockfileError(f"`{path}` cannot be written: {error.strerror or error}") from error
-    return True
 
 
 def _write(old: str | None, key: SectionKey, environment: LockedEnvironment) -> str:

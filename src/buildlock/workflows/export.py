@@ -15,11 +15,11 @@ from buildlock.export.pylock import export_pylock
 from buildlock.export.requirements import export_requirements
 from buildlock.export.served import list_served
 from buildlock.lockfile.model import LockedEnvironment
-from buildlock.lockfile.writer import save
 from buildlock.project.default_index import ask_pip
 from buildlock.project.model import Project
 from buildlock.project.uv_block import BlockError, BlockOptions, format_value, write_block
 from buildlock.workflows.locks import read_environment, read_locked_variants
+from buildlock.workflows.saving import save
 from buildlock.workflows.workspace import Workspace, choose_variant
 
 ExportFormat: TypeAlias = Literal["requirements", "pylock", "constraints", "uv", "cyclonedx"]

@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName
 from buildlock.errors import StaleLockError
 from buildlock.lockfile.changes import Change, compare_environments
 from buildlock.lockfile.model import LockedEnvironment
-from buildlock.lockfile.writer import clear_unfinished, drop_package, drop_variant, save, write_package, write_variant
+from buildlock.lockfile.writer import drop_package, drop_variant, write_package, write_variant
 from buildlock.project.model import Project
 from buildlock.workflows.choosing import OutsideSource
 from buildlock.workflows.lock_options import LockOptions
@@ -17,6 +17,7 @@ from buildlock.workflows.lock_so_far import LockSoFar, read_lock_so_far
 from buildlock.workflows.locking_jobs import choose_variants, is_apart, list_jobs
 from buildlock.workflows.locking_task import LockingTask, open_task
 from buildlock.workflows.outside_locking import list_dropped, lock_package
+from buildlock.workflows.saving import clear_unfinished, save
 from buildlock.workflows.staleness import list_orphaned
 from buildlock.workflows.variant_locking import VariantLocker
 from buildlock.workflows.workspace import Workspace

@@ -1,12 +1,11 @@
 """The files of a project that buildlock edits."""
 
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from buildlock.errors import ProjectError
 from buildlock.project.editing import EditError
+from buildlock.workflows.saving import replace_content
 
 
 def read_text(path: Path) -> tuple[str, str]:
@@ -38,21 +37,15 @@ def write_files(root: Path, changes: Mapping[str, bytes]) -> Iterator[str]:
     """
     for relative, content in changes.items():
         path = (root / relative).resolve()  # a link stays one
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
         try:
-            if path.read_bytes() == content if path.exists() else not content:
+            if not content and not path.exists():
                 continue
             path.parent.mkdir(exist_ok=True)
-            try:
-                temporary.write_bytes(content)
-                if path.exists():
-                    shutil.copymode(path, temporary)
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            differed = replace_content(path, content)
         except OSError as error:
             raise ProjectError(f"`{path}` cannot be written: {error.strerror or error}") from error
-        yield relative
+        if differed:
+            yield relative
 
 
 def remove_file(path: Path) -> bool:

@@ -1,19 +1,15 @@
 """The writer lays out one variant, and leaves every other byte alone."""
 
-import os
-import stat
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from packaging.pylock import Package, PackageWheel
 from packaging.utils import NormalizedName
 
-from buildlock.errors import InvalidLockError, LockfileError
+from buildlock.errors import InvalidLockError
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs
 from buildlock.lockfile.reader import parse_lockfile, read_lockfile
-from buildlock.lockfile.writer import clear_unfinished, drop_package, drop_variant, save, write_package, write_variant
+from buildlock.lockfile.writer import drop_package, drop_variant, write_package, write_variant
 from support.locks import (
     LINUX_311,
     LOCKS,
@@ -208,62 +204,3 @@ def test_invisible_characters_show() -> None:
     environment = make_environment(inputs=LockedInputs(settings={"prerelease": "al\tlow"}))
     with pytest.raises(InvalidLockError, match=r"'al\\tlow' has characters that do not show"):
         write_variant(None, "cpu", environment)
-
-
-def test_save_writes_and_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "build-lock.toml"
-    assert save(path, GOLDEN)
-    assert path.read_bytes() == GOLDEN.encode()
-    before = path.stat()
-    assert not save(path, GOLDEN)
-    assert path.stat() == before
-    assert save(path, GOLDEN + "\n")
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
-def test_save_keeps_the_mode(tmp_path: Path) -> None:
-    path = tmp_path / "build-lock.toml"
-    path.touch()
-    path.chmod(0o640)
-    save(path, GOLDEN)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
-def test_save_keeps_a_link(tmp_path: Path) -> None:
-    (tmp_path / "real.toml").touch()
-    link = tmp_path / "build-lock.toml"
-    link.symlink_to("real.toml")
-    save(link, GOLDEN)
-    assert link.is_symlink()
-    assert (tmp_path / "real.toml").read_text(encoding="utf-8") == GOLDEN
-
-
-def test_what_a_killed_save_has_left_goes(tmp_path: Path) -> None:
-    path = tmp_path / "build-lock.toml"
-    left = tmp_path / ".build-lock.toml.0123456789abcdef.tmp"
-    others = [tmp_path / ".build-lock.toml.mine.tmp", tmp_path / ".other.toml.0123456789abcdef.tmp"]
-    for each in (path, left, *others):
-        each.write_text(GOLDEN)
-    clear_unfinished(path)
-    assert sorted(tmp_path.iterdir()) == sorted([path, *others])
-
-
-def test_save_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "build-lock.toml"
-    path.write_text("old", encoding="utf-8")
-
-    def fail(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(LockfileError, match=r"cannot be written: No space left on device"):
-        save(path, GOLDEN)
-    assert path.read_text(encoding="utf-8") == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_save_into_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(LockfileError, match="cannot be written"):
-        save(tmp_path / "absent" / "build-lock.toml", GOLDEN)

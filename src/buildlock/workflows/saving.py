@@ -1,0 +1,53 @@
+"""Writing files of the project atomically: at every moment the old one is there, or the new one."""
+
+import glob
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from buildlock.errors import LockfileError
+
+
+def save(path: Path, text: str) -> bool:
+    """Write a lockfile, or what is made of one. Returns whether it differed.
+
+    Raises:
+        LockfileError: It cannot be written; the old one is untouched.
+    """
+    try:
+        return replace_content(path, text.encode())
+    except OSError as error:
+        raise LockfileError(f"`{path.resolve()}` cannot be written: {error.strerror or error}") from error
+
+
+def replace_content(path: Path, content: bytes) -> bool:
+    """Write a file whole, or leave it as it is. Returns whether it differed.
+
+    Raises:
+        OSError: It cannot be written; the old one is untouched.
+    """
+    path = path.resolve()  # a link stays one
+    if path.exists() and path.read_bytes() == content:
+        return False
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def clear_unfinished(path: Path) -> None:
+    """Remove what a killed process has left beside a file that it wrote; for whoever is alone with the file."""
+    path = path.resolve()
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 16}.tmp"):
+        with suppress(OSError):  # it is in nobody's way
+            left.unlink()
