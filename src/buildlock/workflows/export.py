@@ -61,7 +61,8 @@ def export(workspace: Workspace, *, variant: str | None, options: ExportOptions)
     """
     project = workspace.read_project()
     name = choose_variant(project, variant, workspace.environ, workspace.report)
-    return _export(workspace, project, name, options)
+    environment = read_environment(workspace, project, name, package=options.package, frozen=options.frozen)
+    return _export(workspace, project, name, environment, options)
 
 
 def export_files(
@@ -92,7 +93,7 @@ def export_files(
                 f"`{name}` locks local files by paths relative to `{workspace.root}`, and `{folder}` is another folder",
                 hint=f"export to it: `--output {workspace.root}`",
             )
-        texts[path] = _export(workspace, project, name, options)
+        texts[path] = _export(workspace, project, name, environment, options)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -126,8 +127,9 @@ def write_uv_block(workspace: Workspace, *, variant: str | None, options: Export
     return name, save(path, edited)
 
 
-def _export(workspace: Workspace, project: Project, name: str, options: ExportOptions) -> str:
-    environment = read_environment(workspace, project, name, package=options.package, frozen=options.frozen)
+def _export(
+    workspace: Workspace, project: Project, name: str, environment: LockedEnvironment, options: ExportOptions
+) -> str:
     match options.to:
         case "pylock":
             return export_pylock(environment)
