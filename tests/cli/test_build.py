@@ -247,7 +247,7 @@ class TestSignals:
         assert end_by(hanging, number) == 128 + number
         assert not is_running(hanging)
         assert list_dist(hanging) == []
-        assert list((hanging.cache / "store-v1" / "scratch").iterdir()) == []
+        assert list((hanging.cache / "store-v2" / "scratch").iterdir()) == []
 
     def test_what_a_killed_build_left_the_next_one_clears_away(self, hanging: Checkout) -> None:
         assert end_by(hanging, signal.SIGKILL) == -signal.SIGKILL

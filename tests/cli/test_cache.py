@@ -22,17 +22,25 @@ evil.write_text("print('evil')")
 found = importlib.util.cache_from_source(str(library / "tinybackend" / "__init__.py"))
 py_compile.compile(str(evil), found, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 """
-FORGE_MARKER = """
-import json, os, pathlib, sys
+RESEAL = """
+import array, os, pathlib, sys
+def reseal(path, tree):
+    start, head, rest = path.read_bytes().rpartition(b"}\\n")
+    line, _, rest = rest.partition(b"\\n")
+    names = rest[: int(line.split()[1])]
+    facts = array.array("q", [os.lstat(tree / os.fsdecode(name)).st_ctime_ns for name in names.split(b"\\0")])
+    path.write_bytes(start + head + line + b"\\n" + names + facts.tobytes())
+"""
+FORGE_MARKER = f"""{RESEAL}
 root = pathlib.Path(sys.prefix)
-for source in root.rglob("tinybackend/__init__.py"):
-    source.write_text("print('evil')")
-    status = source.lstat()
-    marker = json.loads((root / ".buildlock.json").read_text())
-    marker["files"][str(source.relative_to(root))] = [
-        status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode, status.st_ino
-    ]
-    (root / ".buildlock.json").write_text(json.dumps(marker))
+(root / "lib").rename(root / "moved")
+(root / "moved").rename(root / "lib")
+reseal(root / ".buildlock", root)
+"""
+FORGE_SEAL = f"""{RESEAL}
+for path in (pathlib.Path(os.environ["STORE"]) / "wheels").glob("*/tree/tinybackend/__init__.py"):
+    path.write_text("print('evil')")
+    reseal(path.parents[2] / "seal", path.parents[1])
 """
 KEEP_TIMES = """
 import os, pathlib, sys
@@ -49,8 +57,8 @@ pathlib.Path(sysconfig.get_path("purelib"), "evil.pth").write_text("import sys; 
 BREAK_MARKER = """
 import pathlib, sys
 root = pathlib.Path(sys.prefix)
-(root / ".buildlock.json").unlink()
-(root / ".buildlock.json").mkdir()
+(root / ".buildlock").unlink()
+(root / ".buildlock").mkdir()
 """
 REPLACE_ALL = """
 import os, pathlib, sys
@@ -68,18 +76,22 @@ for path in (pathlib.Path(os.environ["STORE"]) / "wheels").rglob("tinybackend/__
     path.write_text(text + " " * (status.st_size - len(text)))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 """
-FORGE_MANIFEST = """
-import hashlib, json, os, pathlib
+FORGE_MANIFEST = f"""{RESEAL}
+import base64, hashlib, json
 for path in (pathlib.Path(os.environ["STORE"]) / "wheels").glob("*/tree/tinybackend/__init__.py"):
+    entry = path.parents[2]
     path.write_text(path.read_text() + "\\nprint('evil')\\n")
-    manifest = path.parents[2] / "manifest.json"
-    facts = json.loads(manifest.read_bytes().partition(b"\\n")[2])
-    for line in facts["files"]:
+    lines = json.loads((entry / "files.json").read_bytes())
+    for line in lines:
         if line[0] == "tinybackend/__init__.py":
-            status = path.lstat()
-            line[4:] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode]
+            line[2] = base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
+            line[3] = path.stat().st_size
+    (entry / "files.json").write_text(json.dumps(lines))
+    facts = json.loads((entry / "manifest.json").read_bytes().partition(b"\\n")[2])
+    facts["files"] = hashlib.sha256((entry / "files.json").read_bytes()).hexdigest()
     body = json.dumps(facts).encode()
-    manifest.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\\n" + body)
+    (entry / "manifest.json").write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\\n" + body)
+    reseal(entry / "seal", entry / "tree")
 """
 IMPORT = "import tinybackend; print('imported')"
 
@@ -105,7 +117,7 @@ class TestVerbs:
         assert tiny.succeed("cache", "dir").stdout == f"{tiny.cache}\n"
         before = json.loads(tiny.succeed("cache", "size", "--json").stdout)
         assert before["bytes"] == sum(kind["bytes"] for kind in before["kinds"]) > 0
-        path = next((tiny.cache / "store-v1" / "wheels").glob("*/tree/*/__init__.py"))
+        path = next((tiny.cache / "store-v2" / "wheels").glob("*/tree/*/__init__.py"))
         good = path.read_bytes()
         path.write_bytes(b"")
         found = tiny.run("cache", "verify")
@@ -121,7 +133,7 @@ class TestVerbs:
         tiny.succeed("install", "-q")
         assert "Removed 0 entries" in tiny.succeed("cache", "prune").stderr
         paths = tiny.succeed("cache", "clean", "--dry-run", "-q").stdout.splitlines()
-        assert str(tiny.cache / "store-v1") in paths
+        assert str(tiny.cache / "store-v2") in paths
         done = json.loads(tiny.succeed("cache", "clean", "--json").stdout)
         assert done["bytes"] > 0
         assert [path.name for path in tiny.cache.iterdir() if path.is_file()] == ["in-use"]
@@ -133,7 +145,7 @@ class TestVerbs:
         name = next(name for name, package in project.packages().items() if "sdist" in package)
         paths = project.succeed("cache", "clean", name, "--dry-run").stdout.splitlines()
         kinds = {Path(path).relative_to(project.cache).as_posix().rpartition("/")[0] for path in paths}
-        assert kinds >= {f"store-v1/{kind}" for kind in ("wheels", "sources", "built")} | {"environments-v1"}
+        assert kinds >= {f"store-v2/{kind}" for kind in ("wheels", "sources", "built")} | {"environments-v2"}
 
     @pytest.mark.parametrize("arguments", [("prune", "--older-than", "-1"), ("clean", "no/name"), ("wash",)])
     def test_wrong_usage(self, tiny: Checkout, arguments: tuple[str, ...]) -> None:
@@ -160,11 +172,11 @@ class TestUse:
         wait_for((project.root / "there").exists)
         clean = project.start("cache", "clean")
         wait_for(lambda: clean.says("waiting for their end"))
-        assert any((project.cache / "store-v1" / "scratch").iterdir())
+        assert any((project.cache / "store-v2" / "scratch").iterdir())
         (project.root / "go").touch()
         assert build.wait().code == 0
         assert clean.wait().code == 0
-        assert not (project.cache / "store-v1").exists()
+        assert not (project.cache / "store-v2").exists()
 
     def test_a_command_keeps_its_environment(self, tiny: Checkout) -> None:
         """It is not buildlock any more, and holds nothing but its environment."""
@@ -182,7 +194,7 @@ class TestUse:
             assert process.stdout.readline() == "ready\n"
             said = tiny.succeed("cache", "clean").stderr
             assert ": a command runs in it" in said
-            assert not (tiny.cache / "store-v1").exists()
+            assert [path.name for path in (tiny.cache / "store-v2").iterdir()] == ["wheels"]
             assert process.communicate("\n")[0] == "imported\n"
         assert "Kept" not in tiny.succeed("cache", "clean").stderr
 
@@ -203,12 +215,12 @@ class TestAttacks:
         assert tiny.succeed(*command, IMPORT).stdout == "imported\n"
         assert tiny.succeed("cache", "verify").stdout == ""
 
-    @pytest.mark.parametrize("attack", [PLANT_BYTECODE, KEEP_TIMES, PLANT_PATH, EDIT_STORE, FORGE_MANIFEST])
+    @pytest.mark.parametrize("attack", [PLANT_BYTECODE, KEEP_TIMES, PLANT_PATH, EDIT_STORE, FORGE_SEAL, FORGE_MANIFEST])
     def test_of_a_backend(self, project: Checkout, attack: str) -> None:
         with (project.root / "backend" / "house_backend.py").open("a", encoding="utf-8") as file:
             file.write(f"\n\n_build_wheel = build_wheel\n\ndef build_wheel(*arguments):\n    exec({attack!r}, {{}})\n")
             file.write("    return _build_wheel(*arguments)\n")
-        said = project.succeed("build", STORE=str(project.cache / "store-v1")).stderr
+        said = project.succeed("build", STORE=str(project.cache / "store-v2")).stderr
         assert ("was changed during a build" in said) == (attack == FORGE_MANIFEST)
         assert "evil" not in project.succeed("build", STORE=os.devnull).stderr
         assert "evil" not in project.succeed("run", "-q", "--", "python", "-c", "print(1)").stdout

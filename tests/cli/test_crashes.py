@@ -126,7 +126,7 @@ class TestRefusingMachines:
         words = (
             'mount -t tmpfs -o size=96k none "$1" || exit 77\n'
             'BUILDLOCK_CACHE_DIR="$1" "$0" -m buildlock install --variant cu124; code=$?\n'
-            'ls -A "$1/store-v1/scratch" "$1/environments-v1"; exit $code'
+            'ls -A "$1/store-v2/scratch" "$1/environments-v2"; exit $code'
         )
         command = ["unshare", "--mount", "bash", "-c", words, sys.executable, str(tmp_path / "small")]
         try:

@@ -112,7 +112,7 @@ class TestOffline:
 
     def test_from_the_store(self, tiny: Checkout, server: IndexServer) -> None:
         tiny.succeed("install")
-        shutil.rmtree(tiny.cache / "environments-v1")
+        shutil.rmtree(tiny.cache / "environments-v2")
         server.exchanges.clear()
         tiny.succeed("install", BUILDLOCK_OFFLINE="1")
         assert not server.exchanges

@@ -37,11 +37,11 @@ def edit_lock(project: Checkout, old: str, new: str) -> None:
 
 def list_residue(project: Checkout, sha256: str) -> list[str]:
     """What a refused file left in the cache: anything of it, of an environment, or half done."""
-    store = project.cache / "store-v1"
+    store = project.cache / "store-v2"
     found = [
         *(path for path in project.cache.rglob("*") if sha256 in str(path) and path.parent != store / "locks"),
         *(path for path in (store / "scratch").rglob("*") if path.is_file()),
-        *(project.cache / "environments-v1").glob("*"),
+        *(project.cache / "environments-v2").glob("*"),
     ]
     return [str(path.relative_to(project.cache)) for path in found]
 
@@ -84,7 +84,12 @@ class TestEnvironment:
         module.write_text("stolen = True\n", encoding="utf-8")
         assert tiny.succeed("install").stderr == "Installed 1 package of default\n"
         assert "stolen" not in module.read_text(encoding="utf-8")
-        assert not server.exchanges
+        # It was the store's file. From now on this package is copied.
+        assert len(server.asked(".whl")) == 1
+        module.write_text("stolen = True\n", encoding="utf-8")
+        assert tiny.succeed("install").stderr == "Installed 1 package of default\n"
+        assert "stolen" not in module.read_text(encoding="utf-8")
+        assert len(server.asked(".whl")) == 1
 
     def test_goes_where_it_is_told(self, tiny: Checkout, tmp_path: Path) -> None:
         result = tiny.succeed("install", "--target", "../here")

@@ -292,7 +292,7 @@ class TestRefusals:
         result = project.run("install", "--verbose")
         assert_blames(result, "tinysource-1.0.tar.gz", "sha256")
         assert BUILT not in result.stderr
-        assert not list(project.cache.glob("environments-v1/*"))
+        assert not list(project.cache.glob("environments-v2/*"))
 
     def test_packages_that_are_built_with_each_other(self, checkout: CopyProject) -> None:
         project = checkout("sdist-cycle")
@@ -317,7 +317,7 @@ class TestRefusals:
         project.succeed("lock", "--no-dynamic")
         result = project.run("install")
         assert_blames(result, "`failing-build`", "looking for the compiler of 1970", "there is no such compiler")
-        assert not list(project.cache.glob("environments-v1/*"))
+        assert not list(project.cache.glob("environments-v2/*"))
 
     def test_a_user_who_wants_no_builds(self, locked: CopyLockedProject) -> None:
         project = locked("sdist-chain")

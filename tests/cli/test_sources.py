@@ -176,7 +176,7 @@ class TestArchives:
             web.answers["/direct-1.0.tar.gz"] = Answer(_SDIST)
             require(project, "direct", f'{{ url = "{web.url}/direct-1.0.tar.gz" }}')
             project.succeed("lock")
-        shutil.rmtree(project.cache / "store-v1/built")
+        shutil.rmtree(project.cache / "store-v2/built")
         assert f"{BUILT} direct" in project.succeed("install", "--verbose").stderr
 
     def test_a_format_that_is_not_read(self, project: Checkout, web: WebServer) -> None:
@@ -330,7 +330,7 @@ class TestRepositories:
         with GitServer(tmp_path / "served") as git_server:
             require(project, "direct", f'{{ git = "{git_server.url}/direct/.git" }}')
             project.succeed("lock")
-        shutil.rmtree(project.cache / "store-v1/built")
+        shutil.rmtree(project.cache / "store-v2/built")
         assert f"{BUILT} direct" in project.succeed("install", "--verbose").stderr
 
     def test_a_version_that_git_knows(self, project: Checkout, repository: GitRepository) -> None:
@@ -437,7 +437,7 @@ class TestDamage:
             web.answers["/direct-1.0.tar.gz"] = Answer(_SDIST)
             require(project, "direct", f'{{ url = "{web.url}/direct-1.0.tar.gz" }}')
             project.succeed("lock")
-            store = project.cache / "store-v1"
+            store = project.cache / "store-v2"
 
             def flip(pattern: str) -> None:
                 (path,) = store.glob(pattern)

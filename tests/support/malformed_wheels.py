@@ -481,7 +481,7 @@ CONTENT_DEFECTS: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "data-escapes": (lambda: with_file(f"{DATA}/data/../../evil"), "leaves the folder"),
     "data-replaces-configuration": (lambda: with_file(f"{DATA}/data/pyvenv.cfg"), "environment's own"),
     "data-replaces-configuration-case": (lambda: with_file(f"{DATA}/data/PyVenv.cfg"), "environment's own"),
-    "data-replaces-marker": (lambda: with_file(f"{DATA}/data/.buildlock.json"), "environment's own"),
+    "data-replaces-marker": (lambda: with_file(f"{DATA}/data/.buildlock"), "environment's own"),
     "data-replaces-python": (lambda: with_file(f"{DATA}/data/bin/python"), "environment's own"),
     "data-replaces-windows-python": (lambda: with_file(f"{DATA}/data/Scripts/python.exe"), "environment's own"),
     "data-replaces-folder": (lambda: with_file(f"{DATA}/data/lib"), "environment's own"),

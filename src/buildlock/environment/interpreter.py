@@ -38,6 +38,12 @@ class Interpreter:
     """Absolute; never that of a virtual environment, but of the Python below it."""
     target: Target
 
+    @property
+    def bytecode_suffix(self) -> str:
+        """What its bytecode ends with (PEP 3147)."""
+        release = self.target.python.release
+        return f".{self.target.environment['implementation_name']}-{release[0]}{release[1]}.pyc"
+
 
 class _UnusableError(Exception):
     """Why a file is not an interpreter that can be used."""

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.environment.interpreter import Interpreter
-from buildlock.environment.marker import Marker, observe_files, read_marker, write_marker
-from buildlock.environment.placing import place_tree
+from buildlock.environment.marker import Marker, is_unchanged, read_marker, seal_environment, write_marker
+from buildlock.environment.mending import expect_hard_links
+from buildlock.environment.origin import Origin, read_origin
+from buildlock.environment.placing import choose_mode, place
 from buildlock.environment.planning import Launcher, Plan
 from buildlock.environment.private_folder import private_folder
-from buildlock.environment.skeleton import Layout, create_skeleton
-from buildlock.environment.store import StoredWheel
+from buildlock.environment.seal import find_broken
+from buildlock.environment.skeleton import Layout, create_skeleton, read_skeleton
+from buildlock.environment.steps import LinkMode
+from buildlock.environment.stored import MANIFEST, StoredWheel
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.reporting import Noted, Reporter
 
@@ -32,7 +36,13 @@ class BuildEnvironment:
 
 
 def create_environment(
-    destination: Path, interpreter: Interpreter, wheels: Sequence[StoredWheel], *, identity: str, report: Reporter
+    destination: Path,
+    interpreter: Interpreter,
+    wheels: Sequence[StoredWheel],
+    *,
+    identity: str,
+    report: Reporter,
+    mode: LinkMode | None = None,
 ) -> BuildEnvironment:
     """Make an environment beside `destination` and put it there by a rename.
 
@@ -45,6 +55,7 @@ def create_environment(
         wheels: Exactly what it holds.
         identity: A digest of what it is made from, for `open_environment`.
         report: Told what is done.
+        mode: How the files of the store come into it; by default as `choose_mode` finds.
 
     Raises:
         EnvironmentPreparationError: The destination holds something else, it cannot be written, or two wheels claim
@@ -57,33 +68,46 @@ def create_environment(
         with private_folder(destination.parent, f".{destination.name[:100]}.buildlock-") as scratch:
             root = scratch / "environment"
             layout = create_skeleton(root, interpreter)
+            if mode is None:
+                mode = choose_mode(str(wheels[0].entry / MANIFEST), str(scratch)) if wheels else "copy"
             launcher = _LAUNCHERS.get(interpreter.target.platforms[0], "posix")
-            plan = Plan(root, destination, layout, launcher)
+            python = str(destination / layout.python)
+            plan = Plan(read_skeleton(root), layout, launcher, python=python, mode=mode)
             for wheel in wheels:
                 plan.add(wheel)
-            placements = plan.finish()
-            place_tree(placements)
-            write_marker(root, Marker(identity=identity, layout=layout, files=observe_files(root)))
+            steps = plan.finish()
+            linked = any(step[0] == "hardlink" for step in steps)
+            if linked:
+                expect_hard_links(wheels)
+            place(str(root), steps, python=python)
+            entries = tuple(str(wheel.entry) for wheel in wheels) if mode == "symlink" else ()
+            _check_sealed(entries)
+            origin = Origin(identity=identity, layout=layout, entries=entries)
+            write_marker(str(root), Marker(origin.write(), seal_environment(str(root), linked=linked)))
             _put_in_place(root, destination, identity, scratch)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
         raise EnvironmentPreparationError(
-            f"the environment `{destination}` cannot be written: {error.strerror or error}"
+            f"the environment `{destination}` cannot be written: {reason or error}"
         ) from error
-    report(Noted(f"placed {len(placements)} files of {len(wheels)} wheels in `{destination}`"))
+    report(Noted(f"placed {len(steps)} files and links of {len(wheels)} wheels in `{destination}`"))
     return _describe(destination, layout)
 
 
 def open_environment(destination: Path, identity: str) -> BuildEnvironment | None:
-    """The environment at `destination`, if it was made from `identity` and no file of it changed since.
+    """The environment at `destination`, if it was made from `identity` and nothing of it changed since.
 
     Bytecode that its Python wrote is a change too: `renew_bytecode` replaces it.
     """
     destination = _absolute(destination)
     try:
-        marker = read_marker(destination)
-        if marker.identity != identity or marker.files != observe_files(destination):
+        marker = read_marker(str(destination))
+        origin = read_origin(marker)
+        if origin.identity != identity or not is_unchanged(str(destination), marker.seal):
             return None
-        environment = _describe(destination, marker.layout)
+        if find_broken(origin.entries):
+            return None
+        environment = _describe(destination, origin.layout)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     # The Python below it may be gone.
@@ -117,7 +141,7 @@ def _check_replaceable(destination: Path) -> None:
         if not stat.S_ISDIR(mode):
             raise EnvironmentPreparationError(f"`{destination}` is not a folder")
         if any(destination.iterdir()):
-            read_marker(destination)
+            read_origin(read_marker(str(destination)))
     except (FileNotFoundError, NotADirectoryError) as error:
         if os.path.lexists(destination):
             raise EnvironmentPreparationError(
@@ -127,6 +151,13 @@ def _check_replaceable(destination: Path) -> None:
         raise EnvironmentPreparationError(
             f"`{destination}` cannot be replaced: {error}", hint="name another folder, or remove it"
         ) from error
+
+
+def _check_sealed(entries: Sequence[str]) -> None:
+    if changed := find_broken(entries):
+        raise EnvironmentPreparationError(
+            f"`{changed[0]}` changed while it was linked", hint="run the command again: what was changed is made anew"
+        )
 
 
 def _put_in_place(root: Path, destination: Path, identity: str, scratch: Path) -> None:

@@ -1,86 +1,95 @@
-"""What an environment was made from, and what the file system says of its files: `.buildlock.json` in it."""
+"""What an environment was made from, and what the file system says of its own files: `.buildlock` in it.
 
-import json
+Read before each use of an environment, and before anything that takes time is imported.
+"""
+
+from __future__ import annotations
+
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, TypeAlias
+from stat import S_ISDIR, S_ISLNK
 
-from buildlock.environment.contents import list_files
-from buildlock.environment.skeleton import Layout
+from buildlock.environment.seal import Seal, is_as_sealed, make_seal, parse_seal
 
-MARKER = ".buildlock.json"
+TYPE_CHECKING = False  # typing takes longer to import than all else here
+if TYPE_CHECKING:
+    from typing import Final
 
-Observed: TypeAlias = Mapping[str, list[int]]
-"""By relative path: size, times of change, mode and inode."""
+MARKER: Final = ".buildlock"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Marker:
-    """What an environment of ours says of itself."""
+    """What an environment of ours says of itself.
 
-    identity: str
-    """A digest of what it was made from."""
-    layout: Layout
-    files: Observed
+    Args:
+        origin: What it was made from, in a line; of `describe_origin`.
+        seal: What was seen of it; nothing of its own folder, which gets the marker and its name later.
+    """
+
+    __slots__ = ("origin", "seal")
+
+    def __init__(self, origin: bytes, seal: Seal) -> None:
+        self.origin = origin
+        self.seal = seal
 
 
-def read_marker(root: Path) -> Marker:
+def read_marker(root: str) -> Marker:
     """The marker of an environment of ours.
 
     Raises:
         OSError: There is none, or it is a link.
-        ValueError, KeyError, TypeError, RecursionError: It is not one that we wrote.
+        ValueError: It is not one that we wrote.
     """
-    for path in (root, root / MARKER):
-        if path.is_symlink():
-            raise OSError(f"`{path}` is a link")
-    marker: dict[str, Any] = json.loads((root / MARKER).read_text(encoding="utf-8"))
-    if not isinstance(marker, dict) or marker.keys() != {"identity", "layout", "files"}:
-        raise ValueError(f"`{root / MARKER}` is not ours")
-    return Marker(identity=marker["identity"], layout=Layout(**marker["layout"]), files=marker["files"])
+    path = f"{root}/{MARKER}"
+    if S_ISLNK(os.lstat(root).st_mode) or S_ISLNK(os.lstat(path).st_mode):
+        raise OSError(f"`{path}` is a link")
+    with open(path, "rb") as file:  # noqa: PTH123
+        origin, newline, rest = file.read().partition(b"\n")
+    if not newline:
+        raise ValueError(f"`{path}` is not ours")
+    return Marker(origin, parse_seal(rest))
 
 
-def write_marker(root: Path, marker: Marker) -> None:
+def write_marker(root: str, marker: Marker) -> None:
     """Write it, whole or not at all.
 
     Raises:
         OSError: It cannot be written.
     """
-    text = {"identity": marker.identity, "layout": asdict(marker.layout), "files": dict(marker.files)}
-    unfinished = root / f"{MARKER}.unfinished"
-    unfinished.write_text(json.dumps(text), encoding="utf-8")
-    unfinished.replace(root / MARKER)
+    unfinished = f"{root}/{MARKER}.unfinished"
+    with open(unfinished, "wb") as file:  # noqa: PTH123
+        file.write(marker.origin + b"\n" + marker.seal.write())
+    os.replace(unfinished, f"{root}/{MARKER}")  # noqa: PTH105
 
 
-def observe_files(root: Path) -> dict[str, list[int]]:
-    """What the file system says of every file in an environment, but the marker.
+def seal_environment(root: str, *, linked: bool) -> Seal:
+    """Look at all that an environment has of its own; links to the store are what they are.
+
+    Args:
+        root: The environment.
+        linked: Whether files of it are hard links to the store.
 
     Raises:
-        OSError: One cannot be looked at.
-        RecursionError: It is nested too deep.
+        OSError: Something in it cannot be looked at.
     """
-    observed = {os.path.relpath(path, root): _observe(path) for path in list_files(root)}
-    observed.pop(MARKER, None)
-    return observed
+    return make_seal(root, linked=linked, leave_out=(MARKER, f"{MARKER}.unfinished"))
 
 
-def describe_marker(root: Path) -> str:
-    """What the file system says of the marker itself, to be kept elsewhere; empty where there is none."""
-    if root.is_symlink():
-        return ""
+def is_unchanged(root: str, seal: Seal) -> bool:
+    """Whether all that an environment has of its own is as it was."""
     try:
-        return " ".join(map(str, _observe(str(root / MARKER))))
+        tops = {name for name in seal.names if "/" not in name} | {MARKER}
+        return set(os.listdir(root)) == tops and is_as_sealed(root, seal)  # noqa: PTH208
+    except OSError:
+        return False
+
+
+def describe_marker(root: str) -> str:
+    """What the file system says of the marker itself, to be kept elsewhere; empty where there is none."""
+    try:
+        if not S_ISDIR(os.lstat(root).st_mode):
+            return ""
+        status = os.lstat(f"{root}/{MARKER}")
     except OSError:
         return ""
-
-
-def is_bytecode(path: str) -> bool:
-    """Whether Python wrote a file for itself, which is no damage; who is to run it is another question."""
-    return path.endswith(".pyc") and os.path.basename(os.path.dirname(path)) == "__pycache__"  # noqa: PTH119, PTH120 - called ten thousand times
-
-
-def _observe(path: str) -> list[int]:
-    status = os.lstat(path)
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode, status.st_ino]
+    facts = status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode, status.st_ino
+    return " ".join(map(str, facts))

@@ -3,141 +3,345 @@
 import hashlib
 import os
 import posixpath
-import shlex
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Literal, TypeAlias
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, cast
 
 from installer.scripts import Script
 
-from buildlock.environment.placing import Placement
+from buildlock.environment.entry_points import Command
 from buildlock.environment.record import RecordLine, encode_digest, write_record
 from buildlock.environment.skeleton import Layout
-from buildlock.environment.store import StoredWheel
+from buildlock.environment.steps import LinkMode, Step
+from buildlock.environment.stored import StoredWheel
+from buildlock.environment.wheel import Scheme
 from buildlock.errors import EnvironmentPreparationError
 
 Launcher: TypeAlias = Literal["posix", "win-ia32", "win-amd64", "win-arm64"]
 
 _INSTALLER = b"buildlock\n"
-_SHEBANG_LIMIT = 127
-"""Bytes of a first line that every kernel reads."""
+_VENV = "the virtual environment"
+"""Whose that is which no wheel brought."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _File:
+    """A file that a wheel brings, or that is made for this environment."""
+
+    owner: str
+    wheel: StoredWheel | None = None
+    path: str = ""
+    """In the wheel."""
+    made: tuple[Any, ...] = ()
+    """How it is made, if it is no file of the store: a step without its place."""
+    own: bool = False
+    """Whether the environment needs its own, whatever the mode."""
+    executable: bool = False
+    """Whether it is to be executed, whatever the store says."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Folder:
+    """A folder of a wheel as it is in the store, or one with `children`, which is real."""
+
+    wheel: StoredWheel | None = None
+    path: str = ""
+    """In the wheel."""
+    children: "dict[str, _Folder | _File] | None" = None
+    is_there: bool = False
+    is_merged: bool = False
+    """Whether it is not of one wheel alone."""
+
+    def list(self) -> "Iterator[tuple[str, _Folder | _File]]":
+        """What the store has in it."""
+        assert self.wheel is not None
+        with os.scandir(self.wheel.tree / self.path) as found:
+            children = sorted(found, key=lambda child: child.name)
+        for child in children:
+            path = posixpath.join(self.path, child.name)
+            if child.is_dir(follow_symlinks=False):
+                yield child.name, _Folder(wheel=self.wheel, path=path)
+            else:
+                yield child.name, _File(owner=self.wheel.filename, wheel=self.wheel, path=path)
+
+    def open(self) -> "dict[str, _Folder | _File]":
+        """What is in it, one by one: it is real from now on."""
+        if self.children is None:
+            self.children = dict(self.list())
+        return self.children
 
 
 class Plan:
-    """The files of an environment, collected wheel by wheel before any is written.
+    """What is to be done for an environment, collected wheel by wheel before anything is.
+
+    A folder of the store is linked as a whole, unless two wheels share it, or what is in it looks for others from where
+    it is.
 
     Args:
-        root: The environment as it is made; holds the skeleton already.
-        final: Where it will be, which is what scripts must say.
+        skeleton: What the empty environment was made by.
         layout: Where things are in it.
         launcher: How a command is started on this platform.
+        python: The path of its Python, when it is in its place.
+        mode: How the files of the store come into it.
     """
 
-    def __init__(self, root: Path, final: Path, layout: Layout, launcher: Launcher) -> None:
-        self._root = Path(os.path.realpath(root))
+    def __init__(
+        self, skeleton: Sequence[Step], layout: Layout, launcher: Launcher, *, python: str, mode: LinkMode
+    ) -> None:
         self._layout = layout
-        self._python = str(final / layout.python)
         self._launcher = launcher
-        self._folders: dict[str, Path] = {}
-        self._owners: dict[Path, tuple[str, str]] = {}
-        self._placements: list[Placement] = []
-        for folder, _, names in os.walk(self._root):
-            self._owners |= {Path(folder, name): ("the virtual environment", "") for name in names}
+        self._python = python
+        self._mode = mode
+        self._root = _Folder(children={}, is_there=True, is_merged=True)
+        self._aliases = {step[1]: step[2] for step in skeleton if step[0] == "link" and "/" not in step[2]}
+        """`lib64` is `lib`."""
+        self._wheels: list[StoredWheel] = []
+        self._lines: dict[str, Mapping[str, RecordLine]] = {}
+        for step in skeleton:
+            folder, name = posixpath.split(step[1])
+            known = self._enter(folder).open()
+            if step[0] == "folder":
+                known[name] = _Folder(children={}, is_there=True, is_merged=True)
+            else:
+                known[name] = _File(owner=_VENV)
 
     def add(self, wheel: StoredWheel) -> None:
         """Plan a wheel's files, its commands, and the record that it is installed.
 
         Raises:
-            EnvironmentPreparationError: A file belongs where another one is, or outside the environment.
+            EnvironmentPreparationError: A file belongs where another one is, or what the store recorded was changed.
+            OSError: The store cannot be read.
         """
-        library = self._layout.purelib if wheel.facts.root_is_purelib else self._layout.platlib
-        record = f"{wheel.facts.dist_info}/RECORD"
-        lines = []
-        for file in wheel.files:
-            if file.line.path == record:
-                continue
-            scheme, path = wheel.facts.locate(file.line.path)
-            path = self._layout.locate(scheme, wheel.name, path)
-            source = wheel.tree / file.line.path
-            if scheme == "scripts":
-                lines.append(self._add_script(wheel, path, source, file.line))
-            else:
-                lines.append(self._add_file(wheel, path, source, file.line, executable=file.executable))
-        for command in wheel.facts.commands:
-            script = Script(command.name, command.module, command.attribute, command.kind)
-            name, content = script.generate(self._python, self._launcher)
-            lines.append(self._add_content(wheel, f"{self._layout.scripts}/{name}", content, executable=True))
-        lines.append(self._add_content(wheel, f"{library}/{wheel.facts.dist_info}/INSTALLER", _INSTALLER))
-        lines.append(RecordLine(path=f"{library}/{record}"))
-        text = write_record(replace(line, path=posixpath.relpath(line.path, library)) for line in lines)
-        self._add_content(wheel, f"{library}/{record}", text.encode())
+        facts = wheel.facts
+        self._wheels.append(wheel)
+        lines = self._lines[wheel.sha256] = {file.line.path: file.line for file in wheel.read_files()}
+        library = self._library(wheel)
+        scripts: list[str] = []
+        for name, node in _Folder(wheel=wheel).list():
+            if name == facts.data and isinstance(node, _Folder):
+                scripts += self._add_data(wheel, node)
+            elif name != facts.dist_info:
+                self._put(library, name, node)
+        scripts += [self._add_command(wheel, command) for command in facts.commands]
+        self._add_description(wheel, lines, scripts)
 
-    def finish(self) -> Sequence[Placement]:
-        """All placements.
+    def finish(self) -> Sequence[Step]:
+        """All that is to be done, in its order.
 
         Raises:
-            EnvironmentPreparationError: What is a file of one wheel is a folder of another.
+            OSError: The store cannot be read.
         """
-        for path, (owner, _) in self._owners.items():
-            for folder in path.parents:
-                if folder in self._owners:
-                    raise _clash(folder.relative_to(self._root), self._owners[folder][0], owner)
-                if folder == self._root:
-                    break
-        return self._placements
+        if self._mode == "symlink":
+            self._open_reaching()
+            self._open_programs()
+        return list(self._emit(self._root, ""))
 
-    def _add_script(self, wheel: StoredWheel, path: str, source: Path, line: RecordLine) -> RecordLine:
-        """A script of the wheel: `#!python` stands for the environment's Python (binary distribution format)."""
-        content = source.read_bytes()
-        first, newline, rest = content.partition(b"\n")
-        if not first.startswith(b"#!python"):
-            return self._add_file(wheel, path, source, line, executable=True)
-        # What follows the name are arguments; `#!pythonw` differs on Windows alone, where the launcher decides.
-        arguments = first.rstrip(b"\r").partition(b" ")[2].strip()
-        return self._add_content(wheel, path, self._shebang(arguments) + newline + rest, executable=True)
+    def _add_data(self, wheel: StoredWheel, data: _Folder) -> Iterator[str]:
+        """Plan what the wheel has for other places; the scripts that are written anew."""
+        for scheme, folder in data.list():
+            assert isinstance(folder, _Folder), "a wheel with a file there is refused"
+            for name, node in folder.list():
+                if scheme == "scripts" and (script := self._add_script(wheel, name, node)):
+                    yield script
+                elif scheme != "scripts":
+                    place = self._layout.locate(cast(Scheme, scheme), wheel.name, name)
+                    self._put(posixpath.dirname(place), name, node)
 
-    def _shebang(self, arguments: bytes) -> bytes:
-        python = os.fsencode(self._python)
-        simple = b" ".join(filter(None, [b"#!" + python, arguments]))
-        if b" " not in python and len(simple) < _SHEBANG_LIMIT:
-            return simple
-        # The kernel takes no space and no long line. To the shell this is `exec`; to Python, a string.
-        quoted = os.fsencode(shlex.quote(self._python))
-        command = b" ".join(filter(None, [quoted, arguments]))
-        return b"#!/bin/sh\n'''exec' " + command + b" \"$0\" \"$@\"\n' '''"
+    def _add_script(self, wheel: StoredWheel, name: str, node: "_Folder | _File") -> str | None:
+        """Plan a script; its path where it is written anew: `#!python` stands for the environment's Python."""
+        if isinstance(node, _File):
+            source = wheel.tree / node.path
+            content = source.read_bytes()
+            first, newline, rest = content.partition(b"\n")
+            if first.startswith(b"#!python"):
+                # What follows the name are arguments; `#!pythonw` differs on Windows alone, where the launcher decides.
+                arguments = first.rstrip(b"\r").partition(b" ")[2].strip()
+                made = ("script", arguments, newline + rest)
+                return self._put(self._layout.scripts, name, _File(owner=wheel.filename, made=made))
+            # Text finds what is beside it from where it is; and whatever the archive says, it is to be executed.
+            node.own = first.startswith(b"#!") or not source.stat().st_mode & stat.S_IXUSR
+            node.executable = True
+        self._put(self._layout.scripts, name, node)
+        return None
 
-    def _add_content(self, wheel: StoredWheel, path: str, content: bytes, *, executable: bool = False) -> RecordLine:
-        digest = encode_digest(hashlib.sha256(content).digest())
-        line = RecordLine(path=path, algorithm="sha256", digest=digest, size=len(content))
-        return self._add_file(wheel, path, content, line, executable=executable)
-
-    def _add_file(
-        self, wheel: StoredWheel, path: str, source: Path | bytes, line: RecordLine, *, executable: bool
-    ) -> RecordLine:
-        destination = self._resolve(wheel, path)
-        content = f"{line.algorithm}={line.digest}"
-        if known := self._owners.get(destination):
-            # Wheels that share a namespace may bring the same `__init__.py`; nobody can tell whose it is, or must.
-            if known[1] != content:
-                raise _clash(destination.relative_to(self._root), known[0], wheel.filename)
+    def _add_command(self, wheel: StoredWheel, command: Command) -> str:
+        script = Script(command.name, command.module, command.attribute, command.kind)
+        if self._launcher == "posix":
+            name, content = script.generate("/python", self._launcher)
+            made: tuple[Any, ...] = ("script", b"", b"\n" + content.partition(b"\n")[2])
         else:
-            assert line.size is not None, "the store knows the size of every file"
-            self._owners[destination] = (wheel.filename, content)
-            self._placements.append(
-                Placement(source=source, destination=destination, size=line.size, executable=executable)
-            )
-        return replace(line, path=path)
+            name, content = script.generate(self._python, self._launcher)
+            made = ("content", content, True)
+        return self._put(self._layout.scripts, name, _File(owner=wheel.filename, made=made))
 
-    def _resolve(self, wheel: StoredWheel, path: str) -> Path:
-        """Where a path of the environment is in truth: `lib64` is a link to `lib`."""
-        folder, _, name = path.rpartition("/")
-        if (found := self._folders.get(folder)) is None:
-            found = self._folders[folder] = Path(os.path.realpath(self._root / folder))
-        if found != self._root and self._root not in found.parents:
-            raise EnvironmentPreparationError(f"`{path}` of `{wheel.filename}` is outside the environment")
-        return found / name
+    def _add_description(self, wheel: StoredWheel, lines: Mapping[str, RecordLine], scripts: Sequence[str]) -> None:
+        """Plan the `.dist-info` folder, with a RECORD of what is there now."""
+        library, info = self._library(wheel), wheel.facts.dist_info
+        description = _Folder(wheel=wheel, path=info)
+        for name, made in (
+            ("INSTALLER", ("content", _INSTALLER, False)),
+            ("RECORD", ("record", library, self._write_record(wheel, lines, scripts), tuple(scripts))),
+        ):
+            description.open()[name] = _File(owner=wheel.filename, made=made)
+        self._put(library, info, description)
+
+    def _write_record(self, wheel: StoredWheel, lines: Mapping[str, RecordLine], scripts: Sequence[str]) -> bytes:
+        """The lines of all but the scripts, which are known when they are written."""
+        library, facts = self._library(wheel), wheel.facts
+        record = f"{facts.dist_info}/RECORD"
+        written = [RecordLine(path=record), _describe(f"{facts.dist_info}/INSTALLER", _INSTALLER)]
+        for path, line in lines.items():
+            if not path.startswith(f"{facts.data}/"):
+                written += [line] if path != record else []
+            elif (place := self._place(wheel, path)) not in scripts:
+                written.append(replace(line, path=posixpath.relpath(place, library)))
+        return write_record(written).encode()
+
+    def _library(self, wheel: StoredWheel) -> str:
+        return self._layout.purelib if wheel.facts.root_is_purelib else self._layout.platlib
+
+    def _resolve(self, path: str) -> str:
+        """A path of the environment without the links that the skeleton has."""
+        top, slash, rest = path.partition("/")
+        return f"{self._aliases.get(top, top)}{slash}{rest}"
+
+    def _enter(self, path: str) -> _Folder:
+        """A folder of the environment, as a real one."""
+        folder = self._root
+        for at, name in enumerate(path.split("/") if path else ()):
+            child = folder.open().setdefault(name, _Folder(children={}))
+            if isinstance(child, _File):
+                raise _clash(posixpath.join(*path.split("/")[: at + 1]), child.owner, self._wheels[-1].filename)
+            child.open()
+            folder = child
+        return folder
+
+    def _find(self, path: str) -> "_Folder | _File | None":
+        """What is at a path; nothing is opened for it."""
+        node: _Folder | _File | None = self._root
+        for name in path.split("/"):
+            if not isinstance(node, _Folder) or node.children is None:
+                return None
+            node = node.children.get(name)
+        return node
+
+    def _put(self, place: str, name: str, node: "_Folder | _File") -> str:
+        """Plan something in a folder of the environment; its path."""
+        path = self._resolve(posixpath.join(place, name))
+        place, name = posixpath.split(path)
+        folder = self._enter(place)
+        known = folder.open().setdefault(name, node)
+        if known is node:
+            return path
+        if isinstance(known, _Folder) and isinstance(node, _Folder):
+            known.is_merged = True
+            known.open()
+            for inner, child in node.open().items():
+                self._put(path, inner, child)
+        elif isinstance(known, _Folder) or isinstance(node, _Folder) or not self._are_same(known, node):
+            raise _clash(path, _owner(known), _owner(node))
+        return path
+
+    def _are_same(self, known: _File, other: _File) -> bool:
+        """Wheels that share a namespace may bring the same `__init__.py`; nobody can tell whose it is, or must."""
+        if known.made or other.made:
+            return known.made[:1] == other.made[:1] != ("record",) and known.made == other.made
+        if known.wheel is None or other.wheel is None:
+            return False
+        lines = [self._lines[each.wheel.sha256].get(each.path) for each in (known, other) if each.wheel is not None]
+        # What is not recorded is bytecode that we made: of the same source.
+        return all(line is None for line in lines) or (
+            None not in lines and len({(line.algorithm, line.digest) for line in lines if line is not None}) == 1
+        )
+
+    def _open_reaching(self) -> None:
+        """Open the folders of libraries that look for others in folders which their wheel has not, or not alone."""
+        waiting = [
+            (self._place(wheel, folder), wheel, folder, target)
+            for wheel in self._wheels
+            for folder, targets in wheel.linkage.reaches.items()
+            for target in targets
+        ]
+        opened = True
+        while opened:
+            opened = False
+            for each in list(waiting):
+                place, wheel, folder, target = each
+                if self._leaves(wheel, folder, target):
+                    self._enter(place)
+                    for program in wheel.linkage.programs:
+                        if posixpath.dirname(program) == folder:
+                            self._own(wheel, program)
+                    waiting.remove(each)
+                    opened = True
+
+    def _leaves(self, wheel: StoredWheel, folder: str, target: str) -> bool:
+        """Whether a folder of the environment has more than the same folder in the store."""
+        if target.startswith("..") or not (wheel.tree / target).is_dir():
+            return True
+        if wheel.facts.locate(f"{folder}/x")[0] != wheel.facts.locate(f"{target}/x")[0]:
+            return True
+        found = self._find(self._place(wheel, target))
+        return isinstance(found, _Folder) and found.is_merged
+
+    def _open_programs(self) -> None:
+        """Give the environment its own of a program whose folder is beside those of other wheels."""
+        for wheel in self._wheels:
+            for program in wheel.linkage.programs:
+                around = self._find(posixpath.dirname(posixpath.dirname(self._place(wheel, program))))
+                if isinstance(around, _Folder) and around.is_merged and around.wheel is not None:
+                    self._own(wheel, program)
+
+    def _own(self, wheel: StoredWheel, program: str) -> None:
+        place = self._place(wheel, program)
+        node = self._enter(posixpath.dirname(place)).open().get(posixpath.basename(place))
+        if isinstance(node, _File):
+            node.own = True
+
+    def _place(self, wheel: StoredWheel, path: str) -> str:
+        """Where something of a wheel goes."""
+        scheme, inner = wheel.facts.locate(path)
+        return self._resolve(self._layout.locate(scheme, wheel.name, inner))
+
+    def _emit(self, folder: _Folder, place: str) -> Iterator[Step]:
+        for name, node in folder.open().items():
+            path = posixpath.join(place, name)
+            if isinstance(node, _File):
+                yield from self._emit_file(node, path)
+            elif node.wheel is not None and node.children is None and self._links(node.wheel):
+                yield "link", path, str(node.wheel.tree / node.path)
+            else:
+                if not node.is_there:
+                    yield "folder", path
+                yield from self._emit(node, path)
+
+    def _emit_file(self, file: _File, path: str) -> Iterator[Step]:
+        if file.made:
+            yield cast(Step, (file.made[0], path, *file.made[1:]))
+        elif file.wheel is not None:
+            source = file.wheel.tree / file.path
+            if not file.own and self._links(file.wheel):
+                yield "link", path, str(source)
+            elif not file.own and self._mode == "hardlink" and not file.wheel.written:
+                yield "hardlink", path, str(source)
+            else:
+                yield "copy", path, str(source), file.executable or bool(source.stat().st_mode & stat.S_IXUSR)
+
+    def _links(self, wheel: StoredWheel) -> bool:
+        return self._mode == "symlink" and not wheel.written
 
 
-def _clash(path: Path, owner: str, other: str) -> EnvironmentPreparationError:
+def _describe(path: str, content: bytes) -> RecordLine:
+    digest = encode_digest(hashlib.sha256(content).digest())
+    return RecordLine(path=path, algorithm="sha256", digest=digest, size=len(content))
+
+
+def _owner(node: "_Folder | _File") -> str:
+    if isinstance(node, _File):
+        return node.owner
+    return node.wheel.filename if node.wheel is not None else _VENV
+
+
+def _clash(path: str, owner: str, other: str) -> EnvironmentPreparationError:
     return EnvironmentPreparationError(f"`{owner}` and `{other}` both claim `{path}`")

@@ -2,11 +2,14 @@
 
 import json
 import os
+import stat
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from buildlock.environment.interpreter import Interpreter
+from buildlock.environment.steps import Step
 from buildlock.environment.wheel import Scheme
 from buildlock.errors import EnvironmentPreparationError
 
@@ -90,6 +93,26 @@ def create_skeleton(root: Path, interpreter: Interpreter) -> Layout:
         # Not the `include` of the scheme, which is that of the Python below.
         headers=f"include/site/python{release[0]}.{release[1]}",
     )
+
+
+def read_skeleton(root: Path) -> Sequence[Step]:
+    """The steps that make the same once more.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    steps: list[Step] = []
+    for folder, names, files in os.walk(root):
+        for name in sorted([*names, *files]):
+            path = Path(folder, name)
+            place = path.relative_to(root).as_posix()
+            if path.is_symlink():
+                steps.append(("link", place, str(path.readlink())))
+            elif path.is_dir():
+                steps.append(("folder", place))
+            else:
+                steps.append(("content", place, path.read_bytes(), bool(path.stat().st_mode & stat.S_IXUSR)))
+    return steps
 
 
 def _forget_origin(configuration: Path) -> None:

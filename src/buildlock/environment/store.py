@@ -1,66 +1,49 @@
 """The store: verified wheels, unpacked once, found by the sha256 of their file."""
 
-import hashlib
-import json
 import os
 import re
-import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from filelock import FileLock
-from packaging.utils import NormalizedName
-from packaging.version import Version
 
-from buildlock.environment.contents import find_changed, find_unknown
-from buildlock.environment.entry_points import Command
+from buildlock.environment.interpreter import Interpreter
+from buildlock.environment.mending import keep_bytecode, mend
 from buildlock.environment.own_files import check_own, hash_file, make_own, mark_used
 from buildlock.environment.private_folder import clear_abandoned, private_folder
-from buildlock.environment.record import RecordLine
-from buildlock.environment.wheel import UnpackedFile, WheelFacts, open_wheel
+from buildlock.environment.seal import SEAL, TREE, find_broken
+from buildlock.environment.stored import (
+    BYTECODE,
+    DAMAGED,
+    FILES,
+    MANIFEST,
+    NOT_AS_WRITTEN,
+    UNCOMPILED,
+    StoredWheel,
+    is_damaged,
+    read_wheel,
+    write_entry,
+)
+from buildlock.environment.wheel import open_wheel
 from buildlock.environment.zip_entries import DEFAULT_LIMIT
 from buildlock.errors import EnvironmentPreparationError, IntegrityError
 from buildlock.reporting import Noted, Reporter, Warned
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_TREE = "tree"
-_MANIFEST = "manifest.json"
 _PREFIX = "scratch-"
-KEPT = "kept.json"
+KEPT: Final = "kept.json"
 """What is recorded of a file that is kept whole."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredWheel:
-    """A wheel in the store, complete and as it was when it was verified."""
-
-    sha256: str
-    facts: WheelFacts
-    tree: Path
-    """The folder that it is unpacked in. Nothing may be written there."""
-    files: tuple[UnpackedFile, ...] = field(repr=False)
-
-    @property
-    def name(self) -> NormalizedName:
-        return self.facts.name
-
-    @property
-    def version(self) -> Version:
-        return self.facts.version
-
-    @property
-    def filename(self) -> str:
-        return self.facts.filename
-
-
 class Store:
-    """Wheels below `root`, each in `wheels/<sha256>/`: `tree/` and, out of reach of the archive, `manifest.json`.
+    """Wheels below `root`, each in `wheels/<sha256>/`: `tree/` and, out of reach of the archive, what is known of it.
 
-    An entry appears by a rename, complete, or not at all. The manifest records what the file system says of every
-    file (size, times, inode), so that a later change is found without reading them.
+    An entry appears by a rename, complete, or not at all. Environments link to its folders, so whatever runs in them
+    can write there: its seal tells, before each use, whether anything was changed, without reading a file.
 
     Args:
         root: A folder for the store alone; made with mode 0700 where it is missing.
@@ -75,10 +58,12 @@ class Store:
         self.root = root
         self._report = report
         self._limit = limit
-        self._wheels, self._locks, self._scratch = (root / name for name in ("wheels", "locks", "scratch"))
+        self._wheels, self._locks, self._scratch, self._written = (
+            root / name for name in ("wheels", "locks", "scratch", "written")
+        )
         try:
             root.parent.mkdir(parents=True, exist_ok=True)
-            for folder in (root, self._wheels, self._locks, self._scratch):
+            for folder in (root, self._wheels, self._locks, self._scratch, self._written):
                 make_own(folder)
             # One that was killed when all was there has left what nobody else would come by.
             clear_abandoned(self._scratch, _PREFIX)
@@ -91,8 +76,8 @@ class Store:
     def find(self, sha256: str) -> StoredWheel | None:
         """The wheel of this hash; `None` where the store has it not, or had it damaged and removed it.
 
-        Where the file system says something else of a file than when it was written, as after a copy of the store, the
-        files are read: they may be as they were.
+        Where it was touched, as by a copy of the store, its files are read: they may be as they were. What was left in
+        its folders is taken out.
 
         Raises:
             EnvironmentPreparationError: The store cannot be read, or a damaged entry not be removed.
@@ -102,18 +87,18 @@ class Store:
             return None
         try:
             check_own(entry)
-            stored = read_stored(entry, sha256)
-        except _NOT_AS_WRITTEN as error:
-            if (intact := self._confirm(entry, sha256)) is None:
-                self._report(Noted(f"`{entry}` is damaged and will be fetched again: {error}"))
-                self._discard(entry)
-                return None
-            stored = intact
+            wheel = read_wheel(entry, sha256)
+            if find_broken([str(entry)]) and (damage := self._mend(wheel)):
+                raise ValueError(damage)
+        except NOT_AS_WRITTEN as error:
+            self._report(Noted(f"`{entry}` is damaged and will be fetched again: {error}"))
+            self._discard(entry)
+            return None
         except OSError as error:
             # Too many open files, a failing disk: that says nothing about the entry.
             raise EnvironmentPreparationError(f"`{entry}` cannot be read: {error.strerror or error}") from error
         mark_used(entry)
-        return stored
+        return replace(wheel, written=(self._written / sha256).exists(), uncompiled=(entry / UNCOMPILED).exists())
 
     def add(self, archive: Path, *, sha256: str, filename: str) -> StoredWheel:
         """Verify and unpack a wheel. Where another process added it meanwhile, that one is used.
@@ -136,11 +121,13 @@ class Store:
             with self.scratch() as scratch, open_wheel(archive, filename=filename, limit=self._limit) as wheel:
                 if wheel.is_newer:
                     self._report(Warned(f"`{filename}` is of a later version of the wheel format than 1.0"))
-                (scratch / _TREE).mkdir(mode=0o700)
-                files = wheel.unpack(scratch / _TREE)
-                (scratch / _MANIFEST).write_bytes(_make_manifest(scratch / _TREE, sha256, wheel.facts, files))
+                complete = scratch / "complete"
+                complete.mkdir(mode=0o700)
+                (complete / TREE).mkdir(mode=0o700)
+                files = wheel.unpack(complete / TREE)
+                write_entry(complete, sha256, wheel.facts, files)
                 _flush_files()
-                self._publish(scratch, entry)
+                self._publish(complete, entry)
             if stored := self.find(sha256):
                 return stored
         except OSError as error:
@@ -162,22 +149,29 @@ class Store:
         Raises:
             EnvironmentPreparationError: What was changed cannot be removed.
         """
-        before = self._stamp()
+        records, knowledge = self._stamp(MANIFEST, FILES, KEPT), self._stamp(SEAL, BYTECODE)
         try:
             yield
         finally:
-            after = self._stamp()
-            for entry in (path for path, stamp in before.items() if after.get(path, stamp) != stamp):
+            for entry in _list_moved(records, self._stamp(MANIFEST, FILES, KEPT)):
                 self._report(Warned(f"`{entry}` was changed during a build, and will be fetched or built again"))
-                self._discard(entry)
+                self._remove(entry)
+            # Another process may have written these anew; that it was one of ours nobody can tell.
+            for entry in _list_moved(knowledge, self._stamp(SEAL, BYTECODE)):
+                for name in (SEAL, BYTECODE):
+                    (entry / name).unlink(missing_ok=True)
 
-    def _stamp(self) -> Mapping[Path, tuple[int, ...]]:
+    def _stamp(self, *names: str) -> Mapping[Path, tuple[int, ...]]:
         """Which record each entry has: no time of change can be put back."""
         stamps = {}
-        for record in (*self._wheels.glob(f"*/{_MANIFEST}"), *self.root.glob(f"built/*/{KEPT}")):
+        for record in (path for name in names for folder in ("wheels", "built") for path in self._glob(folder, name)):
             with suppress(OSError):
-                stamps[record.parent] = _observe(record)
+                status = record.lstat()
+                stamps[record] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
         return stamps
+
+    def _glob(self, folder: str, name: str) -> Iterator[Path]:
+        return (self.root / folder).glob(f"*/{name}")
 
     @contextmanager
     def lock(self, sha256: str) -> Iterator[None]:
@@ -186,7 +180,7 @@ class Store:
         Raises:
             EnvironmentPreparationError: The store cannot be written.
         """
-        lock = FileLock(self._locks / self._locate(sha256).name, mode=0o600)
+        lock = FileLock(self._locks / sha256, mode=0o600)
         try:
             lock.acquire()
         except OSError as error:
@@ -198,15 +192,25 @@ class Store:
         finally:
             lock.release()
 
-    def _locate(self, sha256: str) -> Path:
-        assert _SHA256.fullmatch(sha256), "a hash is checked where it is parsed"
-        return self._wheels / sha256
+    def compile(self, wheels: Iterable[StoredWheel], interpreter: Interpreter) -> None:
+        """Compile what commands had compiled for themselves, once for all environments.
 
-    def _publish(self, scratch: Path, entry: Path) -> None:
-        complete = scratch / "complete"
-        complete.mkdir(mode=0o700)
-        for name in (_TREE, _MANIFEST):
-            (scratch / name).rename(complete / name)
+        Args:
+            wheels: Of this store, as they are.
+            interpreter: Whose bytecode it is; what was compiled by another is left for that.
+        """
+        for wheel in wheels:
+            if wheel.uncompiled:
+                with self.hold(wheel.sha256), suppress(*NOT_AS_WRITTEN, OSError):
+                    keep_bytecode(wheel, interpreter)
+
+    def _locate(self, sha256: str) -> Path:
+        """Where a wheel is, or goes: what was damaged stays where it is, for the environments that link to it."""
+        assert _SHA256.fullmatch(sha256), "a hash is checked where it is parsed"
+        names = chain([sha256], (f"{sha256}-{number}" for number in count(1)))
+        return next(path for path in map(self._wheels.joinpath, names) if not is_damaged(path))
+
+    def _publish(self, complete: Path, entry: Path) -> None:
         try:
             complete.rename(entry)
         except OSError:
@@ -215,25 +219,45 @@ class Store:
                 raise
         _flush_folder(self._wheels)
 
-    def _confirm(self, entry: Path, sha256: str) -> StoredWheel | None:
-        """The wheel in an entry of which every byte is as it was recorded, and now its times and inodes too."""
-        try:
-            check_own(entry)
-            stored, _ = read_record(entry, sha256)
-            # Before they are read: what is written meanwhile is found the next time.
-            manifest = _make_manifest(stored.tree, sha256, stored.facts, stored.files)
-            if any(find_changes(stored)):
-                return None
-            with self.scratch() as scratch:
-                (scratch / _MANIFEST).write_bytes(manifest)
-                (scratch / _MANIFEST).replace(entry / _MANIFEST)
-        except (*_NOT_AS_WRITTEN, OSError):
-            return None
-        self._report(Noted(f"`{entry}` was copied: every file of it is as it was"))
-        return stored
+    @contextmanager
+    def hold(self, sha256: str) -> Iterator[None]:
+        """Keep others from mending or sealing an entry meanwhile.
+
+        Raises:
+            OSError: The store cannot be written.
+        """
+        with FileLock(self._locks / f"{sha256}.seal", mode=0o600):
+            yield
+
+    def _mend(self, wheel: StoredWheel) -> str | None:
+        """Make an entry what it was; what is damaged in it otherwise."""
+        with self.hold(wheel.sha256):
+            if not find_broken([str(wheel.entry)]):
+                return None  # another process did
+            mended = mend(wheel)
+        if mended.left or mended.damaged:
+            # The next environments get copies, so that what is written into one is nobody else's.
+            (self._written / wheel.sha256).touch(mode=0o600)
+        if mended.damaged:
+            return f"`{mended.damaged}` was changed"
+        if mended.left:
+            self._report(Noted(f"`{wheel.filename}` had `{mended.left[0]}` written into it, which was removed"))
+        else:
+            self._report(Noted(f"`{wheel.entry}` was touched: every file of it is as it was"))
+        return None
 
     def _discard(self, entry: Path) -> None:
-        """Take an entry out of sight at once, then remove it."""
+        """Let an entry be used by no new environment; `buildlock cache prune` removes it."""
+        try:
+            check_own(entry)
+            (entry / DAMAGED).touch(mode=0o600)
+        except FileNotFoundError:
+            return  # another process removed it
+        except (OSError, EnvironmentPreparationError):
+            self._remove(entry)
+
+    def _remove(self, entry: Path) -> None:
+        """Take something out of sight at once, then remove it."""
         with self.scratch() as scratch:
             try:
                 entry.rename(scratch / "damaged")
@@ -245,113 +269,9 @@ class Store:
                 ) from error
 
 
-_NOT_AS_WRITTEN = (
-    EnvironmentPreparationError,  # a link, or another user's folder
-    FileNotFoundError,
-    IsADirectoryError,
-    NotADirectoryError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-)
-
-
-def _make_manifest(tree: Path, sha256: str, facts: WheelFacts, files: tuple[UnpackedFile, ...]) -> bytes:
-    body = json.dumps(
-        {
-            "sha256": sha256,
-            "facts": asdict(facts) | {"version": str(facts.version)},
-            "files": [
-                [
-                    file.line.path,
-                    file.line.algorithm,
-                    file.line.digest,
-                    file.executable,
-                    *_observe(tree / file.line.path),
-                ]
-                for file in files
-            ],
-        }
-    ).encode()
-    # The first line lets a flipped bit in the manifest itself be found.
-    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
-
-
-def read_stored(entry: Path, sha256: str) -> StoredWheel:
-    """The wheel in an entry of a store, no file of which changed since, as far as the file system says.
-
-    Raises:
-        As `read_record`.
-    """
-    stored, observed = read_record(entry, sha256)
-    for file, was in zip(stored.files, observed, strict=True):
-        if _observe(stored.tree / file.line.path) != was:
-            raise ValueError(f"`{file.line.path}` was changed")
-    return stored
-
-
-def read_record(entry: Path, sha256: str) -> tuple[StoredWheel, Sequence[tuple[int, ...]]]:
-    """The wheel in an entry as it is recorded, and what the file system said of its files.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError, KeyError, TypeError, RecursionError: It is not as it was written; the message says what changed.
-    """
-    manifest = _read_manifest(entry)
-    if manifest["sha256"] != sha256:
-        raise ValueError("it is another wheel")
-    files, observations = [], []
-    for path, algorithm, digest, executable, *observed in manifest["files"]:
-        line = RecordLine(path=path, algorithm=algorithm, digest=digest, size=observed[0])
-        files.append(UnpackedFile(line=line, executable=executable))
-        observations.append(tuple(observed))
-    facts = _make_facts(manifest)
-    return StoredWheel(sha256=sha256, facts=facts, tree=entry / _TREE, files=tuple(files)), observations
-
-
-def find_changes(stored: StoredWheel) -> Iterator[str]:
-    """The files of a wheel that are not what was recorded of them: unknown, of another mode, of other content.
-
-    Raises:
-        OSError: One is not there, is a link, or cannot be read.
-    """
-    yield from find_unknown(stored.tree, {file.line.path for file in stored.files})
-    if os.name == "posix":
-        for file in stored.files:
-            if bool((stored.tree / file.line.path).lstat().st_mode & stat.S_IXUSR) != file.executable:
-                yield file.line.path
-    yield from find_changed(stored.tree, (file.line for file in stored.files))
-
-
-def read_facts(entry: Path) -> WheelFacts:
-    """What the wheel in an entry says of itself; its files are not looked at.
-
-    Raises:
-        As `read_record`.
-    """
-    return _make_facts(_read_manifest(entry))
-
-
-def _read_manifest(entry: Path) -> dict[str, Any]:
-    checksum, _, body = (entry / _MANIFEST).read_bytes().partition(b"\n")
-    if hashlib.sha256(body).hexdigest().encode() != checksum:
-        raise ValueError("its manifest was changed")
-    manifest: dict[str, Any] = json.loads(body)
-    return manifest
-
-
-def _make_facts(manifest: dict[str, Any]) -> WheelFacts:
-    facts = manifest["facts"]
-    version, commands = Version(facts["version"]), tuple(Command(**command) for command in facts["commands"])
-    return WheelFacts(**facts | {"version": version, "commands": commands})
-
-
-def _observe(path: Path) -> tuple[int, int, int, int, int]:
-    """What changes when a file is written, replaced or made a link."""
-    status = path.lstat()
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode
+def _list_moved(before: Mapping[Path, tuple[int, ...]], after: Mapping[Path, tuple[int, ...]]) -> list[Path]:
+    """The entries that had a record which is another now."""
+    return sorted({record.parent for record, stamp in before.items() if after.get(record, stamp) != stamp})
 
 
 def _flush_files() -> None:

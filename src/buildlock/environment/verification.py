@@ -2,15 +2,19 @@
 
 import errno
 import json
+import posixpath
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from buildlock.environment.bytecode import is_bytecode
 from buildlock.environment.contents import find_changed
 from buildlock.environment.kept import read_kept
-from buildlock.environment.marker import describe_marker, is_bytecode, observe_files, read_marker
+from buildlock.environment.marker import describe_marker, read_marker, seal_environment
+from buildlock.environment.mending import find_damage
+from buildlock.environment.origin import read_origin
 from buildlock.environment.own_files import check_own, hash_file
 from buildlock.environment.record import InvalidRecordError, parse_record
-from buildlock.environment.store import find_changes, read_record
+from buildlock.environment.stored import read_wheel
 from buildlock.errors import EnvironmentPreparationError
 
 _SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -26,7 +30,7 @@ def find_wheel_damage(entry: Path) -> str | None:
 
     def read() -> Iterator[str]:
         check_own(entry)
-        yield from find_changes(read_record(entry, entry.name)[0])
+        yield from filter(None, [find_damage(read_wheel(entry, entry.name[:64]))])
 
     return _find(read)
 
@@ -62,17 +66,20 @@ def find_environment_damage(root: Path, note: str) -> str | None:
     """
 
     def read() -> Iterator[str]:
-        if note != describe_marker(root):
+        if note != describe_marker(str(root)):
             raise ValueError("its marker was changed")
-        marker = read_marker(root)
-        now = observe_files(root)
-        changed = (path for path in sorted({*now, *marker.files}) if now.get(path) != marker.files.get(path))
-        yield from (path for path in changed if not is_bytecode(path))
+        marker = read_marker(str(root))
+        changed = marker.seal.find_changed(seal_environment(str(root), linked=marker.seal.linked))
+        yield from (path for path in sorted(changed) if not is_bytecode(path) and not _is_folder(root / path))
+        own = {name for name in marker.seal.names if not (root / name).is_symlink()}
+        layout = read_origin(marker).layout
         # Distributions that others have inside them, such as those in setuptools, are nowhere that their RECORD says.
-        for folder in {root / marker.layout.purelib, root / marker.layout.platlib}:
-            for record in folder.glob("*.dist-info/RECORD"):
-                lines = parse_record(record.read_text(encoding="utf-8"))
-                yield from find_changed(folder, [line for line in lines.values() if line.digest])
+        for library in {layout.purelib, layout.platlib}:
+            for record in (root / library).glob("*.dist-info/RECORD"):
+                lines = parse_record(record.read_text(encoding="utf-8")).values()
+                # What is behind a link is the store's.
+                here = [line for line in lines if posixpath.normpath(f"{library}/{line.path}") in own and line.digest]
+                yield from find_changed(root / library, here)
 
     return _find(read)
 
@@ -91,3 +98,7 @@ def _find(read: Callable[[], Iterator[str]]) -> str | None:
         return str(error)
     except (KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return "what is recorded of it was changed"
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()

@@ -311,7 +311,7 @@ class Wheel:
                 return not parts or _OWN_SCRIPT.fullmatch(parts[0]) is not None
             case "data":
                 if len(parts) == 1:
-                    return parts[0] in _OWN_FOLDERS or parts[0] in ("pyvenv.cfg", ".buildlock.json")
+                    return parts[0] in _OWN_FOLDERS or parts[0] in ("pyvenv.cfg", ".buildlock")
                 return parts[0] in ("lib", "lib64") and _OWN_LIBRARY.fullmatch(parts[1]) is not None
             case "headers":
                 return False

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from buildlock.environment.interpreter import Interpreter
 from buildlock.environment.isolated import create_environment
-from buildlock.environment.store import StoredWheel
+from buildlock.environment.stored import StoredWheel
 from buildlock.frontend.backend import Backend
 from buildlock.frontend.objects import divert_objects
 from buildlock.project.model import Project

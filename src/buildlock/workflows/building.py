@@ -7,7 +7,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from buildlock.environment.isolated import create_environment
-from buildlock.environment.store import StoredWheel
+from buildlock.environment.stored import StoredWheel
 from buildlock.errors import BackendError
 from buildlock.frontend.backend import Backend
 from buildlock.project.build_system import read_build_system_of

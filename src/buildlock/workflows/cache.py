@@ -119,8 +119,10 @@ def prune(cache: Path, *, days: int, dry_run: bool, report: Reporter) -> Removal
     before = time.time() - days * _DAY
 
     def choose(contents: Contents) -> Iterator[Path]:
-        yield from contents.list_remains()
-        yield from (entry.path for entry in contents.list_entries() if entry.used < before)
+        linked = contents.list_linked(since=before)
+        yield from (path for path in contents.list_remains() if path not in linked)
+        old = (entry.path for entry in contents.list_entries() if entry.used < before)
+        yield from (path for path in old if path not in linked)
 
     return _remove(cache, choose, dry_run=dry_run, report=report)
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from buildlock.environment.claims import take_claim
 from buildlock.environment.own_files import check_own
+from buildlock.environment.roots import ROOTS, list_linked, read_root
+from buildlock.environment.stored import is_damaged
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.index.git import FORMAT as REPOSITORIES
 from buildlock.index.http_cache import FORMAT as PAGES
@@ -18,10 +21,11 @@ from buildlock.workflows.workspace import CLAIMS, ENVIRONMENTS, PROJECTS, STORE
 EntryKind: TypeAlias = Literal["wheels", "files", "sources", "built", "environments", "pages", "repositories"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_WHEEL = re.compile(r"[0-9a-f]{64}(?:-[0-9]{1,9})?")
 _ENVIRONMENT = re.compile(r"[0-9a-f]{32}(?:-[0-9]{1,9})?")
 _REPOSITORY = re.compile(r"[0-9a-f]{32}(?:-sha256)?")
 _PLACES: Mapping[EntryKind, tuple[str, re.Pattern[str]]] = {
-    "wheels": (f"{STORE}/wheels", _DIGEST),
+    "wheels": (f"{STORE}/wheels", _WHEEL),
     "files": (f"{STORE}/files", _DIGEST),
     "sources": (f"{STORE}/sources", _DIGEST),
     "built": (f"{STORE}/built", _DIGEST),
@@ -30,7 +34,9 @@ _PLACES: Mapping[EntryKind, tuple[str, re.Pattern[str]]] = {
     "repositories": (REPOSITORIES, _REPOSITORY),
 }
 KINDS = tuple(_PLACES)
-_HELPERS = {STORE: frozenset({"locks", "scratch", *(Path(place).name for place, _ in _PLACES.values())})}
+_HELPERS = {
+    STORE: frozenset({"locks", "scratch", "written", ROOTS, *(Path(place).name for place, _ in _PLACES.values())})
+}
 _LOCK = re.compile(r"[0-9a-f]{32}(?:-sha256)?\.lock")
 _FORMATS = {
     name.rpartition("-v")[0]: int(name.rpartition("-v")[2])
@@ -77,7 +83,7 @@ class Contents:
         for kind, (place, name) in _PLACES.items():
             for folder in self._list_folders(kind, place):
                 for path in self._list(folder):
-                    if name.fullmatch(path.name) and (status := _look(path, kind)):
+                    if name.fullmatch(path.name) and (status := _look(path, kind)) and not is_damaged(path):
                         yield Entry(kind=kind, path=path, used=self._find_use(kind, path, status))
 
     def list_remains(self) -> Iterator[Path]:
@@ -103,7 +109,7 @@ class Contents:
                 for path in self._list(folder):
                     if kind == "repositories" and _LOCK.fullmatch(path.name):
                         continue
-                    if not pattern.fullmatch(path.name) or not _look(path, kind):
+                    if not pattern.fullmatch(path.name) or not _look(path, kind) or is_damaged(path):
                         yield path
 
     def list_all(self) -> Iterator[Path]:
@@ -112,10 +118,46 @@ class Contents:
         Raises:
             EnvironmentPreparationError: A folder cannot be read.
         """
-        yield from (folder for name, folder in self.folders.items() if name not in {ENVIRONMENTS, CLAIMS})
+        held = self.list_held()
+        for name, folder in self.folders.items():
+            if name == STORE and held:
+                yield from (path for path in self._list(folder) if path.name != "wheels")
+                yield from (path for path in self._list(self._enter(f"{STORE}/wheels")) if path not in held)
+            elif name not in {ENVIRONMENTS, CLAIMS}:
+                yield folder
         yield from self._list(self.folders.get(ENVIRONMENTS))
         # Asked when the others are gone, and their claims with them.
         yield from self._list_lost_claims()
+
+    def list_held(self) -> frozenset[Path]:
+        """The wheels that an environment links to in which a command runs.
+
+        Raises:
+            EnvironmentPreparationError: A folder cannot be read.
+        """
+        environments = self._list(self.folders.get(ENVIRONMENTS))
+        return frozenset(wheel for path in environments if self._is_in_use(path) for wheel in list_linked(path))
+
+    def list_linked(self, *, since: float) -> frozenset[Path]:
+        """The wheels that environments link to: those in the cache used since then, and those outside that are there.
+
+        Args:
+            since: In seconds since the epoch.
+
+        Raises:
+            EnvironmentPreparationError: A folder cannot be read.
+        """
+        used = [entry.path for entry in self.list_entries() if entry.kind == "environments" and entry.used >= since]
+        outside = filter(None, map(read_root, self._list(self._enter(f"{STORE}/{ROOTS}"))))
+        return self.list_held().union(*map(list_linked, [*used, *outside]))
+
+    def _is_in_use(self, environment: Path) -> bool:
+        path = self.cache / CLAIMS / environment.name
+        if not path.is_file():
+            return False
+        claim = take_claim(path)
+        claim.release()
+        return not claim.alone
 
     def _list_lost_claims(self) -> Iterator[Path]:
         """Claims on environments that are not there."""

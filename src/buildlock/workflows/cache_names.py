@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -11,7 +10,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from buildlock.artifacts import InvalidFilenameError, parse_filename
 from buildlock.environment.kept import read_kept
 from buildlock.environment.marker import read_marker
-from buildlock.environment.store import read_facts
+from buildlock.environment.origin import read_origin
+from buildlock.environment.stored import read_facts
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.index.http_cache import read_page
 from buildlock.workflows.cache_contents import Entry
@@ -35,9 +35,10 @@ def _read(entry: Entry) -> Iterator[NormalizedName]:
         case "files" | "sources" | "built":
             yield from _parse(read_kept(entry.path, None).path.name)
         case "environments":
-            marker = read_marker(entry.path)
-            found = filter(None, (_INSTALLED.fullmatch(Path(path).as_posix()) for path in marker.files))
-            installed = {marker.layout.purelib, marker.layout.platlib}
+            marker = read_marker(str(entry.path))
+            layout = read_origin(marker).layout
+            found = filter(None, map(_INSTALLED.fullmatch, marker.seal.names))
+            installed = {layout.purelib, layout.platlib}
             yield from (canonicalize_name(match[2]) for match in found if match[1] in installed)
         case "pages":
             if page := read_page(entry.path):

@@ -1,6 +1,6 @@
 """Taking things out of the cache, never from under those who use it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -30,7 +30,7 @@ class Removal:
     size: int
     """Bytes of the files."""
     kept: tuple[Path, ...]
-    """Environments that stay, because a command runs in them."""
+    """Environments that stay because a command runs in them, and the wheels that such an environment links to."""
 
 
 def preview(cache: Path, choose: Choose) -> Removal:
@@ -40,8 +40,10 @@ def preview(cache: Path, choose: Choose) -> Removal:
         EnvironmentPreparationError: The cache cannot be read.
     """
     paths, kept = list[Path](), list[Path]()
-    for path in choose(Contents(cache)):
-        with _claim(cache, path) as free:
+    contents = Contents(cache)
+    held = contents.list_held()
+    for path in choose(contents):
+        with _claim(cache, path, held) as free:
             (paths if free else kept).append(path)
     return Removal(paths=tuple(paths), size=sum(map(measure_tree, paths)), kept=tuple(kept))
 
@@ -62,8 +64,10 @@ def remove(cache: Path, choose: Choose, report: Reporter) -> Removal:
         with be_alone(cache, report):
             going = stack.enter_context(private_folder(cache, PREFIX))
             numbers = count()
-            for path in choose(Contents(cache)):
-                with _claim(cache, path) as free, _refusing(path):
+            contents = Contents(cache)
+            held = contents.list_held()
+            for path in choose(contents):
+                with _claim(cache, path, held) as free, _refusing(path):
                     if free:
                         move_away(path, going / str(next(numbers)))
                         paths.append(path)
@@ -77,9 +81,15 @@ def remove(cache: Path, choose: Choose, report: Reporter) -> Removal:
 
 
 @contextmanager
-def _claim(cache: Path, path: Path) -> Iterator[bool]:
-    """Whether nobody runs in an environment; true of all else. Its claim goes with it."""
+def _claim(cache: Path, path: Path, held: Collection[Path]) -> Iterator[bool]:
+    """Whether nobody runs in an environment, or in one that links to a wheel; true of all else.
+
+    The claim of an environment goes with it.
+    """
     claims = cache / CLAIMS
+    if path in held:
+        yield False
+        return
     if path.parent != cache / ENVIRONMENTS or not (claims / path.name).is_file():
         yield True
         return

@@ -42,13 +42,13 @@ def claim_environment(
         destination = environments / name
         claim = take_claim(claims / name)
         try:
-            known = read_note(claims / name) == describe_marker(destination)
+            known = read_note(claims / name) == describe_marker(str(destination))
             if claim.alone:
                 if not known:
                     _clear(destination)
                 renew_bytecode(destination, identity, interpreter)
                 made = make(destination)
-                claim.write_note(describe_marker(destination))
+                claim.write_note(describe_marker(str(destination)))
                 claim.share()
             elif known and open_environment(destination, identity):
                 made = make(destination)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from buildlock.environment.store import StoredWheel
+from buildlock.environment.stored import StoredWheel
 from buildlock.errors import BackendError, EnvironmentPreparationError
 from buildlock.lockfile.select import Locked, LockedSource
 from buildlock.metadata.core import MAX_METADATA_SIZE, MetadataFile

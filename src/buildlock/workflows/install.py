@@ -7,11 +7,12 @@ from pathlib import Path
 from buildlock.environment.bytecode import renew_bytecode
 from buildlock.environment.claims import Claim
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
+from buildlock.environment.roots import ROOTS, keep_root
 from buildlock.project.model import Overrides
 from buildlock.workflows.cached_environments import claim_environment
 from buildlock.workflows.preparation import prepare_wheels
 from buildlock.workflows.selection import select_locked
-from buildlock.workflows.workspace import Workspace, choose_variant
+from buildlock.workflows.workspace import STORE, Workspace, choose_variant
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +71,7 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
     if options.target is not None:
         renew_bytecode(options.target, identity, conditions.interpreter)
         (environment, reused), claim = make(options.target), None
+        keep_root(workspace.own_folder(STORE) / ROOTS, environment.root)
     else:
         (environment, reused), claim = claim_environment(workspace, identity, conditions.interpreter, make)
     return Installed(

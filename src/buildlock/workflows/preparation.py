@@ -9,7 +9,8 @@ from typing import TypeVar
 from buildlock.artifacts import parse_filename, wheel_tags
 from buildlock.environment.kept import KeptFile, KeptFiles
 from buildlock.environment.own_files import hash_file
-from buildlock.environment.store import Store, StoredWheel
+from buildlock.environment.store import Store
+from buildlock.environment.stored import StoredWheel
 from buildlock.errors import BackendError, BuildRefusedError
 from buildlock.index.http import HttpClient
 from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource, walk
@@ -139,6 +140,7 @@ class Preparer:
             wheels[each] if isinstance(each, LockedArtifact) else self._build_once(each) for each in locked
         )
         check_closed(self._conditions, locked, prepared)
+        self._store.compile(prepared, self._conditions.interpreter)
         return prepared
 
     def _map_artifacts(

@@ -27,8 +27,8 @@ from buildlock.text import present
 from buildlock.workflows.detection import detect_variant
 from buildlock.workflows.limits import NO_LIMITS, Limits
 
-STORE = "store-v1"
-ENVIRONMENTS = "environments-v1"
+STORE = "store-v2"
+ENVIRONMENTS = "environments-v2"
 CLAIMS = "claims-v1"
 PROJECTS = "projects-v1"
 """The folders of the cache, each with the version of its format."""

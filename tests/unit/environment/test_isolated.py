@@ -16,7 +16,9 @@ from buildlock.environment.bytecode import renew_bytecode
 from buildlock.environment.interpreter import Interpreter, find_interpreter
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
 from buildlock.environment.marker import MARKER
-from buildlock.environment.store import Store, StoredWheel
+from buildlock.environment.steps import LinkMode
+from buildlock.environment.store import Store
+from buildlock.environment.stored import StoredWheel
 from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
 from buildlock.reporting import silence
 from support.wheel_forge import DATA, INFO, changed, forge, make_wheel, sound_wheel
@@ -47,8 +49,14 @@ def add(store: Store, filename: str, content: bytes) -> StoredWheel:
         return store.add(archive, sha256=hashlib.sha256(content).hexdigest(), filename=filename)
 
 
-def create(place: Path, interpreter: Interpreter, *wheels: StoredWheel, identity: str = IDENTITY) -> BuildEnvironment:
-    return create_environment(place, interpreter, wheels, identity=identity, report=silence)
+def create(
+    place: Path,
+    interpreter: Interpreter,
+    *wheels: StoredWheel,
+    identity: str = IDENTITY,
+    mode: LinkMode | None = None,
+) -> BuildEnvironment:
+    return create_environment(place, interpreter, wheels, identity=identity, report=silence, mode=mode)
 
 
 def run(environment: BuildEnvironment, *arguments: str) -> str:
@@ -176,15 +184,37 @@ for file in importlib.metadata.files("demo"):
     assert not (environment.site_packages / INFO / "direct_url.json").exists()
 
 
-def test_writing_into_it_does_not_reach_the_store(store: Store, interpreter: Interpreter, place: Path) -> None:
+def test_writing_into_a_copy_does_not_reach_the_store(store: Store, interpreter: Interpreter, place: Path) -> None:
     wheel = add(store, *make_wheel())
-    environment = create(place, interpreter, wheel)
+    environment = create(place, interpreter, wheel, mode="copy")
     before = snapshot(store.root)
     for path in environment.root.rglob("*.py"):
         with path.open("ab") as file:
             file.write(b"evil = 1\n")
     assert snapshot(store.root) == before
     assert store.find(wheel.sha256) == wheel
+
+
+@pytest.mark.parametrize("mode", ["symlink", "hardlink"])
+def test_what_is_written_through_a_link_reaches_no_other(
+    store: Store, interpreter: Interpreter, place: Path, mode: LinkMode
+) -> None:
+    filename, content = make_wheel()
+    wheel = add(store, filename, content)
+    environment = create(place, interpreter, wheel, mode=mode)
+    with (environment.site_packages / "demo.py").open("ab") as file:
+        file.write(b"NAME = 'evil'\n")
+    assert open_environment(place, IDENTITY) is None
+    assert store.find(wheel.sha256) is None
+    again = add(store, filename, content)
+    other = create(place.parent / "other", interpreter, again, mode=mode)
+    assert run(other, "-c", "import demo; print(demo.NAME)") == "demo\n"
+    # What has been written into once is copied from then on.
+    assert not (other.site_packages / "demo.py").is_symlink()
+    with (other.site_packages / "demo.py").open("ab") as file:
+        file.write(b"NAME = 'evil'\n")
+    assert store.find(wheel.sha256) == again
+    assert run(environment, "-c", "import demo; print(demo.NAME)") == "evil\n"
 
 
 def test_two_wheels_with_the_same_content_share_a_file(store: Store, interpreter: Interpreter, place: Path) -> None:
@@ -302,7 +332,7 @@ def test_an_older_one_is_replaced(store: Store, interpreter: Interpreter, place:
 
 def test_a_damaged_one_is_replaced(store: Store, interpreter: Interpreter, place: Path) -> None:
     wheel = add(store, *make_wheel())
-    edit(create(place, interpreter, wheel))
+    plant(create(place, interpreter, wheel))
     environment = create(place, interpreter, wheel)
     assert open_environment(place, IDENTITY) == environment
 
@@ -342,7 +372,9 @@ def test_a_failure_leaves_the_old_one(
 ) -> None:
     wheel = add(store, *make_wheel())
     environment = create(place, interpreter, wheel)
-    monkeypatch.setattr(isolated, "place_tree", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        isolated, "place", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(EnvironmentPreparationError, match="No space left on device"):
         create(place, interpreter, wheel, identity="b" * 64)
     assert open_environment(place, IDENTITY) == environment
@@ -352,7 +384,7 @@ def test_a_failure_leaves_the_old_one(
 def test_a_store_that_changes_meanwhile_is_noticed(store: Store, interpreter: Interpreter, place: Path) -> None:
     wheel = add(store, *make_wheel())
     (wheel.tree / "demo.py").write_bytes(b"")
-    with pytest.raises(EnvironmentPreparationError, match="changed while it was copied"):
+    with pytest.raises(EnvironmentPreparationError, match="changed while it was linked"):
         create(place, interpreter, wheel)
     assert list(place.parent.iterdir()) == []
 
@@ -366,10 +398,10 @@ import os, time
 from pathlib import Path
 from buildlock.environment import isolated
 from buildlock.environment.interpreter import find_interpreter
-def stop(placements):
+def stop(*_, **__):
     print("there", flush=True)
     time.sleep(600)
-isolated.place_tree = stop
+isolated.place = stop
 interpreter = find_interpreter(None, os.environ)
 isolated.create_environment(Path({str(place)!r}), interpreter, [], identity={IDENTITY!r}, report=print)
 """
@@ -413,6 +445,7 @@ import os, sys
 from pathlib import Path
 from buildlock.environment.interpreter import find_interpreter
 from buildlock.environment.isolated import create_environment
+from buildlock.environment.steps import LinkMode
 from buildlock.environment.store import Store
 store = Store(Path({str(store.root)!r}), print)
 wheels = [store.find(path.name) for path in (store.root / "wheels").iterdir()]

@@ -11,11 +11,13 @@ import textwrap
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from buildlock.environment.store import Store, StoredWheel
+from buildlock.environment.store import Store
+from buildlock.environment.stored import StoredWheel
 from buildlock.errors import EnvironmentPreparationError, IntegrityError, InvalidArchiveError
 from buildlock.reporting import Event, Noted, Warned, silence
 from support.wheel_forge import WHEEL, Entry, forge, make_wheel, sound_wheel
@@ -54,7 +56,7 @@ def test_a_wheel_is_found_as_it_was_added(store: Store, stored: StoredWheel) -> 
     assert Store(store.root, silence).find(stored.sha256) == stored
     assert (stored.name, str(stored.version), stored.filename) == ("demo", "1.0", "demo-1.0-py3-none-any.whl")
     assert (stored.tree / "demo" / "code.py").read_bytes() == b"x = 1\n"
-    assert {file.line.path for file in stored.files} == {
+    assert {file.line.path for file in stored.read_files()} == {
         path.relative_to(stored.tree).as_posix() for path in stored.tree.rglob("*") if path.is_file()
     }
     assert list((store.root / "scratch").iterdir()) == []
@@ -186,12 +188,13 @@ def test_damage_is_found_and_healed(
     store: Store, stored: StoredWheel, archive: tuple[Path, str], damage: Callable[[Path], None]
 ) -> None:
     events: list[Event] = []
+    files = stored.read_files()
     damage(stored.tree)
     assert Store(store.root, events.append).find(stored.sha256) is None
     assert any(isinstance(event, Noted) and "damaged" in event.message for event in events)
-    assert not os.path.lexists(stored.tree.parent)
     again = store.add(archive[0], sha256=stored.sha256, filename=stored.filename)
     assert store.find(stored.sha256) == again
+    assert again.read_files() == files
 
 
 def test_a_copy_of_the_store_is_as_good(store: Store, stored: StoredWheel, tmp_path: Path) -> None:
@@ -201,7 +204,7 @@ def test_a_copy_of_the_store_is_as_good(store: Store, stored: StoredWheel, tmp_p
     copied = Store(copy, events.append)
     found = copied.find(stored.sha256)
     assert found is not None
-    assert (found.facts, found.files) == (stored.facts, stored.files)
+    assert (found.facts, found.read_files()) == (stored.facts, stored.read_files())
     assert copied.find(stored.sha256) == found
     assert [str(event) for event in events if "every file of it is as it was" in str(event)] == [str(events[0])]
 
@@ -219,7 +222,20 @@ def link_folder(tree: Path) -> None:
     (tree / "demo").symlink_to(tree.parent / "moved")
 
 
-@pytest.mark.parametrize("damage", [flip_byte, remove, add_file, make_executable, link_folder])
+def test_what_was_left_in_a_wheel_is_taken_out(store: Store, stored: StoredWheel) -> None:
+    add_file(stored.tree)
+    (stored.tree / "demo" / "more").mkdir()
+    (stored.tree / "demo" / "more" / "link").symlink_to(stored.tree)
+    events: list[Event] = []
+    found = Store(store.root, events.append).find(stored.sha256)
+    assert found == replace(stored, written=True)
+    assert sorted(path.name for path in stored.tree.iterdir()) == sorted({"demo", "demo-1.0.dist-info"})
+    assert [path.name for path in (stored.tree / "demo").iterdir() if path.is_dir()] == []
+    assert ["written into it" in str(event) for event in events] == [True]
+    assert store.find(stored.sha256) == found
+
+
+@pytest.mark.parametrize("damage", [flip_byte, remove, make_executable, link_folder])
 def test_a_copy_that_was_changed_is_damaged(
     store: Store, stored: StoredWheel, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -318,7 +334,7 @@ from pathlib import Path
 from buildlock.environment.store import Store
 archive = Path({str(archive)!r})
 stored = Store(Path({str(store.root)!r}), print).add(archive, sha256={sha256!r}, filename=archive.name)
-assert len(stored.files) == 203
+assert len(stored.read_files()) == 203
 """
     processes = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(6)]
     assert [process.wait() for process in processes] == [0] * 6

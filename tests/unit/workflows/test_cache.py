@@ -1,7 +1,6 @@
 """What is in a cache, what of it is damaged, and what goes."""
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -19,7 +18,8 @@ from buildlock.environment.claims import Claim
 from buildlock.environment.interpreter import Interpreter, find_interpreter
 from buildlock.environment.isolated import BuildEnvironment, create_environment
 from buildlock.environment.kept import KeptFiles
-from buildlock.environment.store import StoredWheel
+from buildlock.environment.seal import SEAL, make_seal
+from buildlock.environment.stored import StoredWheel
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.index.http_cache import HttpCache
 from buildlock.reporting import Event, Warned, silence
@@ -161,7 +161,7 @@ class TestVerify:
             ("sources", "demo-1.0-py3-none-any.whl"),
             ("built", "demo-1.0-py3-none-any.whl"),
             ("environments", "pyvenv.cfg"),
-            ("environments", ".buildlock.json"),
+            ("environments", ".buildlock"),
             ("pages", ""),
             ("repositories", "HEAD"),
         ],
@@ -175,16 +175,11 @@ class TestVerify:
         assert filled.list_kinds() == [each for each in ALL if each != kind]
         assert filled.verify() == []
 
-    def test_every_byte_is_read(self, filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A file whose size and times are as recorded, and whose content is not."""
-        monkeypatch.setattr("buildlock.environment.store._observe", lambda path: (path.lstat().st_size, 0, 0, 0, 0))
-        manifest = filled.find("wheels") / "manifest.json"
-        body = json.loads(manifest.read_bytes().partition(b"\n")[2])
-        body["files"] = [[*line[:5], 0, 0, 0, 0] for line in body["files"]]
-        text = json.dumps(body).encode()
-        manifest.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
-        assert filled.verify() == []
-        flip(filled.find("wheels") / "tree" / "demo.py")
+    def test_every_byte_is_read(self, filled: Filled) -> None:
+        """A file of which the file system says what is recorded, and whose content is not."""
+        entry = filled.find("wheels")
+        flip(entry / "tree" / "demo.py")
+        (entry / SEAL).write_bytes(make_seal(str(entry / "tree"), linked=False).write())
         assert filled.verify() == [("wheels", "`demo.py` was changed")]
 
     def test_what_does_not_belong_to_a_wheel_is_damage(self, filled: Filled) -> None:
@@ -203,11 +198,23 @@ class TestVerify:
     @posix
     def test_a_damaged_environment_in_use_is_left_to_its_command(self, filled: Filled) -> None:
         claim = filled.claim()
-        (filled.environment.site_packages / "demo.py").write_text("")
+        (filled.environment.root / "pyvenv.cfg").write_text("")
         found = verify(filled.cache, os.environ, silence)
         assert found.kept == (filled.environment.root,)
         assert filled.environment.root.exists()
         claim.release()
+
+    @posix
+    def test_a_damaged_wheel_is_left_to_a_command_whose_environment_links_to_it(self, filled: Filled) -> None:
+        claim = filled.claim()
+        (filled.environment.site_packages / "demo.py").write_text("")
+        wheel = filled.find("wheels")
+        assert verify(filled.cache, os.environ, silence).kept == (wheel,)
+        assert clean(filled.cache, frozenset(), dry_run=False, report=silence).kept == (filled.environment.root,)
+        assert (filled.environment.site_packages / "demo.py").exists()
+        claim.release()
+        assert verify(filled.cache, os.environ, silence).kept == ()
+        assert not wheel.exists()
 
     def test_a_clear_error_where_it_cannot_be_read(self, filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(_: Path) -> str:
@@ -257,10 +264,10 @@ class TestPrune:
     def test_what_is_no_entry_goes(self, filled: Filled) -> None:
         remains = [
             *(
-                "store-v1/scratch/scratch-0/a/b",
-                "store-v1/wheels/x",
-                "store-v1/other",
-                "environments-v1/.x.buildlock-1",
+                "store-v2/scratch/scratch-0/a/b",
+                "store-v2/wheels/x",
+                "store-v2/other",
+                "environments-v2/.x.buildlock-1",
             ),
             *("http-v1/aa/tmp1234", "http-v1/zzz", "git-v1/x", "claims-v1/x", "store-v0/wheels/x", "http-v0/x"),
         ]
@@ -268,7 +275,7 @@ class TestPrune:
             path = filled.cache / place
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("left")
-        kept = [filled.cache / place for place in ("store-v9/x", "mine/x", "store-v1.bak")]
+        kept = [filled.cache / place for place in ("store-v9/x", "mine/x", "store-v2.bak")]
         for path in kept:
             path.parent.mkdir(exist_ok=True)
             path.write_text("kept")
@@ -312,7 +319,7 @@ class TestClean:
         claim = filled.claim()
         assert clean(filled.cache, frozenset(), dry_run=False, report=silence).kept == (filled.environment.root,)
         assert filled.environment.python.exists()
-        assert filled.list_kinds() == ["environments"]
+        assert filled.list_kinds() == ["wheels", "environments"]
         claim.release()
 
     def test_a_folder_named_by_mistake_is_refused(self, tmp_path: Path) -> None:
@@ -345,7 +352,7 @@ class TestClean:
         assert mine.read_text() == "mine"
 
     @posix
-    @pytest.mark.parametrize("name", ["store-v1", "environments-v1", "http-v1", "git-v7", "claims-v1"])
+    @pytest.mark.parametrize("name", ["store-v2", "environments-v2", "http-v1", "git-v7", "claims-v1"])
     def test_a_folder_that_is_a_link_is_refused(self, filled: Filled, tmp_path: Path, name: str) -> None:
         (tmp_path / "home").mkdir()
         (tmp_path / "home" / "mine").write_text("mine")
@@ -364,7 +371,7 @@ class TestClean:
 
     @posix
     @pytest.mark.parametrize(
-        "place", ["store-v1/wheels", "store-v1/scratch", "http-v1/ab", f"environments-v1/{'a' * 32}"]
+        "place", ["store-v2/wheels", "store-v2/scratch", "http-v1/ab", f"environments-v2/{'a' * 32}"]
     )
     def test_a_link_further_down_goes_and_is_not_followed(self, filled: Filled, tmp_path: Path, place: str) -> None:
         home = tmp_path / "home"

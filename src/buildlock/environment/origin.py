@@ -1,0 +1,36 @@
+"""What an environment was made from, as its marker has it."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from buildlock.environment.marker import Marker
+from buildlock.environment.skeleton import Layout
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """What an environment was made from."""
+
+    identity: str
+    """A digest of it."""
+    layout: Layout
+    entries: tuple[str, ...]
+    """The folders of the store that it has links into."""
+
+    def write(self) -> bytes:
+        """A line, as the marker has it."""
+        return json.dumps(asdict(self)).encode()
+
+
+def read_origin(marker: Marker) -> Origin:
+    """What a marker says.
+
+    Raises:
+        ValueError, KeyError, TypeError, RecursionError: It is not one that we wrote.
+    """
+    origin = json.loads(marker.origin)
+    if not isinstance(origin, dict) or origin.keys() != {"identity", "layout", "entries"}:
+        raise ValueError("its marker is not ours")
+    if not all(isinstance(entry, str) for entry in origin["entries"]):
+        raise ValueError("its marker is not ours")
+    return Origin(identity=origin["identity"], layout=Layout(**origin["layout"]), entries=tuple(origin["entries"]))

@@ -1,0 +1,20 @@
+"""The steps that an environment is made by."""
+
+from typing import Literal, TypeAlias
+
+LinkMode: TypeAlias = Literal["symlink", "clone", "hardlink", "copy"]
+"""As of uv: how the files of the store come into an environment. A `clone` shares its blocks with the original until
+one of them is written, and is a copy where the file system cannot do that."""
+LINK_MODES: tuple[LinkMode, ...] = ("symlink", "clone", "hardlink", "copy")
+
+Step: TypeAlias = (
+    tuple[Literal["folder"], str]
+    | tuple[Literal["link", "hardlink"], str, str]
+    | tuple[Literal["copy"], str, str, bool]
+    | tuple[Literal["content"], str, bytes, bool]
+    | tuple[Literal["script"], str, bytes, bytes]
+    | tuple[Literal["record"], str, str, bytes, tuple[str, ...]]
+)
+"""What is done, and the path in the environment. Then: the file or folder of the store; the content; whether it can be
+executed. Of a script, the arguments of its interpreter and what follows the first line. Of a RECORD, the folder that
+its lines start from, its lines, and the files whose lines are still missing."""
