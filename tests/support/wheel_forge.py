@@ -9,7 +9,7 @@ import base64
 import hashlib
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -165,8 +165,9 @@ def make_wheel(
     scripts: Mapping[str, str] | None = None,
     tag: str = "py3-none-any",
     purelib: bool = True,
+    programs: Collection[str] = (),
 ) -> tuple[str, bytes]:
-    """The filename and the bytes of a sound wheel; `scripts` are console scripts by name."""
+    """The filename and the bytes of a sound wheel; `scripts` are console scripts by name, `programs` executable."""
     module = f'NAME = "{name}"\n\n\ndef main():\n    print("{name} runs")\n'
     content = dict(files) if files is not None else {f"{name}.py": module.encode()}
     info = f"{name}-{version}.dist-info"
@@ -179,4 +180,6 @@ def make_wheel(
         wheel=f"Wheel-Version: 1.0\nRoot-Is-Purelib: {str(purelib).lower()}\nTag: {tag}\n".encode(),
         info=info,
     )
+    for program in programs:
+        entries = changed(entries, program, mode=0o100755)
     return f"{name}-{version}-{tag}.whl", forge(entries)

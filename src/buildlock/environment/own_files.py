@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -62,6 +63,9 @@ def replace_content(path: Path, content: bytes) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -277,13 +277,30 @@ class Plan:
                     opened = True
 
     def _leaves(self, wheel: StoredWheel, folder: str, target: str) -> bool:
-        """Whether a folder of the environment has more than the same folder in the store."""
-        if target.startswith("..") or not (wheel.tree / target).is_dir():
+        """Whether a folder that is looked for is another in the environment than in the store."""
+        place = self._place(wheel, folder)
+        wanted = self._resolve(posixpath.normpath(posixpath.join(place, posixpath.relpath(target, folder))))
+        if not self._has(wanted):
+            return False
+        if not (wheel.tree / target).is_dir() or self._place(wheel, target) != wanted:
             return True
-        if wheel.facts.locate(f"{folder}/x")[0] != wheel.facts.locate(f"{target}/x")[0]:
-            return True
-        found = self._find(self._place(wheel, target))
+        found = self._find(wanted)
         return isinstance(found, _Folder) and found.is_merged
+
+    def _has(self, path: str) -> bool:
+        """Whether something will be at a path of the environment."""
+        node: _Folder | _File = self._root
+        names = path.split("/")
+        for at, name in enumerate(names):
+            if not isinstance(node, _Folder):
+                return False
+            if node.children is None:
+                assert node.wheel is not None
+                return node.wheel.tree.joinpath(node.path, *names[at:]).exists()
+            if name not in node.children:
+                return False
+            node = node.children[name]
+        return True
 
     def _open_programs(self) -> None:
         """Give the environment its own of a program whose folder is beside those of other wheels."""

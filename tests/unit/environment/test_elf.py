@@ -1,0 +1,73 @@
+"""The search paths of real libraries, and of files that only look like some."""
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from buildlock.environment.elf import ElfFacts, read_elf
+
+linux = pytest.mark.skipif(
+    sys.platform != "linux" or not shutil.which("gcc"), reason="ELF files are made by the compiler of Linux"
+)
+
+
+def build(folder: Path, *options: str) -> Path:
+    (folder / "demo.c").write_text("int main(void) { return 0; }\n")
+    subprocess.run(["gcc", "demo.c", "-o", "demo", *options], cwd=folder, check=True)
+    return folder / "demo"
+
+
+@linux
+@pytest.mark.parametrize("tags", ["--enable-new-dtags", "--disable-new-dtags"])
+def test_a_library(tmp_path: Path, tags: str) -> None:
+    path = build(tmp_path, "-shared", "-fPIC", f"-Wl,{tags}", "-Wl,-rpath,$ORIGIN/../lib:/opt/lib")
+    assert read_elf(path) == ElfFacts(paths=("$ORIGIN/../lib", "/opt/lib"), is_program=False)
+
+
+@linux
+@pytest.mark.parametrize("options", [(), ("-static",), ("-no-pie",)])
+def test_a_program(tmp_path: Path, options: tuple[str, ...]) -> None:
+    assert read_elf(build(tmp_path, *options)) == ElfFacts(paths=(), is_program=True)
+
+
+@linux
+def test_the_interpreter() -> None:
+    facts = read_elf(Path(os.path.realpath(sys.executable)))
+    assert facts is not None
+    assert facts.is_program
+
+
+@pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\x7fELF"[:3], b"MZ" * 100])
+def test_no_elf_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert read_elf(tmp_path / "file") is None
+
+
+@linux
+@given(data=st.data())
+def test_a_broken_one_is_read_all_the_same(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    if not (folder / "demo").exists():
+        build(folder, "-shared", "-fPIC", "-Wl,-rpath,$ORIGIN/../lib")
+    content = bytearray((folder / "demo").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, 400))] = data.draw(st.integers(0, 255))
+    broken = folder / "broken"
+    broken.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    assert isinstance(read_elf(broken), ElfFacts | None)
+
+
+def test_numbers_without_bound_cost_nothing(tmp_path: Path) -> None:
+    head = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    huge = struct.pack("<IIQQQQQQ", 2, 4, 120, 0, 0, (1 << 64) - 1, (1 << 64) - 1, 8)
+    (tmp_path / "file").write_bytes(
+        head + huge + struct.pack("<QQ", 5, (1 << 64) - 1) + struct.pack("<QQ", 29, 1 << 63)
+    )
+    assert read_elf(tmp_path / "file") in (ElfFacts(paths=(), is_program=False), ElfFacts(paths=(), is_program=True))
