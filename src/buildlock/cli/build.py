@@ -14,6 +14,7 @@ from buildlock.cli.options import (
     Frozen,
     InsecureHosts,
     Json,
+    LinkModeName,
     NoBuild,
     NoBuildPackage,
     NoNetwork,
@@ -71,6 +72,7 @@ def build(
     no_build: NoBuild = False,
     no_build_package: NoBuildPackage = None,
     only_binary: OnlyBinary = None,
+    link_mode: LinkModeName = None,
     no_network: NoNetwork = False,
     sandbox: Sandbox = False,
     timeout: Timeout = None,
@@ -111,6 +113,7 @@ def build(
                 no_build=no_build,
                 no_build_package=no_build_package,
                 only_binary=only_binary,
+                link_mode=link_mode,
             ),
         )
         with console.watch():

@@ -12,6 +12,7 @@ from buildlock.cli.options import (
     Frozen,
     InsecureHosts,
     Json,
+    LinkModeName,
     NoBuild,
     NoBuildPackage,
     NoNetwork,
@@ -46,6 +47,7 @@ def install(
     no_build: NoBuild = False,
     no_build_package: NoBuildPackage = None,
     only_binary: OnlyBinary = None,
+    link_mode: LinkModeName = None,
     no_network: NoNetwork = False,
     sandbox: Sandbox = False,
     timeout: Timeout = None,
@@ -71,6 +73,7 @@ def install(
             no_build=no_build,
             no_build_package=no_build_package,
             only_binary=only_binary,
+            link_mode=link_mode,
         ),
     )
     with console.watch():

@@ -12,7 +12,9 @@ from buildlock.project.faults import Faults
 from buildlock.project.model import BuildRequirement, Overrides
 from buildlock.project.network import InsecureHost, parse_insecure_host
 from buildlock.project.requirements import keep_valid, parse_requirement
+from buildlock.project.settings import LINK_MODES
 from buildlock.reporting import Reporter, silence
+from buildlock.text import present
 from buildlock.workflows.limits import NO_LIMITS, Limits
 from buildlock.workflows.workspace import Workspace, default_cache_dir
 
@@ -59,6 +61,14 @@ OnlyBinary: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--only-binary", metavar="NAME|:all:", help="The same as pip says it."),
 ]
+LinkModeName: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--link-mode",
+        metavar="MODE",
+        help=f"How files come into the environment: {', '.join(LINK_MODES)}; default: the first that works.",
+    ),
+]
 Offline: TypeAlias = Annotated[
     bool, typer.Option("--offline", help="Ask no network: files of this machine and of --find-links only.")
 ]
@@ -101,12 +111,15 @@ def make_overrides(
     no_build: bool = False,
     no_build_package: list[str] | None = None,
     only_binary: list[str] | None = None,
+    link_mode: str | None = None,
 ) -> Overrides:
     """What the options say of the network and of building from source.
 
     Raises:
-        UsageError: One does not name a package, or a server.
+        UsageError: One does not name a package, a server, or a mode.
     """
+    if link_mode is not None and link_mode not in LINK_MODES:
+        raise UsageError(f"there is no link mode `{present(link_mode)}`", hint=f"choose one of {', '.join(LINK_MODES)}")
     named = [*(no_build_package or ()), *(name for each in only_binary or () for name in each.split(","))]
     packages = set()
     for name in named:
@@ -116,6 +129,7 @@ def make_overrides(
         offline=offline,
         find_links=tuple(find_links or ()),
         insecure_hosts=tuple(map(_parse_host, allow_insecure_host or ())),
+        link_mode=link_mode,
         no_build=no_build or ":all:" in named,
         no_build_package=frozenset(packages),
     )

@@ -11,6 +11,7 @@ from buildlock.cli.options import (
     FindLinks,
     Frozen,
     InsecureHosts,
+    LinkModeName,
     Offline,
     ProjectDir,
     Python,
@@ -35,6 +36,7 @@ def run(
     python: Python = None,
     frozen: Frozen = False,
     offline: Offline = False,
+    link_mode: LinkModeName = None,
     find_links: FindLinks = None,
     allow_insecure_host: InsecureHosts = None,
     quiet: Quiet = False,
@@ -50,7 +52,12 @@ def run(
         variant=variant,
         python=python,
         frozen=frozen,
-        overrides=make_overrides(offline=offline, find_links=find_links, allow_insecure_host=allow_insecure_host),
+        overrides=make_overrides(
+            offline=offline,
+            find_links=find_links,
+            allow_insecure_host=allow_insecure_host,
+            link_mode=link_mode,
+        ),
     )
     if not frontend:
         with console.watch():

@@ -81,7 +81,7 @@ def renew_bytecode(root: Path, identity: str, interpreter: Interpreter) -> None:
     """
     try:
         marker = read_marker(str(root))
-        if read_origin(marker).identity != identity:
+        if read_origin(marker.origin).identity != identity:
             return
         now = seal_environment(str(root), linked=marker.seal.linked)
         there = set(now.names)

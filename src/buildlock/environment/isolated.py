@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.environment.interpreter import Interpreter
-from buildlock.environment.marker import Marker, is_unchanged, read_marker, seal_environment, write_marker
+from buildlock.environment.marker import is_unchanged, read_marker
 from buildlock.environment.mending import expect_hard_links
 from buildlock.environment.origin import Origin, read_origin
-from buildlock.environment.placing import choose_mode, place
+from buildlock.environment.own_files import make_own, replace_content
+from buildlock.environment.placing import choose_mode
 from buildlock.environment.planning import Launcher, Plan
 from buildlock.environment.private_folder import private_folder
+from buildlock.environment.recipe import Recipe, follow, read_recipe
 from buildlock.environment.seal import find_broken
 from buildlock.environment.skeleton import Layout, create_skeleton, read_skeleton
-from buildlock.environment.steps import LinkMode
 from buildlock.environment.stored import MANIFEST, StoredWheel
 from buildlock.errors import EnvironmentPreparationError
+from buildlock.project.model import LinkMode
 from buildlock.reporting import Noted, Reporter
 
 _ATTEMPTS = 100
@@ -43,6 +45,7 @@ def create_environment(
     identity: str,
     report: Reporter,
     mode: LinkMode | None = None,
+    recipes: Path | None = None,
 ) -> BuildEnvironment:
     """Make an environment beside `destination` and put it there by a rename.
 
@@ -56,6 +59,7 @@ def create_environment(
         identity: A digest of what it is made from, for `open_environment`.
         report: Told what is done.
         mode: How the files of the store come into it; by default as `choose_mode` finds.
+        recipes: A folder of ours to keep in how it was made, for the next of the same identity.
 
     Raises:
         EnvironmentPreparationError: The destination holds something else, it cannot be written, or two wheels claim
@@ -66,32 +70,63 @@ def create_environment(
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         with private_folder(destination.parent, f".{destination.name[:100]}.buildlock-") as scratch:
-            root = scratch / "environment"
-            layout = create_skeleton(root, interpreter)
             if mode is None:
-                mode = choose_mode(str(wheels[0].entry / MANIFEST), str(scratch)) if wheels else "copy"
-            launcher = _LAUNCHERS.get(interpreter.target.platforms[0], "posix")
-            python = str(destination / layout.python)
-            plan = Plan(read_skeleton(root), layout, launcher, python=python, mode=mode)
-            for wheel in wheels:
-                plan.add(wheel)
-            steps = plan.finish()
-            linked = any(step[0] == "hardlink" for step in steps)
-            if linked:
-                expect_hard_links(wheels)
-            place(str(root), steps, python=python)
-            entries = tuple(str(wheel.entry) for wheel in wheels) if mode == "symlink" else ()
-            _check_sealed(entries)
-            origin = Origin(identity=identity, layout=layout, entries=entries)
-            write_marker(str(root), Marker(origin.write(), seal_environment(str(root), linked=linked)))
+                mode = choose_mode(str(wheels[0].entry / MANIFEST), str(scratch)) if wheels else "symlink"
+            recipe = _recall(recipes, identity, wheels, mode) or _devise(
+                scratch, destination, interpreter, wheels, identity=identity, mode=mode
+            )
+            root = scratch / "environment"
+            follow(recipe, str(root), str(destination))
             _put_in_place(root, destination, identity, scratch)
+            if recipes is not None and mode == "symlink":
+                make_own(recipes)
+                replace_content(recipes / identity, recipe.write())
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise EnvironmentPreparationError(
             f"the environment `{destination}` cannot be written: {reason or error}"
         ) from error
-    report(Noted(f"placed {len(steps)} files and links of {len(wheels)} wheels in `{destination}`"))
-    return _describe(destination, layout)
+    report(Noted(f"placed {len(recipe.steps)} files and links of {len(wheels)} wheels in `{destination}`"))
+    return _describe(destination, read_origin(recipe.origin).layout)
+
+
+def _recall(recipes: Path | None, identity: str, wheels: Sequence[StoredWheel], mode: LinkMode) -> Recipe | None:
+    """The recipe for links to these wheels."""
+    if recipes is None or mode != "symlink":
+        return None
+    try:
+        recipe = read_recipe(str(recipes / identity))
+    except (OSError, ValueError):
+        return None
+    return recipe if list(recipe.entries) == [str(wheel.entry) for wheel in wheels if not wheel.written] else None
+
+
+def _devise(
+    scratch: Path,
+    destination: Path,
+    interpreter: Interpreter,
+    wheels: Sequence[StoredWheel],
+    *,
+    identity: str,
+    mode: LinkMode,
+) -> Recipe:
+    """How to make an environment.
+
+    Raises:
+        EnvironmentPreparationError: The interpreter cannot make one, or two wheels claim one file.
+        OSError, ValueError: The store or the folder cannot be read or written.
+    """
+    layout = create_skeleton(scratch / "skeleton", interpreter)
+    skeleton = read_skeleton(scratch / "skeleton")
+    launcher = _LAUNCHERS.get(interpreter.target.platforms[0], "posix")
+    plan = Plan(skeleton, layout, launcher, python=str(destination / layout.python), mode=mode)
+    for wheel in wheels:
+        plan.add(wheel)
+    if mode == "hardlink":
+        expect_hard_links(wheels)
+    entries = tuple(str(wheel.entry) for wheel in wheels if not wheel.written) if mode == "symlink" else ()
+    origin = Origin(identity=identity, layout=layout, entries=entries)
+    return Recipe(origin=origin.write(), python=layout.python, entries=entries, steps=[*skeleton, *plan.finish()])
 
 
 def open_environment(destination: Path, identity: str) -> BuildEnvironment | None:
@@ -102,7 +137,7 @@ def open_environment(destination: Path, identity: str) -> BuildEnvironment | Non
     destination = _absolute(destination)
     try:
         marker = read_marker(str(destination))
-        origin = read_origin(marker)
+        origin = read_origin(marker.origin)
         if origin.identity != identity or not is_unchanged(str(destination), marker.seal):
             return None
         if find_broken(origin.entries):
@@ -141,7 +176,7 @@ def _check_replaceable(destination: Path) -> None:
         if not stat.S_ISDIR(mode):
             raise EnvironmentPreparationError(f"`{destination}` is not a folder")
         if any(destination.iterdir()):
-            read_origin(read_marker(str(destination)))
+            read_origin(read_marker(str(destination)).origin)
     except (FileNotFoundError, NotADirectoryError) as error:
         if os.path.lexists(destination):
             raise EnvironmentPreparationError(
@@ -151,13 +186,6 @@ def _check_replaceable(destination: Path) -> None:
         raise EnvironmentPreparationError(
             f"`{destination}` cannot be replaced: {error}", hint="name another folder, or remove it"
         ) from error
-
-
-def _check_sealed(entries: Sequence[str]) -> None:
-    if changed := find_broken(entries):
-        raise EnvironmentPreparationError(
-            f"`{changed[0]}` changed while it was linked", hint="run the command again: what was changed is made anew"
-        )
 
 
 def _put_in_place(root: Path, destination: Path, identity: str, scratch: Path) -> None:

@@ -2,8 +2,8 @@
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from buildlock.environment.marker import Marker
 from buildlock.environment.skeleton import Layout
 
 
@@ -22,13 +22,13 @@ class Origin:
         return json.dumps(asdict(self)).encode()
 
 
-def read_origin(marker: Marker) -> Origin:
-    """What a marker says.
+def read_origin(line: bytes) -> Origin:
+    """What a marker says that an environment was made from.
 
     Raises:
         ValueError, KeyError, TypeError, RecursionError: It is not one that we wrote.
     """
-    origin = json.loads(marker.origin)
+    origin: dict[str, Any] = json.loads(line)
     if not isinstance(origin, dict) or origin.keys() != {"identity", "layout", "entries"}:
         raise ValueError("its marker is not ours")
     if not all(isinstance(entry, str) for entry in origin["entries"]):

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Final
 
-    from buildlock.environment.steps import LinkMode, Step
+    from buildlock.environment.steps import Step
+    from buildlock.project.model import LinkMode
 
 _WORKERS: Final = 4
 _BATCH: Final = 64

@@ -13,10 +13,11 @@ from installer.scripts import Script
 from buildlock.environment.entry_points import Command
 from buildlock.environment.record import RecordLine, encode_digest, write_record
 from buildlock.environment.skeleton import Layout
-from buildlock.environment.steps import LinkMode, Step
+from buildlock.environment.steps import Step
 from buildlock.environment.stored import StoredWheel
 from buildlock.environment.wheel import Scheme
 from buildlock.errors import EnvironmentPreparationError
+from buildlock.project.model import LinkMode
 
 Launcher: TypeAlias = Literal["posix", "win-ia32", "win-amd64", "win-arm64"]
 

@@ -44,6 +44,6 @@ def read_root(note: Path) -> Path | None:
 def list_linked(environment: Path) -> Collection[Path]:
     """The wheels that an environment links to; none where it is not one of ours, or gone."""
     try:
-        return {Path(entry) for entry in read_origin(read_marker(str(environment))).entries}
+        return {Path(entry) for entry in read_origin(read_marker(str(environment)).origin).entries}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ()

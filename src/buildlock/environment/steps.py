@@ -2,11 +2,6 @@
 
 from typing import Literal, TypeAlias
 
-LinkMode: TypeAlias = Literal["symlink", "clone", "hardlink", "copy"]
-"""As of uv: how the files of the store come into an environment. A `clone` shares its blocks with the original until
-one of them is written, and is a copy where the file system cannot do that."""
-LINK_MODES: tuple[LinkMode, ...] = ("symlink", "clone", "hardlink", "copy")
-
 Step: TypeAlias = (
     tuple[Literal["folder"], str]
     | tuple[Literal["link", "hardlink"], str, str]

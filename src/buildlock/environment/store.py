@@ -15,6 +15,7 @@ from buildlock.environment.interpreter import Interpreter
 from buildlock.environment.mending import keep_bytecode, mend
 from buildlock.environment.own_files import check_own, hash_file, make_own, mark_used
 from buildlock.environment.private_folder import clear_abandoned, private_folder
+from buildlock.environment.recipe import RECIPES
 from buildlock.environment.seal import SEAL, TREE, find_broken
 from buildlock.environment.stored import (
     BYTECODE,
@@ -150,6 +151,7 @@ class Store:
             EnvironmentPreparationError: What was changed cannot be removed.
         """
         records, knowledge = self._stamp(MANIFEST, FILES, KEPT), self._stamp(SEAL, BYTECODE)
+        recipes = _stamp_all((self.root / RECIPES).glob("*"))
         try:
             yield
         finally:
@@ -160,18 +162,14 @@ class Store:
             for entry in _list_moved(knowledge, self._stamp(SEAL, BYTECODE)):
                 for name in (SEAL, BYTECODE):
                     (entry / name).unlink(missing_ok=True)
+            for recipe, stamp in _stamp_all((self.root / RECIPES).glob("*")).items():
+                if recipes.get(recipe) != stamp:
+                    recipe.unlink(missing_ok=True)
 
     def _stamp(self, *names: str) -> Mapping[Path, tuple[int, ...]]:
         """Which record each entry has: no time of change can be put back."""
-        stamps = {}
-        for record in (path for name in names for folder in ("wheels", "built") for path in self._glob(folder, name)):
-            with suppress(OSError):
-                status = record.lstat()
-                stamps[record] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
-        return stamps
-
-    def _glob(self, folder: str, name: str) -> Iterator[Path]:
-        return (self.root / folder).glob(f"*/{name}")
+        folders = [self.root / folder for folder in ("wheels", "built")]
+        return _stamp_all(path for name in names for folder in folders for path in folder.glob(f"*/{name}"))
 
     @contextmanager
     def lock(self, sha256: str) -> Iterator[None]:
@@ -267,6 +265,15 @@ class Store:
                 raise EnvironmentPreparationError(
                     f"`{entry}` is damaged and cannot be removed: {error.strerror or error}"
                 ) from error
+
+
+def _stamp_all(paths: Iterable[Path]) -> Mapping[Path, tuple[int, ...]]:
+    stamps = {}
+    for path in paths:
+        with suppress(OSError):
+            status = path.lstat()
+            stamps[path] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
+    return stamps
 
 
 def _list_moved(before: Mapping[Path, tuple[int, ...]], after: Mapping[Path, tuple[int, ...]]) -> list[Path]:

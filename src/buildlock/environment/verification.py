@@ -72,7 +72,7 @@ def find_environment_damage(root: Path, note: str) -> str | None:
         changed = marker.seal.find_changed(seal_environment(str(root), linked=marker.seal.linked))
         yield from (path for path in sorted(changed) if not is_bytecode(path) and not _is_folder(root / path))
         own = {name for name in marker.seal.names if not (root / name).is_symlink()}
-        layout = read_origin(marker).layout
+        layout = read_origin(marker.origin).layout
         # Distributions that others have inside them, such as those in setuptools, are nowhere that their RECORD says.
         for library in {layout.purelib, layout.platlib}:
             for record in (root / library).glob("*.dist-info/RECORD"):

@@ -7,7 +7,7 @@ from typing import TypeVar
 from packaging.utils import NormalizedName
 
 from buildlock.project.cutoffs import Cutoff
-from buildlock.project.model import BuildRequirement, Index, IndexStrategy, PrereleaseMode
+from buildlock.project.model import BuildRequirement, Index, IndexStrategy, LinkMode, PrereleaseMode
 from buildlock.project.network import Network, merge_networks
 from buildlock.project.source_builds import SourceBuilds, merge_source_builds
 
@@ -32,6 +32,7 @@ class Choices:
     no_binary_package: frozenset[NormalizedName] = frozenset()
     no_build: bool | None = None
     no_build_package: frozenset[NormalizedName] = frozenset()
+    link_mode: LinkMode | None = None
     constraints: tuple[BuildRequirement, ...] = ()
     overrides: tuple[BuildRequirement, ...] = ()
     source_builds: SourceBuilds = SourceBuilds()  # noqa: RUF009 - frozen
@@ -73,6 +74,7 @@ def merge_choices(places: Sequence[Choices]) -> Choices:
         no_binary_package=frozenset().union(*(place.no_binary_package for place in places)),
         no_build=first(lambda place: place.no_build),
         no_build_package=frozenset().union(*(place.no_build_package for place in places)),
+        link_mode=first(lambda place: place.link_mode),
         constraints=tuple(constraint for place in places for constraint in place.constraints),
         overrides=tuple(override for place in places for override in place.overrides),
         source_builds=merge_source_builds([place.source_builds for place in places]),

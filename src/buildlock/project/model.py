@@ -22,6 +22,9 @@ IndexStrategy: TypeAlias = Literal["first-index", "unsafe-first-match", "unsafe-
 Authentication: TypeAlias = Literal["auto", "always", "never"]
 PinPrecision: TypeAlias = Literal["minor", "exact"]
 ConfigSetting: TypeAlias = str | list[str]
+LinkMode: TypeAlias = Literal["symlink", "clone", "hardlink", "copy"]
+"""As of uv: how the files of the store come into an environment. A `clone` shares its blocks with the original until
+one of them is written, and is a copy where the file system cannot do that."""
 PrereleaseMode: TypeAlias = Literal["disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit"]
 
 DEFAULT_DENIED = frozenset(
@@ -188,6 +191,8 @@ class Settings:
     no_binary_package: frozenset[NormalizedName] = frozenset()
     no_build: bool = False
     no_build_package: frozenset[NormalizedName] = frozenset()
+    link_mode: LinkMode | None = None
+    """`None`: the first that works."""
     network: Network = Network()  # noqa: RUF009 - frozen
 
 
@@ -249,6 +254,7 @@ class Overrides:
     no_binary: bool = False
     no_binary_package: frozenset[NormalizedName] = frozenset()
     offline: bool = False
+    link_mode: LinkMode | None = None
     insecure_hosts: tuple[InsecureHost, ...] = ()
 
 

@@ -156,6 +156,7 @@ def _read_places(project: Choices, environ: Mapping[str, str], overrides: Overri
             no_binary_package=overrides.no_binary_package,
             no_build=overrides.no_build or None,
             no_build_package=overrides.no_build_package,
+            link_mode=overrides.link_mode,
             network=Network(insecure_hosts=overrides.insecure_hosts),
             offline=overrides.offline or read_switch(environ, "BUILDLOCK_OFFLINE", faults),
         ),
@@ -206,6 +207,7 @@ def _make_settings(settled: Choices, indexes: tuple[Index, ...]) -> Settings:
         no_binary_package=settled.no_binary_package,
         no_build=bool(settled.no_build),
         no_build_package=settled.no_build_package,
+        link_mode=settled.link_mode,
         network=settled.network,
     )
 

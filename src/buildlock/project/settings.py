@@ -13,7 +13,7 @@ from buildlock.project.document import Table, describe_type
 from buildlock.project.faults import Faults
 from buildlock.project.indexes import make_index, read_indexes
 from buildlock.project.locations import links_location
-from buildlock.project.model import Index, IndexStrategy, PrereleaseMode
+from buildlock.project.model import Index, IndexStrategy, LinkMode, PrereleaseMode
 from buildlock.project.names import package_names, read_name
 
 _ISOLATION_KEYS = ("no-build-isolation", "no-build-isolation-package")
@@ -32,11 +32,13 @@ KEYS = (
     "no-build",
     "no-build-package",
     "offline",
+    "link-mode",
     *network_settings.KEYS,
     *source_builds.KEYS,
     *_ISOLATION_KEYS,
 )
 STRATEGIES: tuple[IndexStrategy, ...] = get_args(IndexStrategy)
+LINK_MODES: tuple[LinkMode, ...] = get_args(LinkMode)
 PRERELEASE_MODES: tuple[PrereleaseMode, ...] = get_args(PrereleaseMode)
 
 
@@ -62,6 +64,7 @@ def read_settings(table: Table, *, strict: bool) -> Choices:
         no_build=table.boolean("no-build"),
         no_build_package=_read_packages(table, "no-build-package"),
         offline=table.boolean("offline"),
+        link_mode=table.choice("link-mode", LINK_MODES),
         network=network_settings.read_network(table),
         source_builds=source_builds.read_source_builds(table),
         unisolated=tuple(table.place(key) for key in _ISOLATION_KEYS if table.get(key) not in (None, False, [])),

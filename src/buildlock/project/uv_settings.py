@@ -21,7 +21,7 @@ _WITHOUT_EFFECT = frozenset(
     {
         *("add-bounds", "audit", "build-backend", "cache-dir", "cache-keys", "check-url", "compile-bytecode"),
         *("concurrent-builds", "concurrent-installs", "default-groups", "dependency-groups"),
-        *("dev-dependencies", "link-mode", "managed", "no-cache", "package", "pip", "preview", "preview-features"),
+        *("dev-dependencies", "managed", "no-cache", "package", "pip", "preview", "preview-features"),
         *("publish-url", "pypy-install-mirror", "python-downloads", "python-downloads-json-url"),
         *("python-install-mirror", "python-preference", "reinstall", "reinstall-package", "required-version"),
         *("trusted-publishing", "workspace"),

@@ -16,7 +16,7 @@ from buildlock.project.model import BuildRequirement, Index
 from buildlock.project.names import package_names
 from buildlock.project.network_variables import read_pip_network, read_uv_network
 from buildlock.project.requirements import read_requirements_file
-from buildlock.project.settings import PRERELEASE_MODES, STRATEGIES, find_links
+from buildlock.project.settings import LINK_MODES, PRERELEASE_MODES, STRATEGIES, find_links
 
 # What changes the files that are chosen, or whom we trust to serve them.
 _UNSUPPORTED_OF_UV = (
@@ -67,6 +67,7 @@ def read_uv_variables(environ: Mapping[str, str], *, folder: Path, faults: Fault
         constraints=constraints,
         overrides=overrides,
         offline=variables.boolean("UV_OFFLINE"),
+        link_mode=variables.choice("UV_LINK_MODE", LINK_MODES),
         network=read_uv_network(environ, folder=folder, faults=faults),
         unisolated=variables.unsupported(("UV_NO_BUILD_ISOLATION",)),
         unsupported=(*variables.unsupported(_UNSUPPORTED_OF_UV), *ignored, *also_ignored),

@@ -9,7 +9,7 @@ from buildlock.environment.isolated import create_environment
 from buildlock.environment.stored import StoredWheel
 from buildlock.frontend.backend import Backend
 from buildlock.frontend.objects import divert_objects
-from buildlock.project.model import Project
+from buildlock.project.model import Project, Settings
 from buildlock.variants import Variant
 from buildlock.workflows.limits import hold_project
 from buildlock.workflows.workspace import Workspace
@@ -24,6 +24,7 @@ def open_backend(
     *,
     interpreter: Interpreter,
     identity: str,
+    settings: Settings,
     out_dir: Path | None = None,
 ) -> Iterator[Backend]:
     """The project's backend in a new environment of exactly these wheels.
@@ -37,6 +38,7 @@ def open_backend(
         wheels: What its environment holds.
         interpreter: Whose environment it is.
         identity: A digest of what the environment is made from.
+        settings: How the files of the store come into it.
         out_dir: Where products are to go.
 
     Raises:
@@ -52,6 +54,7 @@ def open_backend(
             wheels,
             identity=identity,
             report=workspace.report,
+            mode=settings.link_mode,
         )
         aside = [workspace.cache_dir, *([out_dir] if out_dir else [])]
         held = hold_project(workspace.limits, project.root, scratch, aside)

@@ -75,6 +75,7 @@ def build(workspace: Workspace, options: BuildOptions) -> tuple[Built, ...]:
             prepare_wheels(workspace, conditions, packages),
             interpreter=conditions.interpreter,
             identity=conditions.identify(packages),
+            settings=conditions.inputs.settings,
             out_dir=out_dir,
         ) as backend:
             # An sdist compiles nothing.

@@ -50,7 +50,12 @@ def open_source_backend(
     """
     system = read_build_system_of(tree.read("pyproject.toml"), label)
     environment = create_environment(
-        scratch / "environment", conditions.interpreter, wheels, identity=identity, report=report
+        scratch / "environment",
+        conditions.interpreter,
+        wheels,
+        identity=identity,
+        report=report,
+        mode=conditions.inputs.settings.link_mode,
     )
     held = hold_source(limits, tree.root, scratch)
     try:

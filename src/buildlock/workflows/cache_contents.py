@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from buildlock.environment.claims import take_claim
 from buildlock.environment.own_files import check_own
+from buildlock.environment.recipe import RECIPES
 from buildlock.environment.roots import ROOTS, list_linked, read_root
 from buildlock.environment.stored import is_damaged
 from buildlock.errors import EnvironmentPreparationError
@@ -35,7 +36,9 @@ _PLACES: Mapping[EntryKind, tuple[str, re.Pattern[str]]] = {
 }
 KINDS = tuple(_PLACES)
 _HELPERS = {
-    STORE: frozenset({"locks", "scratch", "written", ROOTS, *(Path(place).name for place, _ in _PLACES.values())})
+    STORE: frozenset(
+        {"locks", "scratch", "written", RECIPES, ROOTS, *(Path(place).name for place, _ in _PLACES.values())}
+    )
 }
 _LOCK = re.compile(r"[0-9a-f]{32}(?:-sha256)?\.lock")
 _FORMATS = {

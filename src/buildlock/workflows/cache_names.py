@@ -36,7 +36,7 @@ def _read(entry: Entry) -> Iterator[NormalizedName]:
             yield from _parse(read_kept(entry.path, None).path.name)
         case "environments":
             marker = read_marker(str(entry.path))
-            layout = read_origin(marker).layout
+            layout = read_origin(marker.origin).layout
             found = filter(None, map(_INSTALLED.fullmatch, marker.seal.names))
             installed = {layout.purelib, layout.platlib}
             yield from (canonicalize_name(match[2]) for match in found if match[1] in installed)

@@ -49,6 +49,11 @@ class Conditions:
         }
         return _digest(facts)
 
+    def identify_environment(self, locked: Sequence[Locked]) -> str:
+        """The same, and that they are made in one way, where the user says in which."""
+        identity, mode = self.identify(locked), self.inputs.settings.link_mode
+        return _digest({"holds": identity, "link-mode": mode}) if mode else identity
+
     def digest(self, locked: Locked) -> str:
         """Of a wheel its sha256; of a source the key of what is built from it."""
         if isinstance(locked, LockedArtifact):

@@ -7,6 +7,7 @@ from pathlib import Path
 from buildlock.environment.bytecode import renew_bytecode
 from buildlock.environment.claims import Claim
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
+from buildlock.environment.recipe import RECIPES
 from buildlock.environment.roots import ROOTS, keep_root
 from buildlock.project.model import Overrides
 from buildlock.workflows.cached_environments import claim_environment
@@ -57,14 +58,20 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
     variant = choose_variant(project, options.variant, workspace.environ, workspace.report)
     selected = select_locked(workspace, project, variant, python=options.python, frozen=options.frozen)
     conditions = selected.conditions
-    identity = conditions.identify(selected.packages)
+    identity = conditions.identify_environment(selected.packages)
 
     def make(destination: Path) -> tuple[BuildEnvironment, bool]:
         if environment := open_environment(destination, identity):
             return environment, True
         wheels = prepare_wheels(workspace, conditions, selected.packages)
         environment = create_environment(
-            destination, conditions.interpreter, wheels, identity=identity, report=workspace.report
+            destination,
+            conditions.interpreter,
+            wheels,
+            identity=identity,
+            report=workspace.report,
+            mode=conditions.inputs.settings.link_mode,
+            recipes=workspace.own_folder(STORE) / RECIPES,
         )
         return environment, False
 

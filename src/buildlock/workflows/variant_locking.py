@@ -103,6 +103,7 @@ class VariantLocker:
             locker.preparer.prepare(selected),
             interpreter=interpreter,
             identity=conditions.identify(selected),
+            settings=conditions.inputs.settings,
         ) as backend:
             try:
                 answers = {product: backend.requires_for(product, {}) for product in PRODUCTS}

@@ -16,10 +16,10 @@ from buildlock.environment.bytecode import renew_bytecode
 from buildlock.environment.interpreter import Interpreter, find_interpreter
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
 from buildlock.environment.marker import MARKER
-from buildlock.environment.steps import LinkMode
 from buildlock.environment.store import Store
 from buildlock.environment.stored import StoredWheel
 from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
+from buildlock.project.model import LinkMode
 from buildlock.reporting import silence
 from support.wheel_forge import DATA, INFO, changed, forge, make_wheel, sound_wheel
 
@@ -445,7 +445,7 @@ import os, sys
 from pathlib import Path
 from buildlock.environment.interpreter import find_interpreter
 from buildlock.environment.isolated import create_environment
-from buildlock.environment.steps import LinkMode
+from buildlock.project.model import LinkMode
 from buildlock.environment.store import Store
 store = Store(Path({str(store.root)!r}), print)
 wheels = [store.find(path.name) for path in (store.root / "wheels").iterdir()]

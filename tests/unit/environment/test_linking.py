@@ -13,9 +13,10 @@ import pytest
 from buildlock.environment.interpreter import Interpreter, find_interpreter
 from buildlock.environment.isolated import BuildEnvironment, create_environment
 from buildlock.environment.placing import choose_mode
-from buildlock.environment.steps import LINK_MODES, LinkMode
 from buildlock.environment.store import Store
 from buildlock.environment.stored import StoredWheel
+from buildlock.project.model import LinkMode
+from buildlock.project.settings import LINK_MODES
 from buildlock.reporting import silence
 from support.wheel_forge import make_wheel
 

@@ -1,0 +1,86 @@
+"""All that is done to make an environment, wherever it goes: kept, so that the next one needs no planning.
+
+It imports nothing that takes time.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+from zlib import crc32
+
+from buildlock.environment.marker import Marker, seal_environment, write_marker
+from buildlock.environment.placing import place
+from buildlock.environment.seal import find_broken
+
+TYPE_CHECKING = False  # typing takes longer to import than all else here
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from buildlock.environment.steps import Step
+
+RECIPES: Final = "recipes"
+"""The folder of the store that they are in."""
+
+
+class Recipe:
+    """How an environment is made.
+
+    Args:
+        origin: What it is made from, as its marker has it.
+        python: Where its Python is in it.
+        entries: The folders of the store that it has links into.
+        steps: What is done, from an empty folder on.
+    """
+
+    __slots__ = ("entries", "origin", "python", "steps")
+
+    def __init__(self, *, origin: bytes, python: str, entries: Sequence[str], steps: Sequence[Step]) -> None:
+        self.origin = origin
+        self.python = python
+        self.entries = entries
+        self.steps = steps
+
+    def write(self) -> bytes:
+        """As a file has it: a checksum, which tells what a disk did to it, and the rest."""
+        body = marshal.dumps((self.origin, self.python, tuple(self.entries), tuple(self.steps)))
+        return b"%08x" % crc32(body) + body
+
+
+def read_recipe(path: str) -> Recipe:
+    """A recipe that was written to a file of ours.
+
+    Raises:
+        OSError: There is none.
+        ValueError: It is not as it was written.
+    """
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes longer to import
+        content = file.read()
+    if content[:8] != b"%08x" % crc32(content[8:]):
+        raise ValueError(f"`{path}` was changed")
+    try:
+        origin, python, entries, steps = marshal.loads(content[8:])  # noqa: S302 - in a folder that is ours alone
+    except (EOFError, TypeError) as error:
+        raise ValueError(f"`{path}` was changed") from error
+    return Recipe(origin=origin, python=python, entries=entries, steps=steps)
+
+
+def follow(recipe: Recipe, root: str, destination: str) -> None:
+    """Make an environment.
+
+    Args:
+        recipe: How.
+        root: Where, in a folder that is there; not there itself.
+        destination: Where it will be.
+
+    Raises:
+        OSError: It cannot be written, or the store not be read.
+        ValueError: The store was changed.
+    """
+    os.mkdir(root, 0o777)  # noqa: PTH102
+    place(root, recipe.steps, python=f"{destination}/{recipe.python}")
+    if changed := find_broken(recipe.entries):
+        raise ValueError(f"`{changed[0]}` changed while it was linked")
+    linked = any(step[0] == "hardlink" for step in recipe.steps)
+    write_marker(root, Marker(recipe.origin, seal_environment(root, linked=linked)))
