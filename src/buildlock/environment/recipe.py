@@ -11,7 +11,6 @@ from zlib import crc32
 
 from buildlock.environment.marker import Marker, seal_environment, write_marker
 from buildlock.environment.placing import place
-from buildlock.environment.seal import find_broken
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -76,11 +75,9 @@ def follow(recipe: Recipe, root: str, destination: str) -> None:
 
     Raises:
         OSError: It cannot be written, or the store not be read.
-        ValueError: The store was changed.
+        ValueError: A file of the store changed while it was copied.
     """
     os.mkdir(root, 0o777)  # noqa: PTH102
     place(root, recipe.steps, python=f"{destination}/{recipe.python}")
-    if changed := find_broken(recipe.entries):
-        raise ValueError(f"`{changed[0]}` changed while it was linked")
     linked = any(step[0] == "hardlink" for step in recipe.steps)
     write_marker(root, Marker(recipe.origin, seal_environment(root, linked=linked)))

@@ -136,9 +136,11 @@ class Preparer:
             As of `prepare_wheels`.
         """
         wheels = self._map_artifacts(self._fetch, locked)
-        prepared = tuple(
-            wheels[each] if isinstance(each, LockedArtifact) else self._build_once(each) for each in locked
-        )
+        built = {each: self._build_once(each) for each in locked if isinstance(each, LockedSource)}
+        if built:
+            # They may be what the builds were made with, and Python leaves its bytecode there.
+            wheels = self._map_artifacts(self._fetch, locked)
+        prepared = tuple(wheels[each] if isinstance(each, LockedArtifact) else built[each] for each in locked)
         check_closed(self._conditions, locked, prepared)
         self._store.compile(prepared, self._conditions.interpreter)
         return prepared

@@ -381,14 +381,6 @@ def test_a_failure_leaves_the_old_one(
     assert [path.name for path in place.parent.iterdir()] == ["environment"]
 
 
-def test_a_store_that_changes_meanwhile_is_noticed(store: Store, interpreter: Interpreter, place: Path) -> None:
-    wheel = add(store, *make_wheel())
-    (wheel.tree / "demo.py").write_bytes(b"")
-    with pytest.raises(EnvironmentPreparationError, match="changed while it was linked"):
-        create(place, interpreter, wheel)
-    assert list(place.parent.iterdir()) == []
-
-
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
 def test_what_a_killed_process_leaves_is_cleared_away(store: Store, interpreter: Interpreter, tmp_path: Path) -> None:
     place = tmp_path / "place" / "[env]*"
@@ -401,7 +393,7 @@ from buildlock.environment.interpreter import find_interpreter
 def stop(*_, **__):
     print("there", flush=True)
     time.sleep(600)
-isolated.place = stop
+isolated.follow = stop
 interpreter = find_interpreter(None, os.environ)
 isolated.create_environment(Path({str(place)!r}), interpreter, [], identity={IDENTITY!r}, report=print)
 """
