@@ -373,7 +373,7 @@ def test_a_failure_leaves_the_old_one(
     wheel = add(store, *make_wheel())
     environment = create(place, interpreter, wheel)
     monkeypatch.setattr(
-        isolated, "place", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+        isolated, "follow", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
     )
     with pytest.raises(EnvironmentPreparationError, match="No space left on device"):
         create(place, interpreter, wheel, identity="b" * 64)
