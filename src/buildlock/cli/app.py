@@ -11,6 +11,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import buildlock
+from buildlock.answers import recorder
+from buildlock.cli import REMEMBERED
 from buildlock.cli.console import show_error
 from buildlock.errors import BuildlockError
 
@@ -77,15 +79,25 @@ def main() -> NoReturn:
         # `nohup` has it ignored, and so it stays.
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _end)
+    run()
+
+
+def run() -> NoReturn:
+    """Run a command, and have its answer remembered where it is one that can be."""
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] in REMEMBERED:
+        recorder.record(arguments)
     try:
-        make_app(sys.argv[1:])(prog_name="buildlock")
+        make_app(arguments)(prog_name="buildlock")
     except BuildlockError as error:
         show_error(error)
         sys.exit(error.exit_code)
     except SystemExit as ended:
-        if isinstance(ended.code, int) and ended.code > _SIGNALLED:
-            # At exit Python waits for threads: here for servers to answer, for as long as they like.
-            os._exit(ended.code)
+        if isinstance(ended.code, int):
+            recorder.finish(ended.code)
+            if ended.code > _SIGNALLED:
+                # At exit Python waits for threads: here for servers to answer, for as long as they like.
+                os._exit(ended.code)
         raise
     sys.exit(0)
 

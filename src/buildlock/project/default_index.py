@@ -1,11 +1,11 @@
 """The default index where neither the project nor a setting names one: the one that the installed pip has."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from buildlock.answers.looking import find_command, is_file
 from buildlock.project.faults import Faults
 from buildlock.project.indexes import make_index
 from buildlock.project.model import Index
@@ -46,10 +46,10 @@ def ask_pip(environ: Mapping[str, str]) -> Index | None:
 def _interpreters(environ: Mapping[str, str]) -> Iterator[str]:
     yield sys.executable
     path = environ.get("PATH")
-    if pip := shutil.which("pip", path=path):
+    if pip := find_command("pip", path):
         beside = Path(pip).with_name("python.exe" if sys.platform == "win32" else "python3")
-        if beside.is_file():
+        if is_file(beside):
             yield str(beside)
     for name in ("python3", "python"):
-        if found := shutil.which(name, path=path):
+        if found := find_command(name, path):
             yield found

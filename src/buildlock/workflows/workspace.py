@@ -4,14 +4,14 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 from filelock import FileLock, Timeout
 from packaging.utils import canonicalize_name
 
+from buildlock.answers.place import find_cache
 from buildlock.environment.cache_use import own_folder
 from buildlock.environment.store import Store
 from buildlock.environment.zip_entries import DEFAULT_LIMIT
@@ -73,8 +73,18 @@ class Workspace:
             )
         return int(text) << 30
 
-    def read_project(self, overrides: Overrides | None = None) -> Project:
-        return read_project(self.root, environ=self.environ, overrides=overrides or Overrides(), report=self.report)
+    def read_project(self, overrides: Overrides | None = None, *, asks_pip: bool = True) -> Project:
+        """What the project says.
+
+        Args:
+            overrides: What the command line says besides.
+            asks_pip: Whether pip is asked for the default index where nothing names one.
+
+        Raises:
+            ProjectError: It is invalid.
+        """
+        overrides = overrides or Overrides()
+        return read_project(self.root, environ=self.environ, overrides=overrides, asks_pip=asks_pip, report=self.report)
 
     def open_store(self) -> Store:
         return Store(self.own_folder(STORE), self.report, limit=self.unpacked_limit)
@@ -140,12 +150,8 @@ def default_cache_dir(environ: Mapping[str, str]) -> Path:
     Raises:
         EnvironmentPreparationError: The user has no home folder.
     """
-    if chosen := environ.get("BUILDLOCK_CACHE_DIR"):
-        return Path(os.path.abspath(chosen))  # noqa: PTH100 - `resolve` would follow links that the user placed
-    with suppress(RuntimeError):
-        folder = Path(platformdirs.user_cache_dir("buildlock", appauthor=False))
-        if folder.is_absolute():
-            return folder
+    if place := find_cache(environ):
+        return Path(place)
     raise EnvironmentPreparationError(
         "there is no home folder to keep the cache in", hint="set `BUILDLOCK_CACHE_DIR` to a folder that can be written"
     )
