@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from buildlock.answers.replay import replay
 from buildlock.cli import app
 from buildlock.workflows import check as workflow
 from buildlock.workflows import uv_block
+from index.server import IndexServer
 from support.command import Checkout, CopyLockedProject, CopyProject
 
 CU124 = ("--variant", "cu124", "--no-dynamic")
@@ -68,6 +70,24 @@ class Asker:
             code = ended.value.code
         said = (stream.buffer.getvalue().decode() for stream in (out, err) if isinstance(stream.buffer, io.BytesIO))
         return Given(remembered, code, *said)
+
+    @contextmanager
+    def undone(self) -> Iterator["Asker"]:
+        """The same, to change something that is as it was after the block."""
+        kept = self.root.parent / "kept"
+        shutil.copytree(self.root, kept)
+        with pytest.MonkeyPatch.context() as patch:
+            yield Asker(self.project, patch)
+        shutil.rmtree(self.root)
+        kept.rename(self.root)
+        shutil.rmtree(self.root.parent / "home", ignore_errors=True)
+        os.chdir(self.root)
+
+    def recalls(self, *arguments: str) -> bool:
+        """Whether there is an answer that could be given again."""
+        self.patch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
+        self.patch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), "utf-8"))
+        return replay(arguments) is not None
 
     def check(self, *arguments: str) -> Given:
         """The right answer; it was remembered, or it was not."""
@@ -119,7 +139,7 @@ def reinstall(seed: Asker) -> None:
     seed.patch.setattr(asking, "PACKAGE", str(seed.root.parent))
 
 
-CHANGES = {
+CHANGES: Mapping[str, Callable[[Asker], object]] = {
     "pyproject.toml": append("pyproject.toml", "\n# nothing\n"),
     "what pyproject.toml says": lambda seed: seed.project.replace('"setuptools>=69.0.3"', '"setuptools>=70"'),
     "the lock": append("build-lock.toml", "\n"),
@@ -142,7 +162,7 @@ CHANGES = {
     "Python": lambda seed: seed.patch.setattr(sys, "version", "3.99.0 (demo)"),
     "the executable": lambda seed: seed.patch.setattr(sys, "executable", "/bin/sh"),
 }
-ALL_THE_SAME = {
+ALL_THE_SAME: Mapping[str, Callable[[Asker], object]] = {
     "a shell": set_variable("SHLVL", "7"),
     "what nobody asks for": set_variable("DEMO", "1"),
     "another file": append("README.md", "Read me."),
@@ -164,13 +184,13 @@ class TestCheck:
         assert seed.check(*arguments).remembered
 
     @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-    def test_what_it_depends_on(self, seed: Asker, change: Callable[[Asker], None]) -> None:
+    def test_what_it_depends_on(self, seed: Asker, change: Callable[[Asker], object]) -> None:
         seed.check()
         change(seed)
         assert not seed.check().remembered
 
     @pytest.mark.parametrize("change", ALL_THE_SAME.values(), ids=ALL_THE_SAME)
-    def test_what_it_does_not_depend_on(self, seed: Asker, change: Callable[[Asker], None]) -> None:
+    def test_what_it_does_not_depend_on(self, seed: Asker, change: Callable[[Asker], object]) -> None:
         seed.check()
         change(seed)
         assert seed.check().remembered
@@ -223,6 +243,83 @@ class TestCheck:
         assert [seed.ask("check").code for _ in range(2)] == [1, 1]
         assert seed.ask("check", "--nonsense").code == 2
         assert not seed.records
+
+
+class TestLock:
+    """What indexes say is not looked up again on the same day, if nothing changed here."""
+
+    LOCK = ("lock", *CU124)
+
+    @pytest.fixture
+    def asked(self, seed: Asker, server: IndexServer) -> Asker:
+        """A project of which was said that its lock is up to date."""
+        assert seed.ask(*self.LOCK).stderr.endswith("build-lock.toml is up to date\n")
+        server.exchanges.clear()
+        return seed
+
+    def test_it_is_remembered(self, asked: Asker, server: IndexServer) -> None:
+        content = asked.project.lock_path.read_bytes()
+        given = asked.ask(*self.LOCK)
+        assert (given.remembered, len(server.exchanges)) == (True, 0)
+        again = asked.ask(*self.LOCK, "--refresh")
+        assert (again.code, again.stderr) == (given.code, given.stderr)
+        assert not again.remembered
+        assert asked.project.lock_path.read_bytes() == content
+
+    def test_what_writes_is_not_remembered(self, seed: Asker) -> None:
+        seed.project.lock_path.unlink()
+        given = [seed.ask(*self.LOCK) for _ in range(3)]
+        assert [each.remembered for each in given] == [False, False, True]
+        assert [each.stderr.splitlines()[-1] for each in given] == [
+            "Wrote build-lock.toml",
+            *("build-lock.toml is up to date",) * 2,
+        ]
+
+    def test_what_it_depends_on(self, asked: Asker) -> None:
+        """All of it with one lock, which takes longer than to look."""
+        for name, change in (*CHANGES.items(), *ALL_THE_SAME.items()):
+            with asked.undone() as other:
+                change(other)
+                assert other.recalls(*self.LOCK) == (name in ALL_THE_SAME), name
+            assert asked.recalls(*self.LOCK), f"after {name}"
+
+    @pytest.mark.parametrize("option", ["--check", "--dry-run", "--json"])
+    def test_options(self, seed: Asker, option: str) -> None:
+        first, second = (seed.ask(*self.LOCK, option) for _ in range(2))
+        assert (first.remembered, second.remembered) == (False, True)
+        assert (first.stdout, first.stderr) == (second.stdout, second.stderr)
+
+    @pytest.mark.parametrize("options", [("--upgrade",), ("-P", "ninja"), ("--refresh",)])
+    def test_what_asks_for_news_is_not_remembered(self, seed: Asker, options: tuple[str, ...]) -> None:
+        assert [seed.ask(*self.LOCK, *options).code for _ in range(2)] == [0, 0]
+        assert not seed.recalls(*self.LOCK, *options)
+        assert not seed.records
+
+    def test_what_would_change_is_not_remembered(self, seed: Asker) -> None:
+        seed.project.replace('"setuptools>=69.0.3"', '"setuptools>=68"')
+        for option, code in (("--dry-run", 0), ("--check", 3)):
+            assert seed.ask(*self.LOCK, option).code == code
+        assert not seed.records
+
+
+class TestBackend:
+    """Of what a backend reads, the top of the project and the environment can be known."""
+
+    def test_what_it_depends_on(self, locked: CopyLockedProject, monkeypatch: pytest.MonkeyPatch) -> None:
+        asker = enter(locked("dynamic-requires"), monkeypatch)
+        assert asker.ask("lock").stderr.endswith("is up to date\n")
+        changes = {
+            "a file at the top": append("requirements.txt", "ninja\n"),
+            "setup.py": append("setup.py", "\n"),
+            "any variable": set_variable("DEMO", "1"),
+        }
+        for name, change in changes.items():
+            with asker.undone() as other:
+                change(other)
+                assert not other.recalls("lock"), name
+            assert asker.recalls("lock"), f"after {name}"
+        monkeypatch.setenv("SHLVL", "7")
+        assert asker.recalls("lock")
 
 
 class TestOtherFiles:

@@ -9,13 +9,14 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
 LOOKED, LISTED, NAMED, FOLLOWED = "buildlock.look", "buildlock.list", "buildlock.name", "buildlock.follow"
-READ, VARIABLE, VARIABLES, DAY = "buildlock.read", "buildlock.variable", "buildlock.variables", "buildlock.day"
-"""The events; all but the last come with a path or a name."""
+READ, PROGRAM, DAY = "buildlock.read", "buildlock.program", "buildlock.day"
+VARIABLE, VARIABLES = "buildlock.variable", "buildlock.variables"
+"""The events; all but that of the day come with a path or a name."""
 
 _state = threading.local()
 
@@ -123,6 +124,41 @@ def get_time() -> datetime:
     return datetime.now(timezone.utc)
 
 
+def look_at_content(path: str) -> None:
+    """Say that an answer depends on a file that another process reads."""
+    sys.audit(READ, path)
+
+
+def look_at_environment() -> None:
+    """Say that an answer depends on all environment variables, as that of any process that is run."""
+    sys.audit(VARIABLES, "")
+
+
+def look_at_top(folder: Path) -> None:
+    """Say that an answer depends on the files at the top of a folder, and on the environment.
+
+    It is all that can be said of a program which is run there, such as a build backend.
+    """
+    look_at_environment()
+    sys.audit(LISTED, os.fspath(folder))
+    with explained(), os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if not entry.is_dir()]
+    for name in names:
+        look_at_content(os.path.join(folder, name))
+
+
+@contextmanager
+def asking(program: str) -> Iterator[None]:
+    """Run a program in the block, which says something that depends on itself and the environment alone.
+
+    What a script runs, such as a shim, may depend on anything: that is not remembered.
+    """
+    look_at_environment()
+    sys.audit(PROGRAM, program)
+    with nullcontext() if _is_script(program) else explained():
+        yield
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Say that what is opened, listed and run in the block is told by other events, or is no part of the answer."""
@@ -138,14 +174,7 @@ def is_explained() -> bool:
     return getattr(_state, "explained", False)
 
 
-def read_top(folder: Path) -> None:
-    """Say that an answer depends on the files at the top of a folder, and on all environment variables.
-
-    It is all that can be said of a program which is run there, such as a build backend.
-    """
-    sys.audit(VARIABLES, "")
-    sys.audit(LISTED, os.fspath(folder))
-    with explained(), os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if not entry.is_dir()]
-    for name in names:
-        sys.audit(READ, os.path.join(folder, name))
+def _is_script(program: str) -> bool:
+    with explained(), suppress(OSError), open(program, "rb") as file:
+        return file.read(2) == b"#!"
+    return False

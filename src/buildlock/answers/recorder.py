@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import sysconfig
+import tempfile
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -33,6 +34,7 @@ _SEEN = {
     looking.NAMED: "m",
     looking.FOLLOWED: "r",
     looking.READ: "f",
+    looking.PROGRAM: "b",
     looking.VARIABLE: "v",
     looking.VARIABLES: "p",
     looking.DAY: "d",
@@ -46,7 +48,7 @@ _OBSTACLES = {
     **dict.fromkeys(("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"), CHANGE),
     **dict.fromkeys(("os.chmod", "os.chown", "os.utime", "shutil.rmtree", "os.putenv", "os.unsetenv"), CHANGE),
 }
-_PLACES = frozenset("fklmr")
+_PLACES = frozenset("bfklmr")
 """The letters of sights that are paths."""
 
 
@@ -106,8 +108,10 @@ class Recorder:
 
     def change(self, places: Sequence[str]) -> None:
         """Something is about to be written, moved or removed."""
-        if not all(self._is_own(os.path.abspath(place)) for place in places):
-            self._obstacles.add(CHANGE)
+        for place in map(os.path.abspath, places):
+            # The cache is made where it is missing.
+            if place != os.path.dirname(self._folder) and not self._is_own(place):
+                self._obstacles.add(CHANGE)
 
     def hear(self, letter: str, text: str) -> None:
         """Something was written to a stream."""
@@ -167,6 +171,7 @@ def record(arguments: Sequence[str]) -> None:
         return
     archives = [path for path in sys.path if path.endswith(f"python{sys.version_info[0]}{sys.version_info[1]}.zip")]
     own = {SITE, *archives, *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))}
+    tempfile.gettempdir()  # which is found by writing into it
     _active = Recorder(folder, key, own)
     sys.stdout = cast("TextIO", _Heard(sys.stdout, "o", _active))
     sys.stderr = cast("TextIO", _Heard(sys.stderr, "e", _active))

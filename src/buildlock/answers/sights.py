@@ -4,6 +4,7 @@ A sight is a letter and a name:
 
 - `f` a file that is read, absent or not: its mode and its content, byte for byte
 - `k` a path that is only looked at: what is there, and whether it may be read
+- `b` a program that is run: which file it is, of what size, and when it was written; it is too large to be read
 - `l` a folder that is listed: the names, which of them are files, folders and links, and where links lead
 - `m` a name in a folder, in exactly this spelling: whether it is there
 - `r` a path whose links are followed: where it leads
@@ -101,6 +102,11 @@ def _look(path: str) -> bytes:
     return b"mode %o %d" % (os.stat(path).st_mode, os.access(path, os.R_OK))
 
 
+def _look_at_program(path: str) -> bytes:
+    status = os.stat(path)
+    return b"%d %d %d %d" % (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
 def _list(path: str) -> bytes:
     with os.scandir(path) as entries:
         lines = [
@@ -143,6 +149,7 @@ def _see_day(_: str) -> bytes:
 _SIGHTS = {
     "f": _see_file,
     "k": _look,
+    "b": _look_at_program,
     "l": _list,
     "m": _find_name,
     "r": _follow,

@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from buildlock.answers.looking import explained, look_at_environment
 from buildlock.artifacts import Artifact, CoreMetadata
 from buildlock.environment.store import Store
 from buildlock.errors import BackendError, InvalidProjectError
@@ -383,17 +384,21 @@ class Locker:
         with store.scratch() as scratch, store.guard(), self._trees.open(subject.place) as tree:
             metadata = scratch / "metadata"
             metadata.mkdir()
-            with open_source_backend(
-                subject.name,
-                subject.place.label,
-                tree,
-                wheels,
-                conditions=self._conditions,
-                scratch=scratch,
-                identity=self._conditions.identify(selected),
-                limits=self._workspace.limits,
-                report=self._workspace.report,
-            ) as backend:
+            look_at_environment()
+            with (
+                explained(),
+                open_source_backend(
+                    subject.name,
+                    subject.place.label,
+                    tree,
+                    wheels,
+                    conditions=self._conditions,
+                    scratch=scratch,
+                    identity=self._conditions.identify(selected),
+                    limits=self._workspace.limits,
+                    report=self._workspace.report,
+                ) as backend,
+            ):
                 yield backend, metadata
 
     def _enter_universe(self, target: Target, inputs: BuildInputs) -> Universe:
