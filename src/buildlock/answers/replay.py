@@ -48,5 +48,8 @@ def _holds(record: Record) -> bool:
     module, _, name = function.partition(":")
     if not module.startswith("buildlock."):
         return False
-    __import__(module)
-    return bool(getattr(sys.modules[module], name)(argument))
+    try:
+        __import__(module)
+        return bool(getattr(sys.modules[module], name)(argument))
+    except (OSError, ValueError, ImportError, AttributeError):
+        return False

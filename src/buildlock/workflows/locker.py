@@ -36,6 +36,7 @@ from buildlock.targets import Target
 from buildlock.workflows.build_inputs import bind_package, inputs_of_build, list_added
 from buildlock.workflows.building import open_source_backend
 from buildlock.workflows.choosing import OutsideSource, build_package, choose_source
+from buildlock.workflows.client import open_client
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.drafts import Draft, Solution, solve_builds
 from buildlock.workflows.pinning import Pinner
@@ -82,7 +83,7 @@ def open_access(workspace: Workspace, inputs: BuildInputs) -> Iterator[Access]:
     """Open them for a variant; what is under way when the caller is done is given up."""
     store = workspace.open_store()
     with ExitStack() as stack:
-        client = stack.enter_context(workspace.open_client(inputs))
+        client = stack.enter_context(open_client(workspace, inputs))
         scratch = stack.enter_context(store.scratch())
         catalogue = Catalogue(inputs, client, workspace.report)
         stack.callback(catalogue.close)

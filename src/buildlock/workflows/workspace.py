@@ -16,11 +16,8 @@ from buildlock.environment.cache_use import own_folder
 from buildlock.environment.store import Store
 from buildlock.environment.zip_entries import DEFAULT_LIMIT
 from buildlock.errors import EnvironmentPreparationError, UnknownVariantError, UsageError
-from buildlock.index.http import HttpClient
-from buildlock.index.urls import is_url
 from buildlock.lockfile.model import FILENAME
-from buildlock.project.model import BuildInputs, Overrides, Project
-from buildlock.project.network import merge_networks
+from buildlock.project.model import Overrides, Project
 from buildlock.project.reader import read_project
 from buildlock.reporting import Noted, Reporter, silence
 from buildlock.text import present
@@ -96,26 +93,6 @@ class Workspace:
             EnvironmentPreparationError: It cannot be written, is a link, or is not the user's own.
         """
         return own_folder(self.cache_dir, name, self.report)
-
-    def open_client(self, *variants: BuildInputs) -> HttpClient:
-        """A client that has the credentials of the indexes, and of the files, which variants may ask for."""
-        client = HttpClient(
-            cache_dir=self.cache_dir,
-            report=self.report,
-            network=merge_networks([inputs.settings.network for inputs in variants]),
-            offline=any(inputs.offline for inputs in variants),
-        )
-        for inputs in variants:
-            for index in inputs.indexes:
-                client.remember_credentials(index.url, index.authenticate)
-            for link in filter(is_url, inputs.settings.find_links):
-                client.remember_credentials(link)
-            for rule in (rule for rules in inputs.sources.values() for rule in rules):
-                if rule.direct is not None and rule.direct.kind == "archive":
-                    client.remember_credentials(rule.direct.url)
-            for mirror in inputs.mirrors:
-                client.remember_credentials(mirror.url)
-        return client
 
     @contextmanager
     def alone(self) -> Iterator[None]:
