@@ -301,6 +301,18 @@ class TestLock:
             assert seed.ask(*self.LOCK, option).code == code
         assert not seed.records
 
+    def test_a_folder_of_files(self, seed: Asker) -> None:
+        offered = seed.root / "wheels" / "other-1.0-py3-none-any.whl"
+        offered.parent.mkdir()
+        offered.write_bytes(b"one")
+        lock = (*self.LOCK, "--find-links", "wheels")
+        for change in (lambda: offered.write_bytes(b"more"), lambda: offered.rename(offered.with_suffix(".old"))):
+            for _ in range(2):
+                assert seed.ask(*lock).code == 0
+            assert seed.recalls(*lock)
+            change()
+            assert not seed.recalls(*lock)
+
 
 class TestBackend:
     """Of what a backend reads, the top of the project and the environment can be known."""

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 LOOKED, LISTED, NAMED, FOLLOWED = "buildlock.look", "buildlock.list", "buildlock.name", "buildlock.follow"
-READ, PROGRAM, DAY = "buildlock.read", "buildlock.program", "buildlock.day"
+READ, STATUS, DAY = "buildlock.read", "buildlock.status", "buildlock.day"
 VARIABLE, VARIABLES = "buildlock.variable", "buildlock.variables"
 """The events; all but that of the day come with a path or a name."""
 
@@ -78,6 +78,16 @@ def get_mode(path: Path) -> int:
     """
     sys.audit(LOOKED, os.fspath(path))
     return path.stat().st_mode
+
+
+def get_status(path: Path) -> os.stat_result:
+    """As `Path.stat`, of a file that may be too large to be read each time.
+
+    Raises:
+        OSError: There is nothing.
+    """
+    sys.audit(STATUS, os.fspath(path))
+    return path.stat()
 
 
 def has_name(folder: Path, name: str) -> bool:
@@ -154,7 +164,7 @@ def asking(program: str) -> Iterator[None]:
     What a script runs, such as a shim, may depend on anything: that is not remembered.
     """
     look_at_environment()
-    sys.audit(PROGRAM, program)
+    sys.audit(STATUS, program)
     with nullcontext() if _is_script(program) else explained():
         yield
 

@@ -9,7 +9,6 @@ import os
 import re
 import sys
 import sysconfig
-import tempfile
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -34,7 +33,7 @@ _SEEN = {
     looking.NAMED: "m",
     looking.FOLLOWED: "r",
     looking.READ: "f",
-    looking.PROGRAM: "b",
+    looking.STATUS: "s",
     looking.VARIABLE: "v",
     looking.VARIABLES: "p",
     looking.DAY: "d",
@@ -48,7 +47,7 @@ _OBSTACLES = {
     **dict.fromkeys(("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"), CHANGE),
     **dict.fromkeys(("os.chmod", "os.chown", "os.utime", "shutil.rmtree", "os.putenv", "os.unsetenv"), CHANGE),
 }
-_PLACES = frozenset("bfklmr")
+_PLACES = frozenset("fklmrs")
 """The letters of sights that are paths."""
 
 
@@ -171,7 +170,6 @@ def record(arguments: Sequence[str]) -> None:
         return
     archives = [path for path in sys.path if path.endswith(f"python{sys.version_info[0]}{sys.version_info[1]}.zip")]
     own = {SITE, *archives, *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))}
-    tempfile.gettempdir()  # which is found by writing into it
     _active = Recorder(folder, key, own)
     sys.stdout = cast("TextIO", _Heard(sys.stdout, "o", _active))
     sys.stderr = cast("TextIO", _Heard(sys.stderr, "e", _active))
@@ -233,7 +231,9 @@ def _notice_seen(recorder: Recorder, event: str, arguments: tuple[Any, ...]) -> 
 def _notice_obstacle(recorder: Recorder, event: str, arguments: tuple[Any, ...]) -> None:
     obstacle = _OBSTACLES[event]
     if obstacle == CHANGE:
-        recorder.change([os.fsdecode(each) for each in arguments if isinstance(each, (str, bytes, os.PathLike))])
+        # What a link leads to stays as it is.
+        places = arguments[1:] if event in {"os.symlink", "os.link"} else arguments
+        recorder.change([os.fsdecode(each) for each in places if isinstance(each, (str, bytes, os.PathLike))])
     elif event != "ctypes.dlopen" or arguments[0] is not None:
         recorder.meet(obstacle)
 

@@ -4,7 +4,7 @@ A sight is a letter and a name:
 
 - `f` a file that is read, absent or not: its mode and its content, byte for byte
 - `k` a path that is only looked at: what is there, and whether it may be read
-- `b` a program that is run: which file it is, of what size, and when it was written; it is too large to be read
+- `s` a program that is run, or a wheel that is offered: which file it is, of what size, and when it was written
 - `l` a folder that is listed: the names, which of them are files, folders and links, and where links lead
 - `m` a name in a folder, in exactly this spelling: whether it is there
 - `r` a path whose links are followed: where it leads
@@ -102,7 +102,7 @@ def _look(path: str) -> bytes:
     return b"mode %o %d" % (os.stat(path).st_mode, os.access(path, os.R_OK))
 
 
-def _look_at_program(path: str) -> bytes:
+def _see_status(path: str) -> bytes:
     status = os.stat(path)
     return b"%d %d %d %d" % (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
@@ -149,7 +149,7 @@ def _see_day(_: str) -> bytes:
 _SIGHTS = {
     "f": _see_file,
     "k": _look,
-    "b": _look_at_program,
+    "s": _see_status,
     "l": _list,
     "m": _find_name,
     "r": _follow,

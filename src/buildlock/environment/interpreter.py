@@ -18,7 +18,7 @@ from typing import Any
 from packaging.tags import platform_tags
 from packaging.version import InvalidVersion, Version
 
-from buildlock.answers.looking import asking, find_command
+from buildlock.answers.looking import asking, find_command, is_file
 from buildlock.environment.interpreter_facts import find_base_executable
 from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
 from buildlock.targets import OLDEST, Target, abi_tag, current_target
@@ -62,7 +62,7 @@ def find_interpreter(request: str | None, environ: Mapping[str, str]) -> Interpr
         return _find_version(request, version, environ)
     if os.sep in request or "/" in request:
         path = Path(os.path.abspath(Path(request).expanduser()))  # noqa: PTH100 - a link may be what makes it a venv
-        if not path.is_file():
+        if not is_file(path):
             raise InterpreterNotFoundError(
                 f"there is no interpreter `{path}`",
                 hint="name the interpreter itself, such as `bin/python` of that folder" if path.is_dir() else None,

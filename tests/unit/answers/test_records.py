@@ -27,7 +27,7 @@ def sample(code: int = 0) -> Record:
 @given(
     st.integers(0, 255),
     st.lists(st.tuples(st.sampled_from("oe"), texts)),
-    st.lists(st.tuples(st.sampled_from("fklmrvpd"), texts)),
+    st.lists(st.tuples(st.sampled_from("fklmrsvpd"), texts)),
     st.none() | st.tuples(st.just("buildlock.demo:holds"), texts),
 )
 def test_what_is_written_is_read(

@@ -38,6 +38,8 @@ def folder(tmp_path: Path) -> Path:
         pytest.param("l", "folder", lambda p: write(p / "folder/more", ""), id="an entry comes"),
         pytest.param("l", "folder", lambda p: (p / "folder/inner").unlink(), id="an entry goes"),
         pytest.param("l", "absent", lambda p: (p / "absent").mkdir(), id="a listed folder comes"),
+        pytest.param("s", "there", lambda p: os.utime(p / "there", (1, 1)), id="a program is another one"),
+        pytest.param("s", "there", lambda p: write(p / "there", "more"), id="a program of another size"),
         pytest.param("m", "name", lambda p: write(p / "name", ""), id="a name comes"),
         pytest.param("m", "there", lambda p: (p / "there").rename(p / "There"), id="a name is spelled otherwise"),
     ],
