@@ -85,10 +85,12 @@ def main() -> NoReturn:
 def run() -> NoReturn:
     """Run a command, and have its answer remembered where it is one that can be."""
     arguments = sys.argv[1:]
-    if arguments and arguments[0] in REMEMBERED:
-        recorder.record(arguments)
     try:
-        make_app(arguments)(prog_name="buildlock")
+        app = make_app(arguments)
+        # What libraries do when they are imported is no part of an answer.
+        if arguments and arguments[0] in REMEMBERED:
+            recorder.record(arguments)
+        app(prog_name="buildlock")
     except BuildlockError as error:
         show_error(error)
         sys.exit(error.exit_code)
