@@ -1,6 +1,6 @@
 """What a command depends on, seen while it runs; and its answer, kept where all of that is known.
 
-Use: `record(arguments)` before a command that may be remembered, `keep_answer()` in the command where its answer is
+Use: `record(arguments)` before a command that may be remembered, `keep_answer(0)` in the command where its answer is
 one, `finish(code)` when it has ended. Whatever the command opened, listed, looked up or looked at is seen by an audit
 hook, so that nothing has to be told; what cannot be compared later, such as a process or a connection, is an obstacle.
 """
@@ -72,18 +72,20 @@ class Recorder:
         self._output: list[tuple[str, str]] = []
         self._written = 0
         self._left = MAX_BYTES
-        self._accepted: Collection[str] | None = None
+        self._code: int | None = None
         self._condition: tuple[str, str] | None = None
+        self._accepted: Collection[str] = ()
         self._mutex = threading.Lock()
         self.streams = sys.stdout, sys.stderr
 
-    def keep(self, condition: tuple[str, str] | None, despite: Collection[str]) -> None:
-        self._condition, self._accepted = condition, despite
+    def keep(self, code: int, condition: tuple[str, str] | None, despite: Collection[str]) -> None:
+        """Take what is said for an answer."""
+        self._code, self._condition, self._accepted = code, condition, despite
 
     def see(self, letter: str, name: str) -> None:
         """Something that the answer may depend on is about to be looked at."""
         if letter in _PLACES:
-            name = os.path.abspath(name)
+            name = _locate(name)
             if self._is_own(name):
                 return
         elif letter == "v" and name in LEFT_OUT:
@@ -107,7 +109,7 @@ class Recorder:
 
     def change(self, places: Sequence[str]) -> None:
         """Something is about to be written, moved or removed."""
-        for place in map(os.path.abspath, places):
+        for place in map(_locate, places):
             # The cache is made where it is missing.
             if place != os.path.dirname(self._folder) and not self._is_own(place):
                 self._obstacles.add(CHANGE)
@@ -121,8 +123,8 @@ class Recorder:
             self._output.append((letter, text))
 
     def finish(self, code: int) -> None:
-        """Write the record, if the command has said so and nothing is in the way; else nothing."""
-        if self._accepted is None or not self._obstacles <= set(self._accepted):
+        """Write the record, if the command ended as it said and nothing is in the way; else nothing."""
+        if code != self._code or not self._obstacles <= set(self._accepted):
             return
         seen = digest_states((*sight, state) for sight, state in self._sights.items())
         with suppress(OSError, ValueError, TooLargeError):
@@ -134,7 +136,14 @@ class Recorder:
                 write_record(self._folder, self._key, record)
 
     def _is_own(self, path: str) -> bool:
-        return path in _DEVICES or path == sys.executable or self._own.match(f"{path}{os.sep}") is not None
+        if path in _DEVICES or path == sys.executable:
+            return True
+        return self._own.match(f"{path}{os.sep}") is not None and os.pardir not in path.split(os.sep)
+
+
+def _locate(name: str) -> str:
+    """The absolute path, and nothing else changed: what is before a `..` may be a link."""
+    return os.path.join(os.getcwd(), name)
 
 
 class _Heard:
@@ -178,16 +187,17 @@ def record(arguments: Sequence[str]) -> None:
         sys.addaudithook(_notice)
 
 
-def keep_answer(*, condition: tuple[str, str] | None = None, despite: Collection[str] = ()) -> None:
-    """Have what the command says remembered, with the exit code that it ends with.
+def keep_answer(code: int, *, condition: tuple[str, str] | None = None, despite: Collection[str] = ()) -> None:
+    """Have what the command says remembered.
 
     Args:
+        code: The exit code that it is about to end with; if it ends with another, it was interrupted.
         condition: What has to hold besides: a function of a module of ours that imports nothing that takes time, as
             `module:name`, and the argument that it gets; it returns whether it holds.
         despite: Obstacles that are none to this command.
     """
     if _active is not None:
-        _active.keep(condition, despite)
+        _active.keep(code, condition, despite)
 
 
 def finish(code: int) -> None:

@@ -96,10 +96,10 @@ def run() -> NoReturn:
         sys.exit(error.exit_code)
     except SystemExit as ended:
         if isinstance(ended.code, int):
-            recorder.finish(ended.code)
             if ended.code > _SIGNALLED:
                 # At exit Python waits for threads: here for servers to answer, for as long as they like.
                 os._exit(ended.code)
+            recorder.finish(ended.code)
         raise
     sys.exit(0)
 

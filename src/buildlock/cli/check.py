@@ -48,9 +48,9 @@ def check(
         if unlocked:
             commands = " and ".join(f"`buildlock lock {options}`" for options in _choose_options(status))
             console.say(f"\nhint: run {commands}")
-    keep_answer()
-    if unlocked or not status.fresh or status.refused:
-        raise typer.Exit(STALE)
+    code = STALE if unlocked or not status.fresh or status.refused else 0
+    keep_answer(code)
+    raise typer.Exit(code)
 
 
 def _list_lines(status: LockStatus) -> Iterator[str]:

@@ -168,7 +168,7 @@ def lock(
         write_json(_to_json(locked))
     if locked.unchanged and not (upgrade or upgrade_package or refresh):
         get_time()  # what indexes and backends say now holds for the day
-        keep_answer(despite=(NETWORK,))
+        keep_answer(0, despite=(NETWORK,))
 
 
 def _say_section(console: Console, section: LockedSection) -> None:

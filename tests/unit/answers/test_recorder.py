@@ -41,7 +41,7 @@ def run(
     recorder.record(ARGUMENTS)
     command()
     sys.stderr.write("done\n")
-    keep_answer(condition=condition, despite=despite)
+    keep_answer(0, condition=condition, despite=despite)
     recorder.finish(0)
     return replay(ARGUMENTS) == 0
 
@@ -105,6 +105,25 @@ class TestObstacles:
 
     def test_much_output(self) -> None:
         assert not run(lambda: sys.stdout.write("x" * (1 << 19)))
+
+    def test_another_end_than_was_said(self) -> None:
+        """Ctrl-C, when all was done."""
+        recorder.record(ARGUMENTS)
+        keep_answer(0)
+        recorder.finish(1)
+        assert replay(ARGUMENTS) is None
+
+    @posix
+    def test_what_is_before_two_dots_may_be_a_link(self, folder: Path) -> None:
+        (folder / "inner" / "deep").mkdir(parents=True)
+        (folder / "link").symlink_to("inner/deep")
+        for name in ("limits", "inner/limits"):
+            (folder / name).write_text("")
+        assert run(lambda: open("link/../limits").close())  # noqa: PTH123
+        (folder / "limits").write_text("ninja")
+        assert replay(ARGUMENTS) == 0
+        (folder / "inner/limits").write_text("ninja")
+        assert replay(ARGUMENTS) is None
 
     def test_what_was_not_said_to_be_an_answer(self) -> None:
         recorder.record(ARGUMENTS)
