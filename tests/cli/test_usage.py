@@ -32,6 +32,13 @@ def test_a_command_imports_no_other() -> None:
     assert not {"buildlock.cli.lock", "buildlock.resolver.resolve", "resolvelib"} & set(modules)
 
 
+def test_check_imports_nothing_that_asks_indexes() -> None:
+    program = "import sys; from buildlock.cli.app import make_app; make_app(['check']); print(*sorted(sys.modules))"
+    modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    slow = {"urllib3", "http.client", "rich.progress", "resolvelib", "platformdirs"}
+    assert not slow & set(modules)
+
+
 def test_help_is_data(checkout: CopyProject) -> None:
     tiny = checkout("tiny")
     for arguments in (("--help",), ("lock", "-h")):

@@ -1,17 +1,30 @@
-"""The command line: one module a command."""
+"""The command line: one module a command. It imports nothing that takes time."""
+
+from __future__ import annotations
 
 import sys
-from typing import NoReturn
 
-__all__ = ["main"]
+from buildlock.answers.replay import replay
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+__all__ = ["REMEMBERED", "main"]
+
+REMEMBERED = frozenset({"check", "lock"})
+"""The commands whose answers are remembered."""
 
 
 def main() -> NoReturn:
     """Run the command line, and exit."""
-    if sys.argv[1:2] == ["git-text"]:
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["git-text"]:
         from buildlock.cli.git_text import git_text  # noqa: PLC0415 - without all that the other commands import
 
-        sys.exit(git_text(sys.argv[2:]))
+        sys.exit(git_text(arguments[1:]))
+    if arguments and arguments[0] in REMEMBERED and (code := replay(arguments)) is not None:
+        sys.exit(code)
     from buildlock.cli import app  # noqa: PLC0415 - the other way round
 
     app.main()

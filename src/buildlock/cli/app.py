@@ -11,6 +11,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import buildlock
+from buildlock.answers import recorder
+from buildlock.cli import REMEMBERED
 from buildlock.cli.console import show_error
 from buildlock.errors import BuildlockError
 
@@ -77,15 +79,27 @@ def main() -> NoReturn:
         # `nohup` has it ignored, and so it stays.
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _end)
+    run()
+
+
+def run() -> NoReturn:
+    """Run a command, and have its answer remembered where it is one that can be."""
+    arguments = sys.argv[1:]
     try:
-        make_app(sys.argv[1:])(prog_name="buildlock")
+        app = make_app(arguments)
+        # What libraries do when they are imported is no part of an answer.
+        if arguments and arguments[0] in REMEMBERED:
+            recorder.record(arguments)
+        app(prog_name="buildlock")
     except BuildlockError as error:
         show_error(error)
         sys.exit(error.exit_code)
     except SystemExit as ended:
-        if isinstance(ended.code, int) and ended.code > _SIGNALLED:
-            # At exit Python waits for threads: here for servers to answer, for as long as they like.
-            os._exit(ended.code)
+        if isinstance(ended.code, int):
+            if ended.code > _SIGNALLED:
+                # At exit Python waits for threads: here for servers to answer, for as long as they like.
+                os._exit(ended.code)
+            recorder.finish(ended.code)
         raise
     sys.exit(0)
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import typer
 
+from buildlock.answers.recorder import keep_answer
 from buildlock.cli.console import Console, write_json
 from buildlock.cli.options import HERE, Json, ProjectDir, Quiet, VariantNames, Verbose, open_workspace
 from buildlock.diff.model import Finding
@@ -47,8 +48,9 @@ def check(
         if unlocked:
             commands = " and ".join(f"`buildlock lock {options}`" for options in _choose_options(status))
             console.say(f"\nhint: run {commands}")
-    if unlocked or not status.fresh or status.refused:
-        raise typer.Exit(STALE)
+    code = STALE if unlocked or not status.fresh or status.refused else 0
+    keep_answer(code)
+    raise typer.Exit(code)
 
 
 def _list_lines(status: LockStatus) -> Iterator[str]:

@@ -4,20 +4,15 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console as RichConsole
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
-from rich.table import Column
 from rich.text import Text
 
 from buildlock.errors import BackendError, BuildlockError
 from buildlock.reporting import Began, Event, Noted, Printed, Transferred, Warned
-
-_WORTH_A_BAR = 1 << 18
-"""Bytes; what is smaller is there before anyone could read its name."""
 
 
 class Console:
@@ -34,8 +29,7 @@ class Console:
         self._quiet = quiet
         self._verbose = verbose
         self._backend_output = (backend_output or verbose) and not quiet
-        self._progress: Progress | None = None
-        self._tasks: dict[str, TaskID] = {}
+        self._advance: Callable[[Transferred], None] | None = None
         self._warned: set[Warned] = set()
         self._mutex = threading.Lock()
 
@@ -55,8 +49,8 @@ class Console:
             case Began(phase):
                 if not self._quiet and self._rich.is_terminal:
                     self._write(Text(f"{phase}…", style="dim"))
-            case Transferred(filename, done, total):
-                self._advance(filename, done, total)
+            case Transferred() if self._advance is not None:
+                self._advance(event)
             case Printed(line):
                 if self._backend_output:
                     self._write(Text(f"  {line}", style="dim"))
@@ -68,17 +62,6 @@ class Console:
 
     def _write(self, text: Text) -> None:
         _talk(self._rich, text)
-
-    def _advance(self, filename: str, done: int, total: int | None) -> None:
-        if self._progress is None:
-            return
-        task = self._tasks.get(filename)
-        if task is None:
-            if max(done, total or 0) < _WORTH_A_BAR:
-                return
-            label = " ".join(filename.split("-")[:2])
-            task = self._tasks[filename] = self._progress.add_task(label, total=total)
-        self._progress.update(task, completed=done, total=total, visible=done != total)
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -101,20 +84,14 @@ class Console:
         if self._quiet or not self._rich.is_terminal:
             yield
             return
-        label = Column(no_wrap=True, overflow="ellipsis", ratio=1)
-        columns = (
-            TextColumn("{task.description}", table_column=label),
-            BarColumn(bar_width=24),
-            DownloadColumn(table_column=Column(no_wrap=True, justify="right")),
-            TransferSpeedColumn(table_column=Column(no_wrap=True, justify="right")),
-        )
-        with Progress(*columns, console=self._rich, transient=True, expand=True) as progress:
-            self._progress = progress
+        from buildlock.cli.progress import show_bars  # noqa: PLC0415 - most runs have no terminal, or download nothing
+
+        with show_bars(self._rich) as advance:
+            self._advance = advance
             try:
                 yield
             finally:
-                self._progress = None
-                self._tasks.clear()
+                self._advance = None
 
 
 def show_error(error: BuildlockError) -> None:

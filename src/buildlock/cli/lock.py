@@ -8,6 +8,8 @@ import typer
 from packaging.requirements import Requirement
 from rich.text import Text
 
+from buildlock.answers.looking import get_time
+from buildlock.answers.recorder import NETWORK, keep_answer
 from buildlock.cli.changes import describe_change
 from buildlock.cli.console import Console, count_packages, write_json
 from buildlock.cli.options import (
@@ -77,6 +79,9 @@ def lock(
         ),
     ] = None,
     upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Forget all pins of the lock so far.")] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Look everything up again, even if nothing changed since the last time.")
+    ] = False,
     upgrade_package: Annotated[
         list[str] | None, typer.Option("--upgrade-package", "-P", metavar="NAME", help="Forget the pin of a package.")
     ] = None,
@@ -161,6 +166,9 @@ def lock(
         _say_outcome(console, locked, options)
     if as_json:
         write_json(_to_json(locked))
+    if locked.unchanged and not (upgrade or upgrade_package or refresh):
+        get_time()  # what indexes and backends say now holds for the day
+        keep_answer(0, despite=(NETWORK,))
 
 
 def _say_section(console: Console, section: LockedSection) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from buildlock.answers.looking import WatchedEnvironment, is_dir, resolve
 from buildlock.errors import InvalidProjectError, UsageError
 from buildlock.project.faults import Faults
 from buildlock.project.model import BuildRequirement, Overrides
@@ -193,12 +194,12 @@ def open_workspace(project: Path, report: Reporter, limits: Limits = NO_LIMITS) 
     Raises:
         UsageError: There is no such folder.
     """
-    if not project.is_dir():
+    if not is_dir(project):
         raise UsageError(f"`--project {project}` is not a folder")
     return Workspace(
-        root=project.resolve(),
+        root=resolve(project),
         cache_dir=default_cache_dir(os.environ),
-        environ=dict(os.environ),
+        environ=WatchedEnvironment(),
         report=report,
         limits=limits,
     )

@@ -18,6 +18,7 @@ from typing import Any
 from packaging.tags import platform_tags
 from packaging.version import InvalidVersion, Version
 
+from buildlock.answers.looking import asking, find_command, is_file
 from buildlock.environment.interpreter_facts import find_base_executable
 from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
 from buildlock.targets import OLDEST, Target, abi_tag, current_target
@@ -67,7 +68,7 @@ def find_interpreter(request: str | None, environ: Mapping[str, str]) -> Interpr
         return _find_version(request, version, environ)
     if os.sep in request or "/" in request:
         path = Path(os.path.abspath(Path(request).expanduser()))  # noqa: PTH100 - a link may be what makes it a venv
-        if not path.is_file():
+        if not is_file(path):
             raise InterpreterNotFoundError(
                 f"there is no interpreter `{path}`",
                 hint="name the interpreter itself, such as `bin/python` of that folder" if path.is_dir() else None,
@@ -135,7 +136,7 @@ def _search_path(names: Sequence[str], environ: Mapping[str, str]) -> Iterator[P
     folders = [folder for folder in environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder).is_absolute()]
     for name in dict.fromkeys(names):
         for folder in folders:
-            if (found := shutil.which(name, path=folder)) and found not in seen:
+            if (found := find_command(name, folder)) and found not in seen:
                 seen.add(found)
                 yield Path(found)
 
@@ -143,7 +144,8 @@ def _search_path(names: Sequence[str], environ: Mapping[str, str]) -> Iterator[P
 def _ask(command: Sequence[str], environ: Mapping[str, str]) -> Interpreter:
     """Run an interpreter once and read what it says of itself."""
     script = Path(__file__).with_name("interpreter_facts.py").read_text(encoding="utf-8")
-    output, status = _run([*command, "-I", "-S", "-c", script], environ)
+    with asking(command[0]):
+        output, status = _run([*command, "-I", "-S", "-c", script], environ)
     answer = next((line for line in output.splitlines() if line.startswith(_ANSWER)), None)
     if answer is None:
         said = output.strip().splitlines()[:1] or [f"exit code {status}"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from urllib3.util import create_urllib3_context
 
+from buildlock.answers.looking import explained
 from buildlock.errors import UnavailableError
 from buildlock.project.network import CertificatePath, Network
 
@@ -14,6 +15,7 @@ _LARGEST_FILE = 16 << 20
 """Bytes; the authorities of all browsers are a quarter of one megabyte."""
 
 
+@explained()  # an answer that is remembered asks no server
 def make_context(network: Network, *, checked: bool) -> ssl.SSLContext:
     """TLS as the network's settings want it.
 

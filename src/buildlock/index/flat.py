@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from packaging.utils import NormalizedName
 
+from buildlock.answers.looking import get_status
 from buildlock.artifacts import Artifact
 from buildlock.errors import UnavailableError
 from buildlock.index.http import HttpClient
@@ -61,7 +62,7 @@ def read_directory(directory: Path, *, name: NormalizedName | None, report: Repo
         raise UnavailableError(f"`{directory}` cannot be read: {error.strerror or error}") from error
     for path in paths:
         with suppress(OSError):  # a link that leads nowhere
-            status = path.stat()
+            status = get_status(path)
             if S_ISREG(status.st_mode):
                 links.add(path.as_uri(), filename=path.name, hashes={}, size=status.st_size)
     return links.finish()

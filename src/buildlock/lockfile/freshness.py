@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -182,7 +181,11 @@ def _relocate(location: str, root: Path) -> str:
     parts = urlsplit(location)
     if parts.scheme in {"http", "https", "ssh"}:
         return without_credentials(parts.geturl())
-    path = url2pathname(parts.path) if parts.scheme == "file" else location
+    path = location
+    if parts.scheme == "file":
+        from urllib.request import url2pathname  # noqa: PLC0415 - a client for HTTP and FTP comes with it
+
+        path = url2pathname(parts.path)
     try:
         return Path(os.path.relpath(path, root)).as_posix()
     except ValueError:

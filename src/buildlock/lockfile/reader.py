@@ -11,6 +11,7 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName
 
+from buildlock.answers.looking import get_mode
 from buildlock.errors import InvalidLockError, LockfileError, MissingLockError
 from buildlock.lockfile.environments import read_outside, read_variant
 from buildlock.lockfile.fields import Table, show
@@ -55,7 +56,7 @@ def read_content(path: Path) -> bytes:
         LockfileError: It cannot be read.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        if not stat.S_ISREG(get_mode(path)):
             raise LockfileError(f"`{path}` is not a file")
         with path.open("rb") as file:
             return file.read(MAX_SIZE + 1)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from buildlock.answers.looking import exists
 from buildlock.project.document import Table, read_document
 from buildlock.project.faults import Faults
 
@@ -31,7 +32,7 @@ def read_audit_settings(root: Path) -> AuditSettings:
     """
     faults = Faults()
     path = root / "pyproject.toml"
-    document = read_document(path, label=path.name, faults=faults) if path.exists() else None
+    document = read_document(path, label=path.name, faults=faults) if exists(path) else None
     settings = AuditSettings()
     if document is not None:
         settings = read_audit_table(document.root_table(faults).table("tool").table("buildlock").table("audit"))

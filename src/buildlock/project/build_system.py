@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from packaging.requirements import Requirement
 
+from buildlock.answers.looking import has_name, is_dir, resolve
 from buildlock.project.document import Document, Table, parse_document, read_document
 from buildlock.project.faults import Faults
 from buildlock.project.model import BuildRequirement, BuildSystem
@@ -65,12 +66,12 @@ def read_project_document(root: Path, faults: Faults) -> Document | None:
         InvalidProjectError: There is neither, or the file cannot be read: nothing more can be said about it.
     """
     try:
-        names = {path.name for path in root.iterdir()}
+        names = {name for name in ("pyproject.toml", "setup.py") if has_name(root, name)}
     except (OSError, ValueError) as error:
         names = set[str]()
         faults.add(str(root), f"cannot be read: {getattr(error, 'strerror', None) or error}")
     else:
-        if not names & {"pyproject.toml", "setup.py"}:
+        if not names:
             faults.add(str(root), "is not a Python project: it has neither pyproject.toml nor setup.py")
     path = root / "pyproject.toml"
     document = None
@@ -147,9 +148,9 @@ def _refuse_directory(entry: str, root: Path | None) -> str | None:
         return "leads out of the project" if posixpath.normpath(entry).split("/")[0] == ".." else None
     try:
         # Resolved, because a link can lead out as well as `..`.
-        resolved = (root / entry).resolve()
-        if not resolved.is_relative_to(root.resolve()):
+        resolved = resolve(root / entry)
+        if not resolved.is_relative_to(resolve(root)):
             return "leads out of the project"
-        return None if resolved.is_dir() else "is not a directory"
+        return None if is_dir(resolved) else "is not a directory"
     except (OSError, RuntimeError) as error:  # too long, or links in a circle
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"

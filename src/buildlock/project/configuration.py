@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from buildlock.answers.looking import is_dir, is_readable_file
 from buildlock.project.choices import Choices, merge_choices
 from buildlock.project.document import Document, read_document, read_text
 from buildlock.project.faults import Faults
@@ -126,7 +127,7 @@ def _pip_files(environ: Mapping[str, str]) -> list[Path]:
         user, machine = [_folder(environ, "APPDATA")], [_folder(environ, "PROGRAMDATA")]
     elif sys.platform == "darwin":
         support = home / "Library/Application Support" if home else None
-        user = [support if support and (support / "pip").is_dir() else _config_home(environ)]
+        user = [support if support and is_dir(support / "pip") else _config_home(environ)]
         machine = [Path("/Library/Application Support")]
     else:
         user = [_config_home(environ)]
@@ -160,7 +161,7 @@ def _config_dirs(environ: Mapping[str, str]) -> list[Path]:
 def _is_file(path: Path) -> bool:
     """Whether there is a file that we may look at: uv and pip pass over others in silence."""
     try:
-        return path.is_file() and os.access(path, os.R_OK)
+        return is_readable_file(path)
     except (OSError, ValueError):
         return False
 

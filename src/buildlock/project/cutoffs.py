@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
+from buildlock.answers.looking import get_time
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIMESTAMP = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(?:([Zz])|([+-]\d{2}:\d{2}))", re.ASCII
@@ -45,7 +47,7 @@ def parse_cutoff(text: str) -> Cutoff:
             moment = datetime.fromisoformat(f"{date}T{time}.{(fraction or '').ljust(6, '0')[:6]}{offset or '+00:00'}")
             return Cutoff(moment=moment.astimezone(timezone.utc))
         if (span := parse_span(text)) is not None:
-            return Cutoff(moment=datetime.now(timezone.utc) - span, span=text)
+            return Cutoff(moment=get_time() - span, span=text)
     except (ValueError, OverflowError):
         pass  # a thirteenth month, or before the first year
     raise ValueError(f"`{text}` is no date (`2025-03-01`), timestamp (`2025-03-01T00:00:00Z`) or duration (`7 days`)")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from buildlock.answers.looking import exists, is_file
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.positions import Positions, locate_strings
 
@@ -197,7 +198,7 @@ def read_text(path: Path, *, label: str, faults: Faults, max_size: int = MAX_SIZ
     """Read a text file of the user's; `None`, with the fault noted, where it cannot be read."""
     try:
         # A pipe or device would block, or never end.
-        if path.exists() and not path.is_file():
+        if exists(path) and not is_file(path):
             faults.add(label, "is not a regular file")
             return None
         with path.open("rb") as file:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from buildlock.answers.looking import list_variables
 from buildlock.project.document import Table
 from buildlock.project.faults import Faults
 from buildlock.project.locations import index_url
@@ -47,8 +48,8 @@ def read_mirror_variables(
         if index.name is not None:
             named[re.sub(r"[^A-Za-z0-9]", "_", index.name).upper()] = index
     mirrors = []
-    for variable, url in sorted(environ.items()):
-        if not variable.upper().startswith(_VARIABLE) or not url:
+    for variable, url in list_variables(environ, _VARIABLE):
+        if not url:
             continue
         index_of = named.get(variable.upper().removeprefix(_VARIABLE))
         if index_of is None:
@@ -60,6 +61,11 @@ def read_mirror_variables(
         elif mirror := _make(index_of.location, url, folder=Path.cwd(), origin=variable, faults=faults):
             mirrors.append(mirror)
     return tuple(mirrors)
+
+
+def names_default_mirror(environ: Mapping[str, str]) -> bool:
+    """Whether a variable names a mirror of the default index."""
+    return any(url for _, url in list_variables(environ, f"{_VARIABLE}{_DEFAULT}"))
 
 
 def find_mirror(mirrors: Iterable[Mirror], url: str) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from buildlock.answers.looking import is_file
 from buildlock.project.faults import Faults
 from buildlock.project.network import CertificatePath, InsecureHost, Network, parse_insecure_host
 
@@ -134,6 +135,6 @@ def _find_netrc(environ: Mapping[str, str]) -> Path | None:
 
 def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
+        return is_file(path)
     except (OSError, ValueError):
         return False

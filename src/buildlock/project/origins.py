@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from buildlock.answers.looking import is_dir, is_file
 from buildlock.artifacts import Origin, OriginKind
 
 _LONGEST = 4000
@@ -62,7 +63,7 @@ def path_origin(path: str, folder: Path) -> Origin:
         ValueError: It is no path.
     """
     absolute = absolute_path(path, folder)
-    if absolute.is_dir() or not (absolute.is_file() or absolute.suffix):
+    if is_dir(absolute) or not (is_file(absolute) or absolute.suffix):
         return folder_origin(absolute)
     return _archive(absolute.as_uri(), None, {})
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from buildlock.answers.looking import exists
 from buildlock.project.cutoffs import parse_span
 from buildlock.project.document import Document, Table, parse_document, read_document
 from buildlock.project.faults import Faults, suggest
@@ -29,7 +30,7 @@ def read_policy(root: Path) -> Policy:
         InvalidProjectError: The file or the table is invalid.
     """
     path = root / "pyproject.toml"
-    return read_policy_file(path, path.name) if path.exists() else Policy()
+    return read_policy_file(path, path.name) if exists(path) else Policy()
 
 
 def read_policy_file(path: Path, label: str) -> Policy:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from buildlock.answers.looking import is_file
 from buildlock.project.build_system import parse_build_system, read_project_document
 from buildlock.project.buildlock_settings import BuildlockSettings, read_buildlock_settings
 from buildlock.project.choices import Choices, merge_choices
@@ -16,7 +17,7 @@ from buildlock.project.derivation import Declarations, derive_inputs, derive_var
 from buildlock.project.document import Document, Table, read_document
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.indexes import add_credentials, arrange_indexes, make_index
-from buildlock.project.mirrors import read_mirror_variables
+from buildlock.project.mirrors import names_default_mirror, read_mirror_variables
 from buildlock.project.model import Index, Overrides, Project, Settings
 from buildlock.project.network import Network
 from buildlock.project.outside_packages import spell_variants
@@ -37,6 +38,7 @@ def read_project(
     *,
     environ: Mapping[str, str],
     overrides: Overrides = Overrides(),  # noqa: B008 - frozen
+    asks_pip: bool = True,
     report: Reporter,
 ) -> Project:
     """Read the project in the folder `root`.
@@ -46,6 +48,9 @@ def read_project(
     that gives a single value wins, lists are joined. `[tool.buildlock.sources]` replaces all that `[tool.uv.sources]`
     says of the same package.
     The default index has an order of its own: there the project weighs more than the environment.
+
+    Where nothing names a default index, pip is asked for the one that it has built in; unless `asks_pip` is false, as
+    the default index is not what a lock is compared with.
 
     `report` hears of what does not apply: settings that are not supported yet (in one warning), or not read.
 
@@ -63,7 +68,7 @@ def read_project(
     uv = _read_uv(root, tool.table("uv"), environ, faults, report)
     places = _read_places(merge_choices([buildlock.choices, uv]), environ, overrides, faults)
     settled = merge_choices(places.weightiest_first)
-    indexes = _settle_indexes(places, settled, environ, faults)
+    indexes = _settle_indexes(places, settled, environ, faults, asks_pip=asks_pip)
     runtime = RuntimeDependencies(pyproject.table("project"), pyproject.table("dependency-groups"))
     assignable = {index.name for place in (places.uv_variables, places.project) for index in place.all_indexes}
     declarations = Declarations(
@@ -174,7 +179,7 @@ def _read_uv(root: Path, table: Table, environ: Mapping[str, str], faults: Fault
     if not reads_project_settings(environ, faults):
         return keep_project_only(choices)
     path = root / "uv.toml"
-    document = read_document(path, label="uv.toml", faults=faults) if path.is_file() else None
+    document = read_document(path, label="uv.toml", faults=faults) if is_file(path) else None
     if document is None:
         return choices
     if masked := [f"`{key}`" for key in table if key in KEYS]:
@@ -182,11 +187,15 @@ def _read_uv(root: Path, table: Table, environ: Mapping[str, str], faults: Fault
     return merge_choices([read_uv_settings(document.root_table(faults)), keep_project_only(choices)])
 
 
-def _settle_indexes(places: _Places, settled: Choices, environ: Mapping[str, str], faults: Faults) -> tuple[Index, ...]:
+def _settle_indexes(
+    places: _Places, settled: Choices, environ: Mapping[str, str], faults: Faults, *, asks_pip: bool
+) -> tuple[Index, ...]:
     """All indexes that were named, and the default one, looked for as far as it takes."""
     default = places.default_index
     if default is None and not settled.no_index:
-        default = read_pip_index(environ, faults) or ask_pip(environ)
+        default = read_pip_index(environ, faults)
+        if default is None and (asks_pip or names_default_mirror(environ)):
+            default = ask_pip(environ)
     return tuple(add_credentials(index, environ) for index in arrange_indexes(settled.all_indexes, default))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from buildlock.answers.looking import glob, is_dir, is_file
 from buildlock.project.document import Table, read_document
 from buildlock.project.faults import Faults
 
@@ -83,8 +84,8 @@ def _expand(root: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
             yield base
             continue
         try:
-            found = base.glob("/".join(parts))
-            folders = [path for _, path in zip(range(_MAX_FOLDERS), found, strict=False) if path.is_dir()]
+            found = glob(base, "/".join(parts))
+            folders = [path for _, path in zip(range(_MAX_FOLDERS), found, strict=False) if is_dir(path)]
         except (OSError, ValueError, NotImplementedError, RecursionError):
             raise ValueError(
                 f"is of a workspace whose `members` or `exclude` has `{pattern}`, which is no pattern"
@@ -97,7 +98,7 @@ def _read(folder: Path) -> Table | None:
     path = folder / "pyproject.toml"
     faults = Faults()
     try:
-        document = read_document(path, label=str(path), faults=faults) if path.is_file() else None
+        document = read_document(path, label=str(path), faults=faults) if is_file(path) else None
     except OSError:
         return None
     return document.root_table(faults) if document else None

@@ -9,6 +9,7 @@ from pathlib import Path
 from packaging.pylock import is_valid_pylock_path
 from packaging.utils import canonicalize_name
 
+from buildlock.answers.looking import exists, is_file
 from buildlock.errors import UsageError
 from buildlock.runtime.model import ListedRuntimeLock, RuntimeLock
 from buildlock.runtime.pylock import StandardLock
@@ -25,7 +26,7 @@ def read_runtime_lock(path: Path) -> ListedRuntimeLock:
     """
     if path.name != FILENAME and not is_valid_pylock_path(path):
         raise UsageError(f"`{path}` is neither a `{FILENAME}` nor a `pylock.toml`")
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"there is no file `{path}`")
     return UvLock(path) if path.name == FILENAME else StandardLock(path)
 
@@ -47,7 +48,7 @@ class RuntimeLocks:
         named = dict.fromkeys(name for name in (variant.name, canonicalize_name(variant.name)) if "." not in name)
         for filename in (FILENAME, *(f"pylock.{name}.toml" for name in named), "pylock.toml"):
             path = self._root / filename
-            if filename not in self._read and path.exists():
+            if filename not in self._read and exists(path):
                 self._read[filename] = UvLock(path) if filename == FILENAME else StandardLock(path)
             if filename in self._read:
                 return self._read[filename]

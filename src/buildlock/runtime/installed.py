@@ -6,6 +6,7 @@ from packaging.markers import Environment
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from buildlock.answers.looking import glob, is_dir, resolve
 from buildlock.errors import RuntimeLockError
 from buildlock.runtime.model import RuntimePackage, refuse_two
 from buildlock.text import excerpt
@@ -30,8 +31,8 @@ class InstalledEnvironment:
         self.place = f"--runtime-environment {folder}"
         try:
             # `lib64` is a link to `lib`; on Windows there is one folder for all.
-            candidates = [*(each for pattern in _SITE_PACKAGES for each in folder.glob(pattern)), folder / _ON_WINDOWS]
-            folders = sorted({each.resolve() for each in candidates if each.is_dir()})
+            candidates = [*(each for pattern in _SITE_PACKAGES for each in glob(folder, pattern)), folder / _ON_WINDOWS]
+            folders = sorted({resolve(each) for each in candidates if is_dir(each)})
             names = {path.name for each in folders for path in each.iterdir() if path.name.endswith(_SUFFIX)}
         except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
             reason = getattr(error, "strerror", None) or error

@@ -18,6 +18,7 @@ from buildlock.project.model import Project
 from buildlock.reporting import Began
 from buildlock.text import present, without_credentials
 from buildlock.workflows.advisory_files import Database
+from buildlock.workflows.client import open_client
 from buildlock.workflows.parallel import map_parallel
 from buildlock.workflows.workspace import Workspace
 
@@ -44,7 +45,7 @@ def ask_service(workspace: Workspace, project: Project, url: str, names: Collect
         IndexError_: It does not answer.
     """
     workspace.report(Began("Asking for advisories"))
-    with workspace.open_client(*project.inputs.values()) as client:
+    with open_client(workspace, *project.inputs.values()) as client:
         service = _Service(client, url)
         ids = service.list_ids(sorted(names))
         found = map_parallel(lambda each: service.ask_advisory(each, names), ids, give_up=client.close)

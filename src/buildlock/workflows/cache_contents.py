@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from buildlock.answers.place import ANSWERS
 from buildlock.environment.claims import take_claim
 from buildlock.environment.own_files import check_own
 from buildlock.environment.recipe import RECIPES
@@ -19,11 +20,14 @@ from buildlock.index.git import FORMAT as REPOSITORIES
 from buildlock.index.http_cache import FORMAT as PAGES
 from buildlock.workflows.workspace import CLAIMS, ENVIRONMENTS, PROJECTS, STORE
 
-EntryKind: TypeAlias = Literal["wheels", "files", "sources", "built", "environments", "pages", "repositories"]
+EntryKind: TypeAlias = Literal[
+    "wheels", "files", "sources", "built", "environments", "pages", "repositories", "answers"
+]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _WHEEL = re.compile(r"[0-9a-f]{64}(?:-[0-9]{1,9})?")
 _ENVIRONMENT = re.compile(r"[0-9a-f]{32}(?:-[0-9]{1,9})?")
+_ANSWER = re.compile(r"[0-9a-f]{40}")
 _REPOSITORY = re.compile(r"[0-9a-f]{32}(?:-sha256)?")
 _PLACES: Mapping[EntryKind, tuple[str, re.Pattern[str]]] = {
     "wheels": (f"{STORE}/wheels", _WHEEL),
@@ -33,6 +37,7 @@ _PLACES: Mapping[EntryKind, tuple[str, re.Pattern[str]]] = {
     "environments": (ENVIRONMENTS, _ENVIRONMENT),
     "pages": (PAGES, _DIGEST),
     "repositories": (REPOSITORIES, _REPOSITORY),
+    "answers": (ANSWERS, _ANSWER),
 }
 KINDS = tuple(_PLACES)
 _HELPERS = {
@@ -43,7 +48,7 @@ _HELPERS = {
 _LOCK = re.compile(r"[0-9a-f]{32}(?:-sha256)?\.lock")
 _FORMATS = {
     name.rpartition("-v")[0]: int(name.rpartition("-v")[2])
-    for name in (STORE, ENVIRONMENTS, CLAIMS, PROJECTS, PAGES, REPOSITORIES)
+    for name in (STORE, ENVIRONMENTS, CLAIMS, PROJECTS, PAGES, REPOSITORIES, ANSWERS)
 }
 _FORMAT = re.compile(rf"({'|'.join(_FORMATS)})-v([0-9]{{1,6}})")
 
@@ -217,7 +222,7 @@ def _look(path: Path, kind: EntryKind) -> os.stat_result | None:
         status = path.lstat()
     except OSError:
         return None
-    fits = stat.S_ISREG(status.st_mode) if kind == "pages" else stat.S_ISDIR(status.st_mode)
+    fits = stat.S_ISREG(status.st_mode) if kind in {"pages", "answers"} else stat.S_ISDIR(status.st_mode)
     return status if fits else None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from buildlock.answers.records import read_record
 from buildlock.environment.claims import read_note
 from buildlock.environment.verification import find_environment_damage, find_kept_damage, find_wheel_damage
 from buildlock.errors import HostError
@@ -33,8 +34,10 @@ def find_damage(entry: Entry, cache: Path, environ: Mapping[str, str], report: R
             return find_kept_damage(entry.path, by_content=entry.kind != "built")
         case "environments":
             return find_environment_damage(entry.path, read_note(cache / CLAIMS / entry.path.name))
-        case "pages":
-            return None if read_page(entry.path) else "it is not as it was written"
+        case "pages" | "answers":
+            path = entry.path
+            sound = read_page(path) if entry.kind == "pages" else read_record(str(path.parent), path.name)
+            return None if sound else "it is not as it was written"
         case "repositories":
             try:
                 git = find_git(environ, entry.path.parent, purpose=str(entry.path))

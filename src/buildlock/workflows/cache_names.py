@@ -20,7 +20,7 @@ _INSTALLED = re.compile(r"(.+)/([^/]+)-[^-/]+\.dist-info/RECORD")
 
 
 def list_names(entry: Entry) -> frozenset[NormalizedName]:
-    """The packages that it is of or holds; none of a repository, and of what is not as it was written."""
+    """The packages that it is of or holds; none of a repository or an answer, and of what is not as it was written."""
     with suppress(
         OSError, EnvironmentPreparationError, ValueError, LookupError, TypeError, AttributeError, RecursionError
     ):
@@ -45,7 +45,7 @@ def _read(entry: Entry) -> Iterator[NormalizedName]:
                 last = next(filter(None, reversed(urlsplit(page[0]).path.split("/"))), "")
                 yield canonicalize_name(unquote(last))
                 yield from _parse(unquote(last).removesuffix(".metadata"))
-        case "repositories":
+        case "repositories" | "answers":
             return
 
 

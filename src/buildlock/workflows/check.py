@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from buildlock.answers.looking import get_time
 from buildlock.diff.model import Finding, only_variants
 from buildlock.diff.policy import inspect_lock
 from buildlock.errors import MissingLockError
@@ -107,7 +107,7 @@ def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
         RuntimeLockError: The runtime lock of a variant cannot be compared with it.
         UnknownVariantError: One of `variants` is not the project's.
     """
-    project = workspace.read_project()
+    project = workspace.read_project(asks_pip=False)
     try:
         lockfile = read_lockfile(workspace.lock_path)
     except MissingLockError:
@@ -137,7 +137,7 @@ def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
     block = judge_uv_block(project.root / "pyproject.toml", lockfile)
     if block is not None and block.variant is not None and block.variant not in chosen:
         block = None
-    findings = inspect_lock(lockfile, project.policy, datetime.now(timezone.utc).date())
+    findings = inspect_lock(lockfile, project.policy, get_time().date())
     return LockStatus(
         path=workspace.lock_path,
         variants=tuple(statuses),

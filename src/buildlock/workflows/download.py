@@ -19,6 +19,7 @@ from buildlock.lockfile.select import select, walk
 from buildlock.project.model import Overrides
 from buildlock.reporting import Began, Warned
 from buildlock.targets import TargetName, choose_names
+from buildlock.workflows.client import open_client
 from buildlock.workflows.files import LockedFile, LockedFiles, file_of
 from buildlock.workflows.interpreters import find_targets
 from buildlock.workflows.locks import read_environment
@@ -74,7 +75,7 @@ def download(workspace: Workspace, options: DownloadOptions) -> tuple[Fetched, .
         _check_names([*(each.file for each in fetched.values()), *files])
         wanted = [file for file in files if file.filename not in fetched]
         workspace.report(Began(f"Downloading the files of {variant}"))
-        with workspace.open_client(project.inputs[variant]) as client:
+        with open_client(workspace, project.inputs[variant]) as client:
             done = _fill(workspace, options.directory, wanted, LockedFiles(workspace, project.inputs[variant], client))
         fetched |= {each.file.filename: each for each in done}
     return tuple(fetched[name] for name in sorted(fetched))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from buildlock.answers.looking import is_dir, is_file
 from buildlock.environment.own_files import hash_file
 from buildlock.environment.trees import hash_tree
 from buildlock.errors import ProjectError
@@ -19,11 +20,11 @@ def find_changed(environment: LockedEnvironment, lock_dir: Path) -> Iterator[str
     for path, sha256 in sorted(_list_content(environment).items()):
         place = lock_dir / path
         # What else there may be, such as a pipe, is not read.
-        if not place.is_dir() and not place.is_file():
+        if not is_dir(place) and not is_file(place):
             yield f"`{path}` was locked, and is not there any more"
             continue
         try:
-            found = hash_tree(place) if place.is_dir() else hash_file(place)
+            found = hash_tree(place) if is_dir(place) else hash_file(place)
         except OSError as error:
             yield f"`{path}` was locked, and cannot be read: {error.strerror or error}"
             continue

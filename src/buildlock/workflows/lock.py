@@ -49,6 +49,12 @@ class LockResult:
     """Packages from elsewhere that are left out, each with its variant."""
     written: bool
 
+    @property
+    def unchanged(self) -> bool:
+        """Whether the lock is as it was, and would be so if anything may be written."""
+        touched = any(section.touched for section in self.sections)
+        return not (self.written or self.dropped or self.dropped_packages or touched)
+
 
 def lock(workspace: Workspace, options: LockOptions) -> LockResult:
     """Resolve and lock the chosen variants, or packages from elsewhere for them; all else keeps its bytes.

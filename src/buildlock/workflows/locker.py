@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from buildlock.answers.looking import explained, look_at_environment
 from buildlock.artifacts import Artifact, CoreMetadata
 from buildlock.environment.store import Store
 from buildlock.errors import BackendError, InvalidProjectError
@@ -35,6 +36,7 @@ from buildlock.targets import Target
 from buildlock.workflows.build_inputs import bind_package, inputs_of_build, list_added
 from buildlock.workflows.building import open_source_backend
 from buildlock.workflows.choosing import OutsideSource, build_package, choose_source
+from buildlock.workflows.client import open_client
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.drafts import Draft, Solution, solve_builds
 from buildlock.workflows.pinning import Pinner
@@ -81,7 +83,7 @@ def open_access(workspace: Workspace, inputs: BuildInputs) -> Iterator[Access]:
     """Open them for a variant; what is under way when the caller is done is given up."""
     store = workspace.open_store()
     with ExitStack() as stack:
-        client = stack.enter_context(workspace.open_client(inputs))
+        client = stack.enter_context(open_client(workspace, inputs))
         scratch = stack.enter_context(store.scratch())
         catalogue = Catalogue(inputs, client, workspace.report)
         stack.callback(catalogue.close)
@@ -383,17 +385,21 @@ class Locker:
         with store.scratch() as scratch, store.guard(), self._trees.open(subject.place) as tree:
             metadata = scratch / "metadata"
             metadata.mkdir()
-            with open_source_backend(
-                subject.name,
-                subject.place.label,
-                tree,
-                wheels,
-                conditions=self._conditions,
-                scratch=scratch,
-                identity=self._conditions.identify(selected),
-                limits=self._workspace.limits,
-                report=self._workspace.report,
-            ) as backend:
+            look_at_environment()
+            with (
+                explained(),
+                open_source_backend(
+                    subject.name,
+                    subject.place.label,
+                    tree,
+                    wheels,
+                    conditions=self._conditions,
+                    scratch=scratch,
+                    identity=self._conditions.identify(selected),
+                    limits=self._workspace.limits,
+                    report=self._workspace.report,
+                ) as backend,
+            ):
                 yield backend, metadata
 
     def _enter_universe(self, target: Target, inputs: BuildInputs) -> Universe:

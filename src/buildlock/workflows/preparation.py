@@ -16,6 +16,7 @@ from buildlock.index.http import HttpClient
 from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource, walk
 from buildlock.reporting import Began
 from buildlock.workflows.building import open_source_backend
+from buildlock.workflows.client import open_client
 from buildlock.workflows.closure import check_closed
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.files import LockedFile, LockedFiles, describe_missing, file_of
@@ -76,7 +77,7 @@ def open_preparer(
         UnavailableError: A file is missing, and no network may be asked.
     """
     refuse_builds(conditions, locked)
-    with workspace.open_client(conditions.inputs) as client:
+    with open_client(workspace, conditions.inputs) as client:
         preparer = Preparer(workspace, conditions, workspace.open_store(), client)
         preparer.check_here(locked, whole=whole)
         yield preparer

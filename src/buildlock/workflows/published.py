@@ -23,6 +23,7 @@ from buildlock.metadata.wheel import read_wheel_metadata
 from buildlock.project.model import Index, Project
 from buildlock.published import LockedRelease, ProjectLink, Published, PublishedFile, Publisher
 from buildlock.reporting import Began, Noted, Reporter, Warned
+from buildlock.workflows.client import open_client
 from buildlock.workflows.parallel import map_parallel
 from buildlock.workflows.workspace import Workspace
 
@@ -65,7 +66,7 @@ def ask_indexes(
     if not wanted:
         return {}
     workspace.report(Began("Asking the indexes"))
-    with workspace.open_client(*variants) as client:
+    with open_client(workspace, *variants) as client:
         inquiry = _Inquiry(client, workspace.report)
         keys = sorted({(release.index, release.name) for release in wanted})
         answers = dict(zip(keys, map_parallel(inquiry.ask_page, keys, give_up=client.close), strict=True))

@@ -21,7 +21,6 @@ from buildlock.runtime.installed import InstalledEnvironment
 from buildlock.runtime.marker_values import values_of
 from buildlock.runtime.model import RuntimeFile, RuntimeLock, RuntimePackage, describe_runtime
 from buildlock.targets import Target
-from buildlock.workflows.universe import NarrowedUniverse
 
 _Found: TypeAlias = Mapping[NormalizedName, tuple[tuple[Marker, RuntimePackage | None], ...]]
 
@@ -100,6 +99,9 @@ class RuntimeMatches:
 
     def narrow(self, universe: Universe, target: Target) -> Universe:
         """`universe` without the files that a target would prefer to the very ones that its runtime installs."""
+        # `check` narrows nothing, and would import all that asks indexes.
+        from buildlock.workflows.universe import NarrowedUniverse  # noqa: PLC0415
+
         wanted = {
             (name, package.version): list_fitting(package, target)
             for name in self.found

@@ -7,6 +7,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from buildlock.answers.looking import explained
 from buildlock.errors import LockfileError
 
 
@@ -45,6 +46,7 @@ def replace_content(path: Path, content: bytes) -> bool:
     return True
 
 
+@explained()  # what is left is no part of an answer
 def clear_unfinished(path: Path) -> None:
     """Remove what a killed process has left beside a file that it wrote; for whoever is alone with the file."""
     path = path.resolve()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from buildlock.answers.looking import explained, look_at_top
 from buildlock.environment.interpreter import Interpreter
 from buildlock.errors import BackendError, UncoveredTargetError, UsageError
 from buildlock.frontend.backend import PRODUCTS
@@ -96,15 +97,20 @@ class VariantLocker:
         selected = self._select_here(locker, draft, interpreter)
         self.task.workspace.report(Noted("asking the backend for its dynamic requirements"))
         system = self.task.project.build_system
-        with open_backend(
-            self.task.workspace,
-            self.task.project,
-            variant,
-            locker.preparer.prepare(selected),
-            interpreter=interpreter,
-            identity=conditions.identify(selected),
-            settings=conditions.inputs.settings,
-        ) as backend:
+        wheels = locker.preparer.prepare(selected)
+        look_at_top(self.task.project.root)
+        with (
+            explained(),
+            open_backend(
+                self.task.workspace,
+                self.task.project,
+                variant,
+                wheels,
+                interpreter=interpreter,
+                identity=conditions.identify(selected),
+                settings=conditions.inputs.settings,
+            ) as backend,
+        ):
             try:
                 answers = {product: backend.requires_for(product, {}) for product in PRODUCTS}
             except BackendError as error:

@@ -4,23 +4,20 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 from filelock import FileLock, Timeout
 from packaging.utils import canonicalize_name
 
+from buildlock.answers.place import find_cache
 from buildlock.environment.cache_use import own_folder
 from buildlock.environment.store import Store
 from buildlock.environment.zip_entries import DEFAULT_LIMIT
 from buildlock.errors import EnvironmentPreparationError, UnknownVariantError, UsageError
-from buildlock.index.http import HttpClient
-from buildlock.index.urls import is_url
 from buildlock.lockfile.model import FILENAME
-from buildlock.project.model import BuildInputs, Overrides, Project
-from buildlock.project.network import merge_networks
+from buildlock.project.model import Overrides, Project
 from buildlock.project.reader import read_project
 from buildlock.reporting import Noted, Reporter, silence
 from buildlock.text import present
@@ -73,8 +70,18 @@ class Workspace:
             )
         return int(text) << 30
 
-    def read_project(self, overrides: Overrides | None = None) -> Project:
-        return read_project(self.root, environ=self.environ, overrides=overrides or Overrides(), report=self.report)
+    def read_project(self, overrides: Overrides | None = None, *, asks_pip: bool = True) -> Project:
+        """What the project says.
+
+        Args:
+            overrides: What the command line says besides.
+            asks_pip: Whether pip is asked for the default index where nothing names one.
+
+        Raises:
+            ProjectError: It is invalid.
+        """
+        overrides = overrides or Overrides()
+        return read_project(self.root, environ=self.environ, overrides=overrides, asks_pip=asks_pip, report=self.report)
 
     def open_store(self) -> Store:
         return Store(self.own_folder(STORE), self.report, limit=self.unpacked_limit)
@@ -86,26 +93,6 @@ class Workspace:
             EnvironmentPreparationError: It cannot be written, is a link, or is not the user's own.
         """
         return own_folder(self.cache_dir, name, self.report)
-
-    def open_client(self, *variants: BuildInputs) -> HttpClient:
-        """A client that has the credentials of the indexes, and of the files, which variants may ask for."""
-        client = HttpClient(
-            cache_dir=self.cache_dir,
-            report=self.report,
-            network=merge_networks([inputs.settings.network for inputs in variants]),
-            offline=any(inputs.offline for inputs in variants),
-        )
-        for inputs in variants:
-            for index in inputs.indexes:
-                client.remember_credentials(index.url, index.authenticate)
-            for link in filter(is_url, inputs.settings.find_links):
-                client.remember_credentials(link)
-            for rule in (rule for rules in inputs.sources.values() for rule in rules):
-                if rule.direct is not None and rule.direct.kind == "archive":
-                    client.remember_credentials(rule.direct.url)
-            for mirror in inputs.mirrors:
-                client.remember_credentials(mirror.url)
-        return client
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -140,12 +127,8 @@ def default_cache_dir(environ: Mapping[str, str]) -> Path:
     Raises:
         EnvironmentPreparationError: The user has no home folder.
     """
-    if chosen := environ.get("BUILDLOCK_CACHE_DIR"):
-        return Path(os.path.abspath(chosen))  # noqa: PTH100 - `resolve` would follow links that the user placed
-    with suppress(RuntimeError):
-        folder = Path(platformdirs.user_cache_dir("buildlock", appauthor=False))
-        if folder.is_absolute():
-            return folder
+    if place := find_cache(environ):
+        return Path(place)
     raise EnvironmentPreparationError(
         "there is no home folder to keep the cache in", hint="set `BUILDLOCK_CACHE_DIR` to a folder that can be written"
     )

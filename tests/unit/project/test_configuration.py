@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from buildlock.project import reader
 from buildlock.project.configuration import read_pip_index, read_uv_files
 from buildlock.project.default_index import ask_pip
 from buildlock.project.faults import Faults
 from buildlock.project.model import Overrides
-from buildlock.reporting import Event, Warned
+from buildlock.reporting import Event, Warned, silence
 from unit.project import conftest
 
 PYPROJECT = """
@@ -178,3 +179,19 @@ def test_without_any_pip_there_is_no_default_index(
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
     assert read("", {"PATH": str(tmp_path)}, Overrides()).inputs["default"].settings.indexes == ()
+
+
+@pytest.mark.parametrize(
+    ("asks_pip", "variables", "asked"),
+    [(True, {}, 1), (False, {}, 0), (False, {"BUILDLOCK_MIRROR_DEFAULT": "https://mirror.example"}, 1)],
+)
+def test_pip_is_asked_where_the_default_index_matters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], *, asks_pip: bool, asked: int
+) -> None:
+    """To name a mirror of an index takes one."""
+    calls: list[object] = []
+    monkeypatch.setattr(reader, "ask_pip", calls.append)
+    (tmp_path / "pyproject.toml").write_text("")
+    environ = {"PIP_CONFIG_FILE": os.devnull, **variables}
+    reader.read_project(tmp_path, environ=environ, asks_pip=asks_pip, report=silence)
+    assert len(calls) == asked

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
+from buildlock.answers.records import Record, write_record
 from buildlock.environment.cache_use import be_alone, use_cache
 from buildlock.environment.claims import Claim
 from buildlock.environment.interpreter import Interpreter, find_interpreter
@@ -64,7 +65,7 @@ class Filled:
         return [(each.entry.kind, each.reason) for each in found.damaged]
 
 
-ALL = ["wheels", "files", "sources", "built", "environments", "pages", "repositories"]
+ALL = ["wheels", "files", "sources", "built", "environments", "pages", "repositories", "answers"]
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +94,8 @@ def filled(tmp_path: Path, interpreter: Interpreter) -> Filled:
     HttpCache(workspace.cache_dir).store(
         "https://index.example/simple/demo/", "text/html", {"cache-control": "max-age=600"}, b"a page"
     )
+    answer = Record(code=0, output=[("e", "fresh\n")], sights=[], seen="")
+    write_record(str(workspace.cache_dir / "answers-v1"), "a" * 40, answer)
     repository = workspace.cache_dir / "git-v1" / ("f" * 32)
     subprocess.run(["git", "init", "-q", "--bare", repository], check=True)
     return Filled(workspace, wheel, environment, interpreter)
@@ -164,6 +167,7 @@ class TestVerify:
             ("environments", ".buildlock"),
             ("pages", ""),
             ("repositories", "HEAD"),
+            ("answers", ""),
         ],
     )
     def test_what_is_damaged_is_named_and_goes(self, filled: Filled, kind: str, file: str) -> None:
@@ -311,8 +315,8 @@ class TestClean:
         other = frozenset({canonicalize_name("other")})
         assert clean(filled.cache, other, dry_run=False, report=silence).paths == ()
         done = clean(filled.cache, frozenset({canonicalize_name("Demo")}), dry_run=False, report=silence)
-        assert len(done.paths) == len(ALL) - 1
-        assert filled.list_kinds() == ["repositories"]
+        assert len(done.paths) == len(ALL) - 2
+        assert filled.list_kinds() == ["repositories", "answers"]
 
     @posix
     def test_what_a_command_runs_in_stays(self, filled: Filled) -> None:
