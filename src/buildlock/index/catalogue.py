@@ -1,6 +1,6 @@
 """What the indexes offer of each package, asked once, in parallel, and put in the order to be preferred."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from threading import Lock
@@ -56,12 +56,16 @@ class Catalogue:
         self._workers.shutdown(wait=False, cancel_futures=True)
         self._flat_workers.shutdown(wait=False, cancel_futures=True)
 
-    def anticipate(self, names: Iterable[NormalizedName], environment: Environment) -> None:
-        """Begin to ask for packages that will probably be listed."""
+    def anticipate(
+        self, names: Iterable[NormalizedName], environment: Environment
+    ) -> Mapping[NormalizedName, Future[Listing]]:
+        """Begin to ask for packages that will probably be listed; the answers to come, where there is one to ask."""
+        begun = {}
         for name in names:
             # Whoever lists it is told.
             with suppress(InvalidProjectError):
-                self._begin(name, assign(name, self._inputs, environment))
+                begun[name] = self._begin(name, assign(name, self._inputs, environment))
+        return begun
 
     def listing(self, name: NormalizedName, environment: Environment) -> Listing:
         """What may be chosen of `name` in a target, the most preferred release first.
@@ -101,7 +105,7 @@ class Catalogue:
                 )
             )
 
-    def _begin(self, name: NormalizedName, assignment: Assignment) -> "Future[Listing]":
+    def _begin(self, name: NormalizedName, assignment: Assignment) -> Future[Listing]:
         key = name, assignment
         with self._lock:
             if key not in self._listings:

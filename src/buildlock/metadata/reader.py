@@ -1,7 +1,6 @@
 """Reading the metadata of an artifact, the cheapest way first."""
 
 from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,18 +54,10 @@ class MetadataReader:
             IntegrityError: A size, hash, name or version is not what the index promised.
             InvalidMetadataError: The wheel or its metadata cannot be used.
         """
-        return self._start(artifact).result()
+        return self.anticipate(artifact).result()
 
-    def anticipate(self, artifacts: Iterable[Artifact]) -> None:
-        """Start reading what `read` is going to be asked for; returns at once."""
-        for artifact in artifacts:
-            self._start(artifact)
-
-    def close(self) -> None:
-        """Give up what was anticipated and not begun, and wait for the rest."""
-        self._pool.shutdown(cancel_futures=True)
-
-    def _start(self, artifact: Artifact) -> Future[CoreMetadata]:
+    def anticipate(self, artifact: Artifact) -> Future[CoreMetadata]:
+        """Start reading what `read` is going to be asked for; returns at once, with the answer to come."""
         with self._lock:
             known, future = self._reads.get(artifact.url, (None, None))
             # Two pages may promise different names or hashes for one URL: neither gets the other's answer.
@@ -74,6 +65,10 @@ class MetadataReader:
                 future = self._pool.submit(self._read, artifact)
                 self._reads[artifact.url] = artifact, future
             return future
+
+    def close(self) -> None:
+        """Give up what was anticipated and not begun, and wait for the rest."""
+        self._pool.shutdown(cancel_futures=True)
 
     def _read(self, artifact: Artifact) -> CoreMetadata:
         assert artifact.kind == "wheel", "an sdist may have to be built for its metadata"

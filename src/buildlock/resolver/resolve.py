@@ -11,6 +11,7 @@ from buildlock.resolver.agreement import bring_together
 from buildlock.resolver.partition import Block, Partition
 from buildlock.resolver.provider import Choice, Provider
 from buildlock.resolver.request import Resolution, ResolutionRequest, Universe
+from buildlock.resolver.scout import look_ahead
 from buildlock.resolver.search import Pins, UnsolvedError, collect, find_warnings, search
 from buildlock.resolver.view import Candidate, View
 
@@ -50,6 +51,7 @@ def resolve_all(
     """
     views = tuple(View(request, universe, report) for request, universe in requests)
     together = Partition(targets=[view.target for view in views])
+    look_ahead(views)
     try:
         pins, partition = search(Provider(views, together)), together
     except UnsolvedError as error:

@@ -42,7 +42,6 @@ class View:
         self._by_version: dict[tuple[NormalizedName, frozenset[SpecifierSet]], dict[Version, list[Release]]] = {}
         self._verdicts: dict[tuple[NormalizedName, str, Version], Artifact | PassedOver] = {}
         self._metadata: dict[tuple[NormalizedName, str, Version], CoreMetadata] = {}
-        universe.anticipate(sorted({need.name for need in self.needs.roots}))
 
     def dependencies(self, candidate: Candidate) -> tuple[Need, ...] | PassedOver:
         """What a candidate with its extras needs of other packages, or why its metadata rules it out."""

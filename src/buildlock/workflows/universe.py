@@ -1,6 +1,7 @@
 """The indexes as the resolver sees them: the joint between what is fetched and what is decided."""
 
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from packaging.markers import Environment
@@ -41,14 +42,13 @@ class IndexUniverse:
             return self.sources.metadata(self.sources.subject_of(artifact))
         return self.reader.read(artifact)
 
-    def anticipate(self, names: Iterable[NormalizedName]) -> None:
+    def anticipate(self, names: Iterable[NormalizedName]) -> Mapping[NormalizedName, Future[Listing]]:
         direct = {name for name, rules in self.inputs.sources.items() if any(rule.direct for rule in rules)}
-        self.catalogue.anticipate(sorted(set(names) - direct), self.environment)
+        return self.catalogue.anticipate(sorted(set(names) - direct), self.environment)
 
-    def anticipate_metadata(self, artifact: Artifact) -> None:
+    def anticipate_metadata(self, artifact: Artifact) -> Future[CoreMetadata] | None:
         # Of a source nothing is known that would be worth fetching it for.
-        if artifact.kind == "wheel":
-            self.reader.anticipate([artifact])
+        return self.reader.anticipate(artifact) if artifact.kind == "wheel" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ class NarrowedUniverse:
     def metadata(self, artifact: Artifact) -> CoreMetadata:
         return self.universe.metadata(artifact)
 
-    def anticipate(self, names: Iterable[NormalizedName]) -> None:
-        self.universe.anticipate(names)
+    def anticipate(self, names: Iterable[NormalizedName]) -> Mapping[NormalizedName, Future[Listing]]:
+        return self.universe.anticipate(names)
 
-    def anticipate_metadata(self, artifact: Artifact) -> None:
-        self.universe.anticipate_metadata(artifact)
+    def anticipate_metadata(self, artifact: Artifact) -> Future[CoreMetadata] | None:
+        return self.universe.anticipate_metadata(artifact)
 
     def _narrow(self, release: Release) -> Release:
         names = self.wanted.get((release.name, release.version), ())

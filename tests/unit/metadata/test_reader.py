@@ -337,7 +337,8 @@ class TestSharing:
             filename = f"foo-{number}-py3-none-any.whl"
             server.files[f"/{filename}.metadata"] = metadata_of("foo", str(number))
             artifacts.append(make_artifact(server.url, filename=filename, version=str(number)))
-        reader.anticipate(artifacts)
+        for artifact in artifacts:
+            reader.anticipate(artifact)
         assert [str(reader.read(artifact).version) for artifact in artifacts] == ["0", "1", "2", "3"]
         assert len(server.requests) == 4
 
@@ -345,7 +346,7 @@ class TestSharing:
         self, server: RangeServer, reader: MetadataReader
     ) -> None:
         missing = make_artifact(server.url)
-        reader.anticipate([missing])
+        reader.anticipate(missing)
         with pytest.raises(UnavailableError, match="404"):
             reader.read(missing)
 
