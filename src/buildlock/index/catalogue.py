@@ -1,6 +1,6 @@
 """What the indexes offer of each package, asked once, in parallel, and put in the order to be preferred."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from threading import Lock
@@ -10,7 +10,7 @@ from packaging.markers import Environment
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from buildlock.artifacts import Artifact, IndexAnswer, Listing, Release
+from buildlock.artifacts import Artifact, IndexAnswer, Listing, Release, group_by_version
 from buildlock.errors import InvalidProjectError, RefusedError
 from buildlock.index.asking import UNAUTHORIZED, ask_index
 from buildlock.index.assignment import Assignment, assign
@@ -120,7 +120,7 @@ class Catalogue:
             artifacts = self._read_flat(location).get(name, ())
             shown = without_credentials(location)
             asked.append(IndexAnswer(index=shown, found=bool(artifacts)))
-            linked += _releases(name, shown, artifacts)
+            linked += _releases(name, shown, group_by_version(artifacts))
         offers: list[list[Release]] = []
         for index in assignment.indexes:
             page = self._ask(index, name)
@@ -133,7 +133,7 @@ class Catalogue:
                 )
             )
             if page is not None:
-                offers.append(_releases(name, index.location, page.artifacts))
+                offers.append(_releases(name, index.location, page.versions))
                 if strategy == "first-index":
                     break
         if len(offers) > 1:
@@ -152,7 +152,7 @@ class Catalogue:
         """What one index says of a package; `None` where it does not know it."""
         if index.format == "flat":
             artifacts = self._read_flat(index.url).get(name)
-            return None if artifacts is None else ProjectPage(artifacts=artifacts)
+            return None if artifacts is None else ProjectPage(versions=group_by_version(artifacts))
         try:
             return ask_index(index, name, self._client, self._report)
         except RefusedError as error:
@@ -170,14 +170,9 @@ class Catalogue:
         return future.result()
 
 
-def _releases(name: NormalizedName, index: str, artifacts: Iterable[Artifact]) -> list[Release]:
-    """The files of one place by version, in their order."""
-    versions: dict[Version, list[Artifact]] = {}
-    for artifact in artifacts:
-        versions.setdefault(artifact.version, []).append(artifact)
-    return [
-        Release(name=name, version=version, index=index, artifacts=tuple(files)) for version, files in versions.items()
-    ]
+def _releases(name: NormalizedName, index: str, versions: Mapping[Version, Sequence[Artifact]]) -> list[Release]:
+    """What one place offers, in its order."""
+    return [Release(name=name, version=version, index=index, artifacts=files) for version, files in versions.items()]
 
 
 def _newest_first(releases: Iterable[Release]) -> list[Release]:

@@ -68,7 +68,7 @@ class Evaluator:
         """
         return (
             release.version != self._request.preferences.get(release.name),
-            all(artifact.yanked is not None for artifact in release.artifacts),
+            release.yanked,
             release.version.is_prerelease and self._settings.prerelease != "allow",
         )
 

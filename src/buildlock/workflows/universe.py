@@ -74,5 +74,5 @@ class NarrowedUniverse:
 
     def _narrow(self, release: Release) -> Release:
         names = self.wanted.get((release.name, release.version), ())
-        kept = tuple(artifact for artifact in release.artifacts if artifact.filename in names)
+        kept = tuple(artifact for artifact in release.artifacts if artifact.filename in names) if names else ()
         return replace(release, artifacts=kept) if kept else release
