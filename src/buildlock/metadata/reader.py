@@ -72,6 +72,9 @@ class MetadataReader:
 
     def _read(self, artifact: Artifact) -> CoreMetadata:
         assert artifact.kind == "wheel", "an sdist may have to be built for its metadata"
+        kept = self._find_kept(artifact)
+        if kept is not None:
+            return kept
         origin = _origin(artifact.url)
         guessed = artifact.core_metadata is None
         if not guessed or (origin != _LOCAL and self._misses[origin] < _MAX_MISSES):
@@ -84,13 +87,25 @@ class MetadataReader:
         content = self._read_inside(artifact)
         # The file beside the wheel is the one inside it (PEP 658): the hash of the one holds for the other.
         check_hashes(content, artifact.core_metadata or {}, url=artifact.url)
-        return parse_core_metadata(content, artifact=artifact)
+        metadata = parse_core_metadata(content, artifact=artifact)
+        self._keep(artifact, content)
+        return metadata
+
+    def _find_kept(self, artifact: Artifact) -> CoreMetadata | None:
+        """What an earlier run has read of the very file that is promised at this URL."""
+        content = self._client.find_kept(artifact.url, _describe(artifact)) if _is_promised(artifact) else None
+        return None if content is None else parse_core_metadata(content, artifact=artifact)
+
+    def _keep(self, artifact: Artifact, content: bytes) -> None:
+        # Without a hash another file could be there tomorrow.
+        if _is_promised(artifact):
+            self._client.keep(artifact.url, _describe(artifact), content)
 
     def _read_beside(self, artifact: Artifact) -> CoreMetadata | None:
         """The metadata file beside the wheel, at its URL with `.metadata` appended; `None` where there is none."""
         url = find_metadata_url(artifact.url)
         try:
-            response = self._client.get(url, max_bytes=MAX_METADATA_SIZE)
+            response = self._client.get(url, max_bytes=MAX_METADATA_SIZE, cache=not _is_promised(artifact))
         except (UnavailableError, InvalidPageError) as error:
             self._pass_over(url, error.message)
             return None
@@ -99,13 +114,15 @@ class MetadataReader:
             return None
         vouched_for = check_hashes(response.content, artifact.core_metadata or {}, url=url)
         try:
-            return parse_core_metadata(response.content, artifact=artifact)
+            metadata = parse_core_metadata(response.content, artifact=artifact)
         except InvalidMetadataError as error:
             # Without a hash it may be anything: some servers answer every URL with a page.
             if vouched_for:
                 raise
             self._pass_over(url, error.message)
             return None
+        self._keep(artifact, response.content)
+        return metadata
 
     def _read_inside(self, artifact: Artifact) -> bytes:
         """The metadata file in the wheel: by ranges, else from the whole wheel."""
@@ -142,6 +159,16 @@ class MetadataReader:
 
     def _pass_over(self, what: str, reason: str) -> None:
         self._report(Noted(f"no metadata from `{what}`: {reason}"))
+
+
+def _is_promised(artifact: Artifact) -> bool:
+    return "sha256" in artifact.hashes
+
+
+def _describe(artifact: Artifact) -> str:
+    """What is kept of a wheel, with all that is promised of it: another promise is not answered with it."""
+    promised = sorted((artifact.core_metadata or {}).items())
+    return " ".join(["metadata of", artifact.hashes["sha256"], *(f"{name}={digest}" for name, digest in promised)])
 
 
 def find_metadata_url(url: str) -> str:
