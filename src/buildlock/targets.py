@@ -34,7 +34,7 @@ class Target:
     platforms: tuple[str, ...] = field(repr=False)
     """Platform tags, best first."""
 
-    @property
+    @cached_property
     def python(self) -> Version:
         return Version(self.environment["python_full_version"])
 

@@ -55,6 +55,7 @@ class Evaluator:
         self._settings = request.settings
         self._needs = needs
         self._tag_ranks: dict[Tag, int] = {}
+        self._pythons: dict[str | None, PassedOver | None] = {}
         # uv does not date files of flat indexes: they are collected by the user.
         flat = (index.location for index in self._settings.indexes if index.format == "flat")
         links = map(without_credentials, self._settings.find_links)
@@ -153,8 +154,11 @@ class Evaluator:
         return PassedOver(reason=Reason.YANKED, text="yanked", details=details)
 
     def _check_python(self, _release: Release, artifact: Artifact) -> PassedOver | None:
-        specifier = _parse_requires_python(artifact.requires_python)
-        return self.check_requires_python(specifier) if specifier is not None else None
+        text = artifact.requires_python
+        if text not in self._pythons:
+            specifier = _parse_requires_python(text)
+            self._pythons[text] = self.check_requires_python(specifier) if specifier is not None else None
+        return self._pythons[text]
 
     def check_requires_python(self, specifier: SpecifierSet) -> PassedOver | None:
         """Whether the target's Python is refused by `Requires-Python` of a page or of metadata."""

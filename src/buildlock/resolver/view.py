@@ -11,7 +11,7 @@ from buildlock.artifacts import Artifact, CoreMetadata, Listing, Release
 from buildlock.errors import InvalidMetadataError
 from buildlock.reporting import Noted, Reporter
 from buildlock.resolver.evaluator import Evaluator, PassedOver, Reason
-from buildlock.resolver.needs import Need, Needs, UnusableRequirementError
+from buildlock.resolver.needs import Need, Needs, RequirementsByExtra, UnusableRequirementError
 from buildlock.resolver.request import ResolutionRequest, Universe
 
 
@@ -76,11 +76,10 @@ class View:
         """The releases whose version all `needs` and the constraints accept, best first, usable or not."""
         key = self._key(name, needs)
         if key not in self._fitting:
-            self._fitting[key] = tuple(
-                release
-                for release in self.listing(name).releases
-                if all(specifier.contains(release.version, prereleases=True) for specifier in key[1])
-            )
+            releases: Sequence[Release] = self.listing(name).releases
+            for specifier in filter(None, key[1]):
+                releases = [release for release in releases if specifier.contains(release.version, prereleases=True)]
+            self._fitting[key] = tuple(releases)
         return self._fitting[key]
 
     def fitting_by_version(self, name: NormalizedName, needs: Iterable[Need]) -> Mapping[Version, Sequence[Release]]:
@@ -120,8 +119,9 @@ class View:
     def _read_needs(self, candidate: Candidate, metadata: CoreMetadata) -> tuple[Need, ...]:
         needs: dict[Need, None] = {}
         extras = ["", *sorted(candidate.extras)]
+        requirements = RequirementsByExtra(metadata.requires_dist)
         for extra in extras:
-            for need in self.needs.of(metadata, extra):
+            for need in self.needs.of(requirements.list_for(extra), extra):
                 if need.name != candidate.name:
                     needs[need] = None
                 elif need.accepts(candidate.version):
