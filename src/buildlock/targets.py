@@ -43,6 +43,11 @@ class Target:
         """Compatible tags, best first (platform compatibility tags specification)."""
         return tuple(self._generate_tags())
 
+    @cached_property
+    def tag_ranks(self) -> Mapping[Tag, int]:
+        """The place of each compatible tag among them, lower for better."""
+        return {tag: rank for rank, tag in reversed(list(enumerate(self.tags)))}
+
     def _generate_tags(self) -> Iterator[Tag]:
         release = self.python.release[:2]
         if self.environment["implementation_name"] == "cpython":

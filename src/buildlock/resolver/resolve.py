@@ -8,6 +8,7 @@ from packaging.version import Version
 from buildlock.errors import NoSolutionError
 from buildlock.reporting import Reporter, silence
 from buildlock.resolver.agreement import bring_together
+from buildlock.resolver.offers import Offers
 from buildlock.resolver.partition import Block, Partition
 from buildlock.resolver.provider import Choice, Provider
 from buildlock.resolver.request import Resolution, ResolutionRequest, Universe
@@ -49,7 +50,8 @@ def resolve_all(
         InvalidProjectError: As of `resolve`.
         UnavailableError, IntegrityError: As of `resolve`.
     """
-    views = tuple(View(request, universe, report) for request, universe in requests)
+    offers = Offers()
+    views = tuple(View(request, universe, report, offers) for request, universe in requests)
     together = Partition(targets=[view.target for view in views])
     look_ahead(views)
     try:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -12,6 +11,7 @@ from buildlock.errors import InvalidMetadataError
 from buildlock.reporting import Noted, Reporter
 from buildlock.resolver.evaluator import Evaluator, PassedOver, Reason
 from buildlock.resolver.needs import Need, Needs, RequirementsByExtra, UnusableRequirementError
+from buildlock.resolver.offers import Offers
 from buildlock.resolver.request import ResolutionRequest, Universe
 
 
@@ -27,9 +27,20 @@ class Candidate:
 
 
 class View:
-    """One request and the universe that it is asked of."""
+    """One request and the universe that it is asked of.
 
-    def __init__(self, request: ResolutionRequest, universe: Universe, report: Reporter) -> None:
+    Args:
+        request: What is asked.
+        universe: Whom.
+        report: Told of what is passed over.
+        offers: Shared with the views of other targets.
+    """
+
+    def __init__(
+        self, request: ResolutionRequest, universe: Universe, report: Reporter, offers: Offers | None = None
+    ) -> None:
+        self._request = request
+        self._offers = offers or Offers()
         self.target = request.target
         self.universe = universe
         self.needs = Needs(request)
@@ -38,8 +49,7 @@ class View:
         """What each candidate looked at so far needs, or why it is out."""
         self._report = report
         self._listings: dict[NormalizedName, Listing] = {}
-        self._fitting: dict[tuple[NormalizedName, frozenset[SpecifierSet]], tuple[Release, ...]] = {}
-        self._by_version: dict[tuple[NormalizedName, frozenset[SpecifierSet]], dict[Version, list[Release]]] = {}
+        self._constraints: dict[NormalizedName, tuple[Need, ...]] = {}
         self._verdicts: dict[tuple[NormalizedName, str, Version], Artifact | PassedOver] = {}
         self._metadata: dict[tuple[NormalizedName, str, Version], CoreMetadata] = {}
 
@@ -68,28 +78,19 @@ class View:
         """What the universe offers of `name`, best releases first."""
         if name not in self._listings:
             listing = self.universe.listing(name)
-            releases = tuple(sorted(listing.releases, key=self.evaluator.rank))
+            pinned, prereleases = self._request.preferences.get(name), self._request.settings.prerelease == "allow"
+            releases = self._offers.order(listing, pinned, prereleases=prereleases)
             self._listings[name] = Listing(name=name, releases=releases, asked=listing.asked)
         return self._listings[name]
 
     def fitting(self, name: NormalizedName, needs: Iterable[Need]) -> tuple[Release, ...]:
         """The releases whose version all `needs` and the constraints accept, best first, usable or not."""
-        key = self._key(name, needs)
-        if key not in self._fitting:
-            releases: Sequence[Release] = self.listing(name).releases
-            for specifier in filter(None, key[1]):
-                releases = [release for release in releases if specifier.contains(release.version, prereleases=True)]
-            self._fitting[key] = tuple(releases)
-        return self._fitting[key]
+        specifiers = (need.specifier for need in (*needs, *self._find_constraints(name)))
+        return self._offers.filter(self.listing(name).releases, specifiers)
 
     def fitting_by_version(self, name: NormalizedName, needs: Iterable[Need]) -> Mapping[Version, Sequence[Release]]:
         """The same by version."""
-        key = self._key(name, needs)
-        if key not in self._by_version:
-            versions = self._by_version[key] = {}
-            for release in self.fitting(name, needs):
-                versions.setdefault(release.version, []).append(release)
-        return self._by_version[key]
+        return self._offers.group(self.fitting(name, needs))
 
     def verdict(self, release: Release) -> Artifact | PassedOver:
         """The file to take of a release, or why it is passed over as its page describes it."""
@@ -100,8 +101,10 @@ class View:
                 self._note(release, verdict)
         return self._verdicts[key]
 
-    def _key(self, name: NormalizedName, needs: Iterable[Need]) -> tuple[NormalizedName, frozenset[SpecifierSet]]:
-        return name, frozenset(need.specifier for need in (*needs, *self.needs.constraints(name)))
+    def _find_constraints(self, name: NormalizedName) -> tuple[Need, ...]:
+        if name not in self._constraints:
+            self._constraints[name] = self.needs.constraints(name)
+        return self._constraints[name]
 
     def _read_dependencies(self, candidate: Candidate) -> tuple[Need, ...] | PassedOver:
         try:

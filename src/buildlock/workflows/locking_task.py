@@ -99,13 +99,13 @@ def _find_served(
     return None
 
 
-def choose_targets(inputs: BuildInputs, options: LockOptions, environ: Mapping[str, str]) -> Targets:
-    """What a variant is locked for: the project's targets, but for what is asked for; else this interpreter.
+def choose_targets(declared: Sequence[TargetName], options: LockOptions, environ: Mapping[str, str]) -> Targets:
+    """What a variant is locked for: the targets that it declares, but for what is asked for; else this interpreter.
 
     Raises:
         UsageError: A name means nothing, or two mean targets that nothing tells apart.
     """
-    names = choose_names(inputs.targets, pythons=options.pythons, platforms=options.platforms) or (TargetName(),)
+    names = choose_names(declared, pythons=options.pythons, platforms=options.platforms) or (TargetName(),)
     return names, find_targets(names, environ)
 
 

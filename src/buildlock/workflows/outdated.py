@@ -81,7 +81,7 @@ def survey(
             what = f"`{section}` is locked, and the project has no such variant any more: it was not looked at"
             workspace.report(Warned(what))
     locking = LockOptions(pythons=options.pythons, platforms=options.platforms, dynamic=options.dynamic)
-    targets = {each: choose_targets(project.inputs[each], locking, workspace.environ) for each in by_variant}
+    targets = {each: choose_targets(project.inputs[each].targets, locking, workspace.environ) for each in by_variant}
     matches = match_runtime(project, locking, targets)
     standings: dict[Standing, dict[str, None]] = {}
     unasked: dict[Unasked, dict[str, None]] = {}
