@@ -12,11 +12,12 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact, IndexAnswer, Listing, Release, group_by_version
 from buildlock.errors import InvalidProjectError, RefusedError
-from buildlock.index.asking import UNAUTHORIZED, ask_index
+from buildlock.index.asking import UNAUTHORIZED
 from buildlock.index.assignment import Assignment, assign
 from buildlock.index.flat import FlatListing, read_flat
 from buildlock.index.http import HttpClient
 from buildlock.index.page import ProjectPage
+from buildlock.index.pages import Pages
 from buildlock.project.model import BuildInputs, Index
 from buildlock.reporting import Reporter, Warned
 from buildlock.text import without_credentials
@@ -36,9 +37,11 @@ class Catalogue:
         inputs: What the user wrote.
         client: Asks the indexes. The catalogue does not close it.
         report: Told of files that are left out and of indexes that are passed over.
+        pages: Those that other variants have asked for in the same run.
     """
 
-    def __init__(self, inputs: BuildInputs, client: HttpClient, report: Reporter) -> None:
+    def __init__(self, inputs: BuildInputs, client: HttpClient, report: Reporter, pages: Pages | None = None) -> None:
+        self._pages = pages or Pages()
         self._inputs = inputs
         self._client = client
         self._report = report
@@ -154,7 +157,7 @@ class Catalogue:
             artifacts = self._read_flat(index.url).get(name)
             return None if artifacts is None else ProjectPage(versions=group_by_version(artifacts))
         try:
-            return ask_index(index, name, self._client, self._report)
+            return self._pages.ask(index, name, self._client, self._report)
         except RefusedError as error:
             # For uv such an index does not have the package, unless the first index decides alone.
             if error.status not in UNAUTHORIZED or self._inputs.settings.index_strategy == "first-index":

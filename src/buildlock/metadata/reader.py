@@ -5,6 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
+from typing import TypeAlias
 
 from buildlock.artifacts import Artifact, CoreMetadata
 from buildlock.errors import EnvironmentPreparationError, InvalidMetadataError, InvalidPageError, UnavailableError
@@ -23,6 +24,10 @@ _LOCAL = "file://"
 _OK = 200
 
 
+KnownMetadata: TypeAlias = dict[str, tuple[Artifact, CoreMetadata]]
+"""What was read, by URL, and of which artifact."""
+
+
 class MetadataReader:
     """Reads the metadata of wheels; safe to share among threads.
 
@@ -34,9 +39,11 @@ class MetadataReader:
         client: Asks the servers.
         report: Told of every way that did not work.
         scratch: An existing directory for wheels that must be downloaded whole; they are deleted again.
+        known: What was read in the same run for other variants, by URL; it is added to.
     """
 
-    def __init__(self, client: HttpClient, report: Reporter, scratch: Path) -> None:
+    def __init__(self, client: HttpClient, report: Reporter, scratch: Path, known: KnownMetadata | None = None) -> None:
+        self._known: KnownMetadata = {} if known is None else known
         self._client = client
         self._report = report
         self._scratch = scratch
@@ -72,9 +79,13 @@ class MetadataReader:
 
     def _read(self, artifact: Artifact) -> CoreMetadata:
         assert artifact.kind == "wheel", "an sdist may have to be built for its metadata"
-        kept = self._find_kept(artifact)
-        if kept is not None:
-            return kept
+        known, metadata = self._known.get(artifact.url, (None, None))
+        if metadata is None or known != artifact:
+            metadata = self._find_kept(artifact) or self._fetch(artifact)
+            self._known[artifact.url] = artifact, metadata
+        return metadata
+
+    def _fetch(self, artifact: Artifact) -> CoreMetadata:
         origin = _origin(artifact.url)
         guessed = artifact.core_metadata is None
         if not guessed or (origin != _LOCAL and self._misses[origin] < _MAX_MISSES):

@@ -15,6 +15,7 @@ from buildlock.project.model import Project
 from buildlock.workflows.choosing import OutsideSource
 from buildlock.workflows.lock_options import LockOptions
 from buildlock.workflows.lock_so_far import LockSoFar, read_lock_so_far
+from buildlock.workflows.locker import Seen
 from buildlock.workflows.locking_jobs import choose_variants, is_apart, list_jobs
 from buildlock.workflows.locking_task import LockingTask, open_task
 from buildlock.workflows.outside_locking import list_dropped, lock_package
@@ -72,8 +73,9 @@ def lock(workspace: Workspace, options: LockOptions) -> LockResult:
         before = read_lock_so_far(workspace)
         names = choose_variants(workspace, project, options, marked=before.marked)
         sections: dict[SectionKey, LockedSection] = {}
+        seen = Seen()
         for job in list_jobs(workspace, project, options, names, before.conflicts):
-            with open_task(workspace, project, options, job.matches, job.targets) as task:
+            with open_task(workspace, project, options, job.matches, job.targets, seen=seen) as task:
                 for package in job.packages:
                     key, section = _lock_section(task, package, before)
                     sections[key] = section
@@ -113,7 +115,7 @@ def lock_variant(
     """
     options = LockOptions(variants=(name,), dynamic=False)
     (job,) = list_jobs(workspace, project, options, (name,), {})
-    with open_task(workspace, project, options, job.matches, job.targets) as task:
+    with open_task(workspace, project, options, job.matches, job.targets, seen=Seen()) as task:
         return VariantLocker(task).lock(pins)
 
 

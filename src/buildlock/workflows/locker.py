@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,12 +17,13 @@ from buildlock.errors import BackendError, InvalidProjectError
 from buildlock.frontend.backend import Backend
 from buildlock.index.catalogue import Catalogue
 from buildlock.index.http import HttpClient
+from buildlock.index.pages import Pages
 from buildlock.lockfile.freshness import format_requirement, is_of_project
 from buildlock.lockfile.markers import MarkerWriter
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs, build_key
 from buildlock.lockfile.select import Locked, find_versions, select
 from buildlock.metadata.core import MetadataFile
-from buildlock.metadata.reader import MetadataReader
+from buildlock.metadata.reader import KnownMetadata, MetadataReader
 from buildlock.project.contradictions import check_contradictions, check_overrides
 from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement
@@ -76,16 +77,24 @@ class _Build:
         return add_requirements(self.inputs, [BuildRequirement(requirement=each, origin=origin) for each in self.asked])
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What was seen in one run for variants before, for those that ask the same."""
+
+    pages: Pages = field(default_factory=Pages)
+    metadata: KnownMetadata = field(default_factory=dict)
+
+
 @contextmanager
-def open_access(workspace: Workspace, inputs: BuildInputs) -> Iterator[Access]:
+def open_access(workspace: Workspace, inputs: BuildInputs, seen: Seen) -> Iterator[Access]:
     """Open them for a variant; what is under way when the caller is done is given up."""
     store = workspace.open_store()
     with ExitStack() as stack:
         client = stack.enter_context(workspace.open_client(inputs))
         scratch = stack.enter_context(store.scratch())
-        catalogue = Catalogue(inputs, client, workspace.report)
+        catalogue = Catalogue(inputs, client, workspace.report, seen.pages)
         stack.callback(catalogue.close)
-        reader = MetadataReader(client, workspace.report, scratch)
+        reader = MetadataReader(client, workspace.report, scratch, seen.metadata)
         stack.callback(reader.close)
         # First of all, so that the reader need not wait for what was anticipated and is needed no more.
         stack.callback(client.close)
