@@ -60,6 +60,8 @@ class ResolutionRequest:
     settings: Settings = field(default_factory=Settings)
     preferences: Mapping[NormalizedName, Version] = field(default_factory=dict)
     """Existing pins: they come first where they still fit."""
+    likely: frozenset[NormalizedName] = frozenset()
+    """Packages that will probably be needed: what they are may be asked before it is known that they are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

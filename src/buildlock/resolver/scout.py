@@ -48,10 +48,23 @@ class _Scout:
     def run(self) -> None:
         for target, view in enumerate(self._views):
             self._require(target, view.needs.roots)
+            self._expect(target, view.likely)
         while self._awaited and not self._hopeless:
             go_on = self._arrived.get()
             self._awaited -= 1
             go_on()
+
+    def _expect(self, target: int, names: Iterable[NormalizedName]) -> None:
+        """Look at what will probably be needed, whatever it will have to meet."""
+        new = [name for name in sorted(names) if (target, name) not in self._needs]
+        self._needs.update(((target, name), []) for name in new)
+        self._ask(target, new)
+
+    def _ask(self, target: int, names: Iterable[NormalizedName]) -> None:
+        if len(self._needs) > _MOST_PACKAGES * len(self._views):
+            return
+        for name, listing in self._views[target].universe.anticipate(names).items():
+            self._await(listing, lambda key=(target, name): self._list(key))  # type: ignore[misc]
 
     def _await(self, future: "Future[Any]", go_on: Callable[[], None]) -> None:
         self._awaited += 1
@@ -68,10 +81,7 @@ class _Scout:
                 self._needs[key].append(need)
                 if key in self._listed:
                     self._guess(key)
-        if len(self._needs) > _MOST_PACKAGES * len(self._views):
-            return
-        for name, listing in self._views[target].universe.anticipate(new).items():
-            self._await(listing, lambda key=(target, name): self._list(key))  # type: ignore[misc]
+        self._ask(target, new)
 
     def _list(self, key: _Key) -> None:
         self._listed.add(key)
@@ -85,7 +95,8 @@ class _Scout:
         except BuildlockError:
             return
         if candidate is None:
-            self._hopeless = all(need.origin is not None for need in self._needs[key])
+            # What the user requires, and nothing that was guessed, cannot be met.
+            self._hopeless |= bool(self._needs[key]) and all(need.origin is not None for need in self._needs[key])
         elif candidate != self._guesses.get(key):
             self._guesses[key] = candidate
             metadata = self._views[target].universe.anticipate_metadata(candidate.artifact)

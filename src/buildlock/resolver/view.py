@@ -42,6 +42,7 @@ class View:
         self._request = request
         self._offers = offers or Offers()
         self.target = request.target
+        self.likely = request.likely
         self.universe = universe
         self.needs = Needs(request)
         self.evaluator = Evaluator(request, self.needs)

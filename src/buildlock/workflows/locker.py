@@ -44,7 +44,7 @@ from buildlock.workflows.requirements import list_unlocked
 from buildlock.workflows.runtime import RuntimeMatches
 from buildlock.workflows.source_trees import SourceTrees
 from buildlock.workflows.sources import BackendAnswer, SourceFacts, Sources, Subject, repository_key
-from buildlock.workflows.universe import IndexUniverse
+from buildlock.workflows.universe import IndexUniverse, list_likely
 from buildlock.workflows.workspace import Workspace, file_url
 
 Dynamic: TypeAlias = Mapping[str, tuple[BuildRequirement, ...]]
@@ -169,6 +169,7 @@ class Locker:
         inputs: BuildInputs,
         targets: Sequence[Target],
         preferences: Sequence[Mapping[NormalizedName, Version]],
+        locked: Sequence[Package] = (),
     ) -> Solution:
         """Resolve an environment.
 
@@ -176,6 +177,7 @@ class Locker:
             inputs: The variant's, with what this environment requires.
             targets: What it is for.
             preferences: Versions to keep where they fit, for each target.
+            locked: Pins so far; most will be needed again.
 
         Raises:
             As of `resolve_all`.
@@ -190,6 +192,7 @@ class Locker:
                     target=target,
                     settings=inputs.settings,
                     preferences=preferred,
+                    likely=list_likely(locked, inputs, target.environment) & preferred.keys(),
                 ),
                 self._enter_universe(target, inputs),
             )
@@ -221,7 +224,7 @@ class Locker:
         Raises:
             As of `resolve_all` and `Pinner.pin`.
         """
-        solution = self.solve(inputs, targets, preferences)
+        solution = self.solve(inputs, targets, preferences, locked)
         packages = self._pinner.pin(solution.resolutions, targets, locked)
         return Draft(requests=solution.requests, resolutions=solution.resolutions, packages=packages)
 

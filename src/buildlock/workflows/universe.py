@@ -5,10 +5,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from packaging.markers import Environment
+from packaging.pylock import Package
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.artifacts import Artifact, CoreMetadata, Listing, Release
+from buildlock.errors import InvalidProjectError
 from buildlock.index.assignment import assign
 from buildlock.index.catalogue import Catalogue
 from buildlock.metadata.reader import MetadataReader
@@ -49,6 +51,22 @@ class IndexUniverse:
     def anticipate_metadata(self, artifact: Artifact) -> Future[CoreMetadata] | None:
         # Of a source nothing is known that would be worth fetching it for.
         return self.reader.anticipate(artifact) if artifact.kind == "wheel" else None
+
+
+def list_likely(locked: Iterable[Package], inputs: BuildInputs, environment: Environment) -> frozenset[NormalizedName]:
+    """What a lock has of indexes that would be asked for it again, if it is needed again.
+
+    An index that has not served a package is not told its name before it is known to be needed.
+    """
+    return frozenset(package.name for package in locked if _is_from(package, inputs, environment))
+
+
+def _is_from(package: Package, inputs: BuildInputs, environment: Environment) -> bool:
+    try:
+        indexes = assign(package.name, inputs, environment).indexes
+    except InvalidProjectError:
+        return False  # whoever needs it is told
+    return package.index in {index.location for index in indexes}
 
 
 @dataclass(frozen=True, slots=True)
