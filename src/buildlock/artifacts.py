@@ -4,11 +4,11 @@ These values are shared by what fetches them (`index`, `metadata`) and what choo
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from typing import Literal, TypeAlias
+from functools import cached_property, lru_cache
+from typing import Literal, TypeAlias, overload
 from urllib.parse import quote
 
 from packaging.requirements import Requirement
@@ -114,15 +114,57 @@ class Artifact:
         return wheel_tags(self.filename)[0] if self.kind == "wheel" else ()
 
 
+class LazyArtifacts(Sequence[Artifact]):
+    """Artifacts that are read when they are first looked at: a page can hold thousands, of which few ever are.
+
+    Args:
+        read: Reads them.
+        yanked: Whether all are yanked, as far as that is known before they are read.
+    """
+
+    def __init__(self, read: Callable[[], tuple[Artifact, ...]], *, yanked: bool = False) -> None:
+        self._read = read
+        self.yanked = yanked
+
+    @cached_property
+    def _artifacts(self) -> tuple[Artifact, ...]:
+        return self._read()
+
+    def __len__(self) -> int:
+        return len(self._artifacts)
+
+    @overload
+    def __getitem__(self, index: int) -> Artifact: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Artifact, ...]: ...
+    def __getitem__(self, index: int | slice) -> Artifact | tuple[Artifact, ...]:
+        return self._artifacts[index]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    """One version of a package as one index offers it: its files, in the order of the page."""
+    """One version of a package as one index offers it, and its files."""
 
     name: NormalizedName
     version: Version
     index: str
     """The URL of the index, without credentials."""
-    artifacts: tuple[Artifact, ...]
+    artifacts: Sequence[Artifact]
+
+    @property
+    def yanked(self) -> bool:
+        """Whether all its files are yanked (PEP 592)."""
+        if isinstance(self.artifacts, LazyArtifacts):
+            return self.artifacts.yanked
+        return all(artifact.yanked is not None for artifact in self.artifacts)
+
+
+def group_by_version(artifacts: Iterable[Artifact]) -> Mapping[Version, tuple[Artifact, ...]]:
+    """Artifacts of one package, those of each version in their order."""
+    versions: dict[Version, list[Artifact]] = {}
+    for artifact in artifacts:
+        versions.setdefault(artifact.version, []).append(artifact)
+    return {version: tuple(files) for version, files in versions.items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,7 +34,7 @@ class Target:
     platforms: tuple[str, ...] = field(repr=False)
     """Platform tags, best first."""
 
-    @property
+    @cached_property
     def python(self) -> Version:
         return Version(self.environment["python_full_version"])
 
@@ -42,6 +42,11 @@ class Target:
     def tags(self) -> tuple[Tag, ...]:
         """Compatible tags, best first (platform compatibility tags specification)."""
         return tuple(self._generate_tags())
+
+    @cached_property
+    def tag_ranks(self) -> Mapping[Tag, int]:
+        """The place of each compatible tag among them, lower for better."""
+        return {tag: rank for rank, tag in reversed(list(enumerate(self.tags)))}
 
     def _generate_tags(self) -> Iterator[Tag]:
         release = self.python.release[:2]

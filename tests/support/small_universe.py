@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, cast
 
 from packaging.markers import Environment
@@ -72,11 +73,13 @@ class SmallUniverse:
             provides_extra=frozenset(map(canonicalize_name, entry.get("extras", {}))),
         )
 
-    def anticipate(self, names: Iterable[NormalizedName]) -> None:
+    def anticipate(self, names: Iterable[NormalizedName]) -> Mapping[NormalizedName, Future[Listing]]:
         self.anticipated += names
+        return {}
 
-    def anticipate_metadata(self, artifact: Artifact) -> None:
+    def anticipate_metadata(self, artifact: Artifact) -> Future[CoreMetadata] | None:
         self.expected.append(artifact.filename)
+        return None
 
 
 def make_release(index: str, name: str, version: str, entry: Mapping[str, Any]) -> Release:

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from packaging.utils import NormalizedName
 
+from buildlock.artifacts import group_by_version
 from buildlock.errors import RefusedError, UnavailableError
 from buildlock.index.credentials import HINT as CREDENTIALS
 from buildlock.index.flat import read_directory
@@ -76,4 +77,4 @@ def _read_local(index: Index, url: str, name: NormalizedName, report: Reporter) 
         raise UnavailableError(f"the index `{index.location}` is not a directory", hint="check the URL of the index")
     if not is_directory(directory):
         return None
-    return ProjectPage(artifacts=read_directory(directory, name=name, report=report))
+    return ProjectPage(versions=group_by_version(read_directory(directory, name=name, report=report)))

@@ -1,6 +1,6 @@
 """What the indexes offer of each package, asked once, in parallel, and put in the order to be preferred."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from threading import Lock
@@ -10,13 +10,14 @@ from packaging.markers import Environment
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from buildlock.artifacts import Artifact, IndexAnswer, Listing, Release
+from buildlock.artifacts import Artifact, IndexAnswer, Listing, Release, group_by_version
 from buildlock.errors import InvalidProjectError, RefusedError
-from buildlock.index.asking import UNAUTHORIZED, ask_index
+from buildlock.index.asking import UNAUTHORIZED
 from buildlock.index.assignment import Assignment, assign
 from buildlock.index.flat import FlatListing, read_flat
 from buildlock.index.http import HttpClient
 from buildlock.index.page import ProjectPage
+from buildlock.index.pages import Pages
 from buildlock.project.model import BuildInputs, Index
 from buildlock.reporting import Reporter, Warned
 from buildlock.text import without_credentials
@@ -36,9 +37,11 @@ class Catalogue:
         inputs: What the user wrote.
         client: Asks the indexes. The catalogue does not close it.
         report: Told of files that are left out and of indexes that are passed over.
+        pages: Those that other variants have asked for in the same run.
     """
 
-    def __init__(self, inputs: BuildInputs, client: HttpClient, report: Reporter) -> None:
+    def __init__(self, inputs: BuildInputs, client: HttpClient, report: Reporter, pages: Pages | None = None) -> None:
+        self._pages = pages or Pages()
         self._inputs = inputs
         self._client = client
         self._report = report
@@ -56,12 +59,16 @@ class Catalogue:
         self._workers.shutdown(wait=False, cancel_futures=True)
         self._flat_workers.shutdown(wait=False, cancel_futures=True)
 
-    def anticipate(self, names: Iterable[NormalizedName], environment: Environment) -> None:
-        """Begin to ask for packages that will probably be listed."""
+    def anticipate(
+        self, names: Iterable[NormalizedName], environment: Environment
+    ) -> Mapping[NormalizedName, Future[Listing]]:
+        """Begin to ask for packages that will probably be listed; the answers to come, where there is one to ask."""
+        begun = {}
         for name in names:
             # Whoever lists it is told.
             with suppress(InvalidProjectError):
-                self._begin(name, assign(name, self._inputs, environment))
+                begun[name] = self._begin(name, assign(name, self._inputs, environment))
+        return begun
 
     def listing(self, name: NormalizedName, environment: Environment) -> Listing:
         """What may be chosen of `name` in a target, the most preferred release first.
@@ -101,7 +108,7 @@ class Catalogue:
                 )
             )
 
-    def _begin(self, name: NormalizedName, assignment: Assignment) -> "Future[Listing]":
+    def _begin(self, name: NormalizedName, assignment: Assignment) -> Future[Listing]:
         key = name, assignment
         with self._lock:
             if key not in self._listings:
@@ -116,7 +123,7 @@ class Catalogue:
             artifacts = self._read_flat(location).get(name, ())
             shown = without_credentials(location)
             asked.append(IndexAnswer(index=shown, found=bool(artifacts)))
-            linked += _releases(name, shown, artifacts)
+            linked += _releases(name, shown, group_by_version(artifacts))
         offers: list[list[Release]] = []
         for index in assignment.indexes:
             page = self._ask(index, name)
@@ -129,7 +136,7 @@ class Catalogue:
                 )
             )
             if page is not None:
-                offers.append(_releases(name, index.location, page.artifacts))
+                offers.append(_releases(name, index.location, page.versions))
                 if strategy == "first-index":
                     break
         if len(offers) > 1:
@@ -148,9 +155,9 @@ class Catalogue:
         """What one index says of a package; `None` where it does not know it."""
         if index.format == "flat":
             artifacts = self._read_flat(index.url).get(name)
-            return None if artifacts is None else ProjectPage(artifacts=artifacts)
+            return None if artifacts is None else ProjectPage(versions=group_by_version(artifacts))
         try:
-            return ask_index(index, name, self._client, self._report)
+            return self._pages.ask(index, name, self._client, self._report)
         except RefusedError as error:
             # For uv such an index does not have the package, unless the first index decides alone.
             if error.status not in UNAUTHORIZED or self._inputs.settings.index_strategy == "first-index":
@@ -166,14 +173,9 @@ class Catalogue:
         return future.result()
 
 
-def _releases(name: NormalizedName, index: str, artifacts: Iterable[Artifact]) -> list[Release]:
-    """The files of one place by version, in their order."""
-    versions: dict[Version, list[Artifact]] = {}
-    for artifact in artifacts:
-        versions.setdefault(artifact.version, []).append(artifact)
-    return [
-        Release(name=name, version=version, index=index, artifacts=tuple(files)) for version, files in versions.items()
-    ]
+def _releases(name: NormalizedName, index: str, versions: Mapping[Version, Sequence[Artifact]]) -> list[Release]:
+    """What one place offers, in its order."""
+    return [Release(name=name, version=version, index=index, artifacts=files) for version, files in versions.items()]
 
 
 def _newest_first(releases: Iterable[Release]) -> list[Release]:

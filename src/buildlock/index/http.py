@@ -44,6 +44,7 @@ _SMALL = 1 << 14
 _SLOWEST = 1 << 16
 """Bytes that have to come in the time that a page may take."""
 _MAX_REDIRECTS = 10
+_FOR_EVER = "max-age=999999999"
 _MAX_PAUSE = 30.0
 # What is kept of one URL says nothing of another, and what proves a right to one proves none to another.
 _OF_ONE_URL = frozenset({"If-None-Match", "If-Modified-Since", "Authorization", "Cookie"})
@@ -179,6 +180,29 @@ class HttpClient:
         sent.setdefault("Accept-Encoding", "identity" if "Range" in sent else "gzip")
         kept = HttpCache(self._cache_dir, cache_control) if self._cache_dir and cache and "Range" not in sent else None
         return self.attempt(url, lambda: self._get_once(url, sent, max_bytes, kept, answers))
+
+    def find_kept(self, url: str, what: str) -> bytes | None:
+        """What was made of a file that does not change, and kept; `None` where there is nothing."""
+        cache = self._cache_of(url)
+        entry = cache.find(without_credentials(url), what) if cache else None
+        return entry.content if entry else None
+
+    def keep(self, url: str, what: str, content: bytes) -> None:
+        """Keep what was made of a file for as long as the cache is, unless it is one that only some may see.
+
+        Args:
+            url: Where the file is.
+            what: What was made of which content of the file.
+            content: What `find_kept` is to answer.
+        """
+        if cache := self._cache_of(url):
+            cache.store(without_credentials(url), what, {}, content)
+
+    def _cache_of(self, url: str) -> HttpCache | None:
+        address = self._parse(url)
+        if self._cache_dir is None or address.scheme == "file" or address.authorization:
+            return None
+        return HttpCache(self._cache_dir, _FOR_EVER)
 
     def send(
         self,

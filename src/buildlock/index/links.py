@@ -1,7 +1,7 @@
 """From the links of a page to artifacts: what is offered, and what is left out and why."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -48,6 +48,23 @@ class LinkCollector:
     def contradictory(self) -> frozenset[str]:
         """The files that have two hashes."""
         return frozenset(self._contradictory)
+
+    def begin_again(self) -> "LinkCollector":
+        """Another one for the same page, which has collected nothing."""
+        return LinkCollector(page_url=self._page_url, name=self._name, report=self._report)
+
+    def find_version(self, stem: str, filenames: Iterable[str]) -> Version | None:
+        """The version of some files, whose names all have this `stem_of`.
+
+        `None`, once that is noted, where none of them would be collected for its name. Of wheels only the stem is
+        judged here, and the rest of the name when they are collected.
+        """
+        try:
+            return self._identify(stem)[1]
+        except ValueError as error:
+            for filename in filenames:
+                self._leave_out(filename, error)
+            return None
 
     def finish(self) -> tuple[Artifact, ...]:
         """What has been collected. Warns, once, of the files that have two hashes."""
@@ -170,6 +187,17 @@ class LinkCollector:
 
     def _leave_out(self, what: str, reason: ValueError) -> None:
         self._report(Noted(f"left out `{excerpt(what)}` on `{self._page_url}`: {excerpt(str(reason))}"))
+
+
+def stem_of(filename: str) -> str:
+    """What the wheels of one version have in common, as the name of a wheel; of any other file its name.
+
+    >>> stem_of("numpy-2.4.0-cp311-cp311-win_amd64.whl")
+    'numpy-2.4.0-py3-none-any.whl'
+    """
+    if filename.endswith(".whl") and (end := filename.find("-", filename.find("-") + 1)) > 0:
+        return f"{filename[:end]}-py3-none-any.whl"
+    return filename
 
 
 def parse_time(text: str) -> datetime | None:

@@ -1,16 +1,17 @@
 """One project page of an index: the files it offers and the state of the project, out of HTML or JSON."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
-from buildlock.artifacts import Artifact
+from buildlock.artifacts import Artifact, group_by_version
 from buildlock.errors import InvalidPageError
 from buildlock.index.links import LinkCollector, MalformedPageError
 from buildlock.index.page_html import read_html
-from buildlock.index.page_json import check_version, read_json
+from buildlock.index.page_json import check_version, group_files, read_json
 from buildlock.reporting import Reporter
 from buildlock.text import excerpt, printable, without_credentials
 
@@ -40,13 +41,18 @@ _STATUSES = frozenset({"archived", "deprecated", "quarantined"})
 class ProjectPage:
     """What an index says of a package."""
 
-    artifacts: tuple[Artifact, ...]
-    """In the order of the page; none where the project is quarantined."""
+    versions: Mapping[Version, Sequence[Artifact]] = field(default_factory=dict)
+    """The files of each version; none where the project is quarantined."""
     contradictory: frozenset[str] = frozenset()
     """The names of files that are left out because the page has two hashes of them."""
     status: str | None = None
     """PEP 792, where it is not `active`."""
     status_reason: str | None = None
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """All files, by version."""
+        return tuple(artifact for files in self.versions.values() for artifact in files)
 
 
 def parse_page(
@@ -67,8 +73,9 @@ def parse_page(
     links = LinkCollector(page_url=url, name=name, report=report)
     try:
         if _is_json(content, content_type):
-            status = read_json(content, name, links)
-            return _make_page(links, status.get("status"), status.get("reason"))
+            page = read_json(content, name)
+            versions = group_files(page.files, links)
+            return _make_page(links, page.status.get("status"), page.status.get("reason"), versions)
         return _make_html_page(read_html(content, links), links)
     except MalformedPageError as error:
         raise _invalid(url, error) from error
@@ -113,16 +120,20 @@ def _make_html_page(meta: Mapping[str, str], links: LinkCollector) -> ProjectPag
     return _make_page(links, meta.get("pypi:project-status"), meta.get("pypi:project-status-reason"))
 
 
-def _make_page(links: LinkCollector, status: Any, reason: Any) -> ProjectPage:
+def _make_page(
+    links: LinkCollector, status: Any, reason: Any, versions: Mapping[Version, Sequence[Artifact]] | None = None
+) -> ProjectPage:
     if not isinstance(status, str | None) or not isinstance(reason, str | None):
         raise MalformedPageError("the project status or its reason is no string")
-    if status not in _STATUSES:
-        return ProjectPage(artifacts=links.finish(), contradictory=links.contradictory)
+    known = status in _STATUSES
     # PEP 792: nothing of a quarantined project is to be installed.
-    artifacts = () if status == "quarantined" else links.finish()
+    if status == "quarantined":
+        versions = {}
+    elif versions is None:
+        versions = group_by_version(links.finish())
     return ProjectPage(
-        artifacts=artifacts,
+        versions=versions,
         contradictory=links.contradictory,
-        status=status,
-        status_reason=printable(reason) if reason else None,
+        status=status if known else None,
+        status_reason=printable(reason) if known and reason else None,
     )

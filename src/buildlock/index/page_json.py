@@ -1,12 +1,16 @@
 """Reading a project page in JSON (PEP 691, 700, 714, 740, 792)."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
-from buildlock.index.links import LinkCollector, MalformedPageError, parse_time
+from buildlock.artifacts import Artifact, LazyArtifacts, group_by_version
+from buildlock.index.links import LinkCollector, MalformedPageError, parse_time, stem_of
 from buildlock.text import excerpt, printable
 
 _MAX_SIZE = (1 << 63) - 1
@@ -28,8 +32,17 @@ _TYPES: tuple[tuple[str, frozenset[type], str], ...] = (
 )
 
 
-def read_json(content: bytes, name: NormalizedName | None, links: LinkCollector) -> Mapping[str, Any]:
-    """Collect the files of a page, and return its `project-status`, whatever that is.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JsonPage:
+    """A page whose values have the types that they are to have."""
+
+    files: Sequence[Mapping[str, Any]]
+    status: Mapping[str, Any]
+    """`project-status`, whatever is in it."""
+
+
+def read_json(content: bytes, name: NormalizedName | None) -> JsonPage:
+    """Read a page; its files are to be collected with `group_files`.
 
     Raises:
         MalformedPageError: It is no JSON, of a major version that we do not know, of another project, or has
@@ -50,12 +63,42 @@ def read_json(content: bytes, name: NormalizedName | None, links: LinkCollector)
     files = page.get("files")
     if not isinstance(files, list):
         raise MalformedPageError("`files` is missing or no array")
-    for position, file in enumerate(files):
-        _read_file(file, position, links)
+    _check_files(files)
     status = page.get("project-status", {})
     if not isinstance(status, dict):
         raise MalformedPageError("`project-status` is no object")
-    return status
+    return JsonPage(files=files, status=status)
+
+
+def group_files(files: Sequence[Mapping[str, Any]], links: LinkCollector) -> Mapping[Version, Sequence[Artifact]]:
+    """The files of a page by version.
+
+    Those of a version are read when they are looked at: best first, a resolver looks at few of thousands.
+    """
+    if len({file["filename"] for file in files}) < len(files):
+        # Which of two files of one name counts, and whether they contradict each other, is to be told of all.
+        for file in files:
+            _collect(file, links)
+        return group_by_version(links.finish())
+    stems: dict[str, list[Mapping[str, Any]]] = {}
+    for file in files:
+        stems.setdefault(stem_of(file["filename"]), []).append(file)
+    groups: dict[Version, list[Mapping[str, Any]]] = {}
+    for stem, group in stems.items():
+        version = links.find_version(stem, (file["filename"] for file in group))
+        if version is not None:
+            groups.setdefault(version, []).extend(group)
+
+    def read(group: Iterable[Mapping[str, Any]]) -> tuple[Artifact, ...]:
+        own = links.begin_again()
+        for file in group:
+            _collect(file, own)
+        return own.finish()
+
+    return {
+        version: LazyArtifacts(partial(read, group), yanked=all(file.get("yanked") for file in group))
+        for version, group in groups.items()
+    }
 
 
 def check_version(text: str) -> None:
@@ -91,16 +134,26 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise MalformedPageError(f"{constant} is not JSON")
 
 
-def _read_file(file: Any, position: int, links: LinkCollector) -> None:
-    if not isinstance(file, dict):
-        raise MalformedPageError(f"`files[{position}]` is no object")
+def _check_files(files: Sequence[Any]) -> None:
+    """Do nothing unless a file of a page is not as it has to be."""
+    good = set()
+    for position, file in enumerate(files):
+        if type(file) is not dict:
+            raise MalformedPageError(f"`files[{position}]` is no object")
+        # Nearly all files of a page have the same keys and types.
+        shape = (*file, *map(type, file.values()))
+        if shape not in good:
+            for key, types, what in _TYPES:
+                if type(file.get(key)) not in types:
+                    raise MalformedPageError(f"`files[{position}].{key}` is not {what}")
+            good.add(shape)
+        size = file.get("size")
+        if size is not None and not 0 <= size <= _MAX_SIZE:
+            raise MalformedPageError(f"`files[{position}].size` is not a number of bytes")
+
+
+def _collect(file: Mapping[str, Any], links: LinkCollector) -> None:
     get: Callable[[str], Any] = file.get
-    for key, types, what in _TYPES:
-        if type(get(key)) not in types:
-            raise MalformedPageError(f"`files[{position}].{key}` is not {what}")
-    size = get("size")
-    if size is not None and not 0 <= size <= _MAX_SIZE:
-        raise MalformedPageError(f"`files[{position}].size` is not a number of bytes")
     uploaded, python, yanked = get("upload-time"), get("requires-python"), get("yanked")
     # PEP 714: the newer key wins where both are there.
     metadata = get("core-metadata")
@@ -110,7 +163,7 @@ def _read_file(file: Any, position: int, links: LinkCollector) -> None:
         get("url"),
         filename=get("filename"),
         hashes=get("hashes"),
-        size=size,
+        size=get("size"),
         upload_time=parse_time(uploaded) if uploaded else None,
         requires_python=printable(python) if python else None,
         # PEP 691: any truthy value means yanked.

@@ -1,8 +1,9 @@
 """Connections that wait for an answer to begin only so long, however steadily its beginning drips in."""
 
-import socket
-from contextlib import suppress
-from threading import Timer
+import http.client
+import time
+from functools import partial
+from typing import Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -19,36 +20,36 @@ def limit_heads(manager: urllib3.PoolManager) -> None:
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
+class _Head(http.client.HTTPResponse):
+    """A socket's timeout is for each of its reads: a byte now and then, or a `100 Continue`, would go on for ever.
+
+    No thread watches it, since to start one for each request takes longer than the request.
+    """
+
+    def __init__(self, patience: float, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._patience = patience
+
+    def begin(self) -> None:
+        deadline = time.monotonic() + self._patience
+        raw = self.fp.raw
+        read = raw.readinto
+
+        def read_in_time(buffer: Any) -> int | None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(_LATE)
+            return read(buffer)
+
+        raw.readinto = read_in_time  # type: ignore[method-assign]
+        super().begin()
+        raw.readinto = read  # type: ignore[method-assign]
+
+
 class _Patience(HTTPConnection):
-    """A socket's timeout is for each of its reads: a byte now and then, or a `100 Continue`, would go on for ever."""
-
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
-        waiting = getattr(self.sock, "socket", self.sock)  # within the TLS of a proxy
-        over = False
-
-        def cut() -> None:
-            nonlocal over
-            over = True
-            with suppress(OSError):
-                # Of the socket itself: TLS has nothing to say any more, and is being read by another thread.
-                socket.socket.shutdown(waiting, socket.SHUT_RDWR)
-
         assert isinstance(self.timeout, (int, float))  # as we ask; that of the socket is still the one for connecting
-        patience = Timer(FACTOR * self.timeout, cut)
-        patience.daemon = True
-        patience.start()
-        try:
-            response = super().getresponse()
-        except Exception as error:
-            if over:
-                raise TimeoutError(_LATE) from error
-            raise
-        finally:
-            patience.cancel()
-        if over:  # what had come by then looks like a head to `http.client`
-            response.close()
-            raise TimeoutError(_LATE)
-        return response
+        self.response_class = partial(_Head, FACTOR * self.timeout)  # type: ignore[assignment]
+        return super().getresponse()
 
 
 class _SecurePatience(_Patience, HTTPSConnection):

@@ -12,6 +12,8 @@ and ends before the next one's; comment lines right above its first header belon
 - What is written is read back before it is returned: a lock that could not be read is never written.
 """
 
+from collections.abc import Mapping
+
 from packaging.utils import NormalizedName
 
 from buildlock.errors import InvalidLockError
@@ -46,7 +48,7 @@ def write_variant(old: str | None, name: str, environment: LockedEnvironment) ->
         InvalidLockError: `old` is invalid, or is laid out so that a variant cannot be replaced in it; or the new
             lock would be invalid.
     """
-    return _write(old, ("variants", name), environment)
+    return write_sections(old, {("variants", name): environment})
 
 
 def write_package(old: str | None, name: NormalizedName, variant: str, environment: LockedEnvironment) -> str:
@@ -61,7 +63,32 @@ def write_package(old: str | None, name: NormalizedName, variant: str, environme
     Raises:
         InvalidLockError: As of `write_variant`.
     """
-    return _write(old, ("packages", name, variant), environment)
+    return write_sections(old, {("packages", name, variant): environment})
+
+
+def write_sections(old: str | None, environments: Mapping[SectionKey, LockedEnvironment]) -> str:
+    """The text of the lockfile with all of these environments, each in place of the one that its section had.
+
+    The file is read once and checked once, however many there are.
+
+    Args:
+        old: The text so far; `None` where there is no lockfile.
+        environments: What to lock, one at least.
+
+    Raises:
+        InvalidLockError: As of `write_variant`.
+    """
+    known = parse_sections(old.encode()) if old is not None else {}
+    changed = {key: environment for key, environment in environments.items() if known.get(key) != environment}
+    if old is not None and not changed:
+        return old
+    preamble, sections = split_sections(old) if old is not None else (PREAMBLE.strip("\n"), ())
+    comments = {section.key: section.comment for section in sections}
+    for key, environment in changed.items():
+        section = Section(key=key, comment=comments.get(key, ""), body=format_section(key, environment))
+        _check_readable(section)
+        sections = place_section(sections, section)
+    return join_sections(old, preamble, sections, {**known, **changed})
 
 
 def drop_variant(old: str, name: str) -> str:
@@ -80,17 +107,6 @@ def drop_package(old: str, name: NormalizedName, variant: str) -> str:
         InvalidLockError: As of `drop_variant`.
     """
     return _drop(old, ("packages", name, variant))
-
-
-def _write(old: str | None, key: SectionKey, environment: LockedEnvironment) -> str:
-    known = parse_sections(old.encode()) if old is not None else {}
-    if old is not None and known.get(key) == environment:
-        return old
-    preamble, sections = split_sections(old) if old is not None else (PREAMBLE.strip("\n"), ())
-    comment = next((section.comment for section in sections if section.key == key), "")
-    section = Section(key=key, comment=comment, body=format_section(key, environment))
-    _check_readable(section)
-    return join_sections(old, preamble, place_section(sections, section), {**known, key: environment})
 
 
 def _drop(old: str, key: SectionKey) -> str:

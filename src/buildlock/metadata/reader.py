@@ -1,11 +1,11 @@
 """Reading the metadata of an artifact, the cheapest way first."""
 
 from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
+from typing import TypeAlias
 
 from buildlock.artifacts import Artifact, CoreMetadata
 from buildlock.errors import EnvironmentPreparationError, InvalidMetadataError, InvalidPageError, UnavailableError
@@ -24,6 +24,10 @@ _LOCAL = "file://"
 _OK = 200
 
 
+KnownMetadata: TypeAlias = dict[str, tuple[Artifact, CoreMetadata]]
+"""What was read, by URL, and of which artifact."""
+
+
 class MetadataReader:
     """Reads the metadata of wheels; safe to share among threads.
 
@@ -35,9 +39,11 @@ class MetadataReader:
         client: Asks the servers.
         report: Told of every way that did not work.
         scratch: An existing directory for wheels that must be downloaded whole; they are deleted again.
+        known: What was read in the same run for other variants, by URL; it is added to.
     """
 
-    def __init__(self, client: HttpClient, report: Reporter, scratch: Path) -> None:
+    def __init__(self, client: HttpClient, report: Reporter, scratch: Path, known: KnownMetadata | None = None) -> None:
+        self._known: KnownMetadata = {} if known is None else known
         self._client = client
         self._report = report
         self._scratch = scratch
@@ -55,18 +61,10 @@ class MetadataReader:
             IntegrityError: A size, hash, name or version is not what the index promised.
             InvalidMetadataError: The wheel or its metadata cannot be used.
         """
-        return self._start(artifact).result()
+        return self.anticipate(artifact).result()
 
-    def anticipate(self, artifacts: Iterable[Artifact]) -> None:
-        """Start reading what `read` is going to be asked for; returns at once."""
-        for artifact in artifacts:
-            self._start(artifact)
-
-    def close(self) -> None:
-        """Give up what was anticipated and not begun, and wait for the rest."""
-        self._pool.shutdown(cancel_futures=True)
-
-    def _start(self, artifact: Artifact) -> Future[CoreMetadata]:
+    def anticipate(self, artifact: Artifact) -> Future[CoreMetadata]:
+        """Start reading what `read` is going to be asked for; returns at once, with the answer to come."""
         with self._lock:
             known, future = self._reads.get(artifact.url, (None, None))
             # Two pages may promise different names or hashes for one URL: neither gets the other's answer.
@@ -75,8 +73,19 @@ class MetadataReader:
                 self._reads[artifact.url] = artifact, future
             return future
 
+    def close(self) -> None:
+        """Give up what was anticipated and not begun, and wait for the rest."""
+        self._pool.shutdown(cancel_futures=True)
+
     def _read(self, artifact: Artifact) -> CoreMetadata:
         assert artifact.kind == "wheel", "an sdist may have to be built for its metadata"
+        known, metadata = self._known.get(artifact.url, (None, None))
+        if metadata is None or known != artifact:
+            metadata = self._find_kept(artifact) or self._fetch(artifact)
+            self._known[artifact.url] = artifact, metadata
+        return metadata
+
+    def _fetch(self, artifact: Artifact) -> CoreMetadata:
         origin = _origin(artifact.url)
         guessed = artifact.core_metadata is None
         if not guessed or (origin != _LOCAL and self._misses[origin] < _MAX_MISSES):
@@ -89,13 +98,25 @@ class MetadataReader:
         content = self._read_inside(artifact)
         # The file beside the wheel is the one inside it (PEP 658): the hash of the one holds for the other.
         check_hashes(content, artifact.core_metadata or {}, url=artifact.url)
-        return parse_core_metadata(content, artifact=artifact)
+        metadata = parse_core_metadata(content, artifact=artifact)
+        self._keep(artifact, content)
+        return metadata
+
+    def _find_kept(self, artifact: Artifact) -> CoreMetadata | None:
+        """What an earlier run has read of the very file that is promised at this URL."""
+        content = self._client.find_kept(artifact.url, _describe(artifact)) if _is_promised(artifact) else None
+        return None if content is None else parse_core_metadata(content, artifact=artifact)
+
+    def _keep(self, artifact: Artifact, content: bytes) -> None:
+        # Without a hash another file could be there tomorrow.
+        if _is_promised(artifact):
+            self._client.keep(artifact.url, _describe(artifact), content)
 
     def _read_beside(self, artifact: Artifact) -> CoreMetadata | None:
         """The metadata file beside the wheel, at its URL with `.metadata` appended; `None` where there is none."""
         url = find_metadata_url(artifact.url)
         try:
-            response = self._client.get(url, max_bytes=MAX_METADATA_SIZE)
+            response = self._client.get(url, max_bytes=MAX_METADATA_SIZE, cache=not _is_promised(artifact))
         except (UnavailableError, InvalidPageError) as error:
             self._pass_over(url, error.message)
             return None
@@ -104,13 +125,15 @@ class MetadataReader:
             return None
         vouched_for = check_hashes(response.content, artifact.core_metadata or {}, url=url)
         try:
-            return parse_core_metadata(response.content, artifact=artifact)
+            metadata = parse_core_metadata(response.content, artifact=artifact)
         except InvalidMetadataError as error:
             # Without a hash it may be anything: some servers answer every URL with a page.
             if vouched_for:
                 raise
             self._pass_over(url, error.message)
             return None
+        self._keep(artifact, response.content)
+        return metadata
 
     def _read_inside(self, artifact: Artifact) -> bytes:
         """The metadata file in the wheel: by ranges, else from the whole wheel."""
@@ -147,6 +170,16 @@ class MetadataReader:
 
     def _pass_over(self, what: str, reason: str) -> None:
         self._report(Noted(f"no metadata from `{what}`: {reason}"))
+
+
+def _is_promised(artifact: Artifact) -> bool:
+    return "sha256" in artifact.hashes
+
+
+def _describe(artifact: Artifact) -> str:
+    """What is kept of a wheel, with all that is promised of it: another promise is not answered with it."""
+    promised = sorted((artifact.core_metadata or {}).items())
+    return " ".join(["metadata of", artifact.hashes["sha256"], *(f"{name}={digest}" for name, digest in promised)])
 
 
 def find_metadata_url(url: str) -> str:

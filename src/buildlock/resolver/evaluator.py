@@ -6,7 +6,6 @@ from enum import Enum, auto
 from functools import lru_cache
 
 from packaging.specifiers import SpecifierSet
-from packaging.tags import Tag
 from packaging.utils import BuildTag
 from packaging.version import Version
 
@@ -54,23 +53,11 @@ class Evaluator:
         self._request = request
         self._settings = request.settings
         self._needs = needs
-        self._tag_ranks: dict[Tag, int] = {}
+        self._pythons: dict[str | None, PassedOver | None] = {}
         # uv does not date files of flat indexes: they are collected by the user.
         flat = (index.location for index in self._settings.indexes if index.format == "flat")
         links = map(without_credentials, self._settings.find_links)
         self._undated_indexes = frozenset({*links, *flat})
-
-    def rank(self, release: Release) -> tuple[bool, bool, bool]:
-        """Sort key for releases, best first; where it is equal the order of the listing stands.
-
-        Existing pins, then what is not yanked (PEP 592: yanked only where nothing else satisfies), then, unless
-        the user allows pre-releases, what is stable.
-        """
-        return (
-            release.version != self._request.preferences.get(release.name),
-            all(artifact.yanked is not None for artifact in release.artifacts),
-            release.version.is_prerelease and self._settings.prerelease != "allow",
-        )
 
     def evaluate(self, release: Release) -> Artifact | PassedOver:
         """The best file of a release: best tag, then highest build number; where no wheel fits its sdist."""
@@ -153,8 +140,11 @@ class Evaluator:
         return PassedOver(reason=Reason.YANKED, text="yanked", details=details)
 
     def _check_python(self, _release: Release, artifact: Artifact) -> PassedOver | None:
-        specifier = _parse_requires_python(artifact.requires_python)
-        return self.check_requires_python(specifier) if specifier is not None else None
+        text = artifact.requires_python
+        if text not in self._pythons:
+            specifier = _parse_requires_python(text)
+            self._pythons[text] = self.check_requires_python(specifier) if specifier is not None else None
+        return self._pythons[text]
 
     def check_requires_python(self, specifier: SpecifierSet) -> PassedOver | None:
         """Whether the target's Python is refused by `Requires-Python` of a page or of metadata."""
@@ -166,7 +156,7 @@ class Evaluator:
         return PassedOver(reason=Reason.PYTHON, text=text, label="needs ", details=(str(specifier),))
 
     def _check_platform(self, _release: Release, artifact: Artifact) -> PassedOver | None:
-        if artifact.kind == "sdist" or not self._ranks.keys().isdisjoint(artifact.tags):
+        if artifact.kind == "sdist" or not self._request.target.tag_ranks.keys().isdisjoint(artifact.tags):
             return None
         return PassedOver(
             reason=Reason.PLATFORM,
@@ -175,14 +165,9 @@ class Evaluator:
             details=(_shorten_tags(artifact),),
         )
 
-    @property
-    def _ranks(self) -> dict[Tag, int]:
-        if not self._tag_ranks:
-            self._tag_ranks.update({tag: rank for rank, tag in reversed(list(enumerate(self._request.target.tags)))})
-        return self._tag_ranks
-
     def _suitability(self, artifact: Artifact) -> tuple[bool, bool, int, BuildTag]:
-        best = min((self._ranks[tag] for tag in artifact.tags if tag in self._ranks), default=0)
+        ranks = self._request.target.tag_ranks
+        best = min((ranks[tag] for tag in artifact.tags if tag in ranks), default=0)
         return artifact.kind == "wheel", artifact.yanked is None, -best, artifact.build
 
 

@@ -1,6 +1,7 @@
 """What is needed of a package: the requirements that hold in the target, overrides and constraints applied."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
@@ -11,11 +12,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from buildlock.artifacts import CoreMetadata
 from buildlock.errors import InvalidProjectError
 from buildlock.project.model import BuildRequirement
 from buildlock.resolver.request import ResolutionRequest
 from buildlock.targets import Target
+
+_EXTRA = re.compile(r'extra == "([^"]*)"')
+"""As packaging writes it."""
 
 
 class UnusableRequirementError(ValueError):
@@ -82,15 +85,13 @@ class Needs:
         direct = (need for need in self.roots if need.name == name)
         return (*direct, *self.constraints(name), *self._read_all(self._overrides.get(name, ())))
 
-    def of(self, metadata: CoreMetadata, extra: str = "") -> Iterator[Need]:
-        """What a package needs: without `extra` at all times, with it what the extra adds.
+    def of(self, requirements: Iterable[Requirement], extra: str = "") -> Iterator[Need]:
+        """What a package needs that has these requirements: without `extra` at all times, with it when it is asked for.
 
         Raises:
             UnusableRequirementError: A requirement that holds has a URL, or cannot be read.
         """
-        for requirement in metadata.requires_dist:
-            if extra and not _mentions_extra(requirement.marker):
-                continue
+        for requirement in requirements:
             overrides = self._overrides.get(canonicalize_name(requirement.name))
             if overrides is None:
                 need = _read(requirement, self._target, extra)
@@ -151,3 +152,31 @@ def _holds(requirement: Requirement, target: Target, extra: str) -> bool:
 
 def _mentions_extra(marker: Marker | None) -> bool:
     return marker is not None and "extra" in str(marker)
+
+
+class RequirementsByExtra:
+    """The requirements of a package, and which of them an extra can bring in.
+
+    A package can have hundreds of extras, and a marker takes long to evaluate.
+    """
+
+    def __init__(self, requirements: Sequence[Requirement]) -> None:
+        self._requirements = requirements
+
+    def list_for(self, extra: str) -> Sequence[Requirement]:
+        """All of them without an extra; else at least those that hold with `extra` and not without, in their order."""
+        if not extra:
+            return self._requirements
+        return [requirement for requirement, names in self._conditional if names is None or extra in names]
+
+    @cached_property
+    def _conditional(self) -> Sequence[tuple[Requirement, frozenset[str] | None]]:
+        """Those that depend on an extra, each with the extras that it can depend on; `None` where that may be any."""
+        found: list[tuple[Requirement, frozenset[str] | None]] = []
+        for requirement in self._requirements:
+            marker = str(requirement.marker or "")
+            if "extra" in marker:
+                names = _EXTRA.findall(marker)
+                plain = len(names) == marker.count("extra")
+                found.append((requirement, frozenset(map(canonicalize_name, names)) if plain else None))
+        return found

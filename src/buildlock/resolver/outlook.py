@@ -80,7 +80,9 @@ class Outlook:
             targets: By their position; one version is looked for that all of them can have.
         """
         releases = self._list_newer(name, base, targets)
-        kept = [version for version, files in releases.items() if not all(map(_is_yanked, files))] or list(releases)
+        kept = [version for version, files in releases.items() if not all(release.yanked for release in files)] or list(
+            releases
+        )
         together = self._add_sharing(name, targets)
         held: list[Held] = []
         known: list[frozenset[str]] = []
@@ -246,10 +248,6 @@ class Outlook:
         if len(targets) > 1:
             return Obstacle(kind="agreement", text="the targets would no longer agree on one version of everything")
         return Obstacle(kind="conflict", text="another solution came first")
-
-
-def _is_yanked(release: Release) -> bool:
-    return all(artifact.yanked is not None for artifact in release.artifacts)
 
 
 def _to_candidate(package: ResolvedPackage) -> Candidate:

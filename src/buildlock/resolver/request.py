@@ -1,6 +1,7 @@
 """What a resolver is asked and what it answers."""
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -31,13 +32,20 @@ class Universe(Protocol):
             InvalidMetadataError: It cannot be used; the resolver passes the candidate over.
         """
 
-    def anticipate(self, names: Iterable[NormalizedName]) -> None:
-        """Be told that these will probably be listed next; return at once."""
+    def anticipate(self, names: Iterable[NormalizedName]) -> Mapping[NormalizedName, Future[Listing]]:
+        """Be told that these will probably be listed next; return at once.
 
-    def anticipate_metadata(self, artifact: Artifact) -> None:
+        Returns:
+            For those whose listing is on its way, what `listing` is going to answer or raise.
+        """
+
+    def anticipate_metadata(self, artifact: Artifact) -> Future[CoreMetadata] | None:
         """Be told that the metadata of `artifact` will probably be asked for soon; return at once.
 
         An sdist may be downloaded for it, and is not to be built: it may never be tried.
+
+        Returns:
+            What `metadata` is going to answer or raise, if that is on its way.
         """
 
 
@@ -52,6 +60,8 @@ class ResolutionRequest:
     settings: Settings = field(default_factory=Settings)
     preferences: Mapping[NormalizedName, Version] = field(default_factory=dict)
     """Existing pins: they come first where they still fit."""
+    likely: frozenset[NormalizedName] = frozenset()
+    """Packages that will probably be needed: what they are may be asked before it is known that they are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

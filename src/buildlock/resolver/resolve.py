@@ -8,9 +8,11 @@ from packaging.version import Version
 from buildlock.errors import NoSolutionError
 from buildlock.reporting import Reporter, silence
 from buildlock.resolver.agreement import bring_together
+from buildlock.resolver.offers import Offers
 from buildlock.resolver.partition import Block, Partition
 from buildlock.resolver.provider import Choice, Provider
 from buildlock.resolver.request import Resolution, ResolutionRequest, Universe
+from buildlock.resolver.scout import look_ahead
 from buildlock.resolver.search import Pins, UnsolvedError, collect, find_warnings, search
 from buildlock.resolver.view import Candidate, View
 
@@ -48,8 +50,10 @@ def resolve_all(
         InvalidProjectError: As of `resolve`.
         UnavailableError, IntegrityError: As of `resolve`.
     """
-    views = tuple(View(request, universe, report) for request, universe in requests)
+    offers = Offers()
+    views = tuple(View(request, universe, report, offers) for request, universe in requests)
     together = Partition(targets=[view.target for view in views])
+    look_ahead(views)
     try:
         pins, partition = search(Provider(views, together)), together
     except UnsolvedError as error:

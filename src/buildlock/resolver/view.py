@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -11,7 +10,8 @@ from buildlock.artifacts import Artifact, CoreMetadata, Listing, Release
 from buildlock.errors import InvalidMetadataError
 from buildlock.reporting import Noted, Reporter
 from buildlock.resolver.evaluator import Evaluator, PassedOver, Reason
-from buildlock.resolver.needs import Need, Needs, UnusableRequirementError
+from buildlock.resolver.needs import Need, Needs, RequirementsByExtra, UnusableRequirementError
+from buildlock.resolver.offers import Offers
 from buildlock.resolver.request import ResolutionRequest, Universe
 
 
@@ -27,10 +27,22 @@ class Candidate:
 
 
 class View:
-    """One request and the universe that it is asked of."""
+    """One request and the universe that it is asked of.
 
-    def __init__(self, request: ResolutionRequest, universe: Universe, report: Reporter) -> None:
+    Args:
+        request: What is asked.
+        universe: Whom.
+        report: Told of what is passed over.
+        offers: Shared with the views of other targets.
+    """
+
+    def __init__(
+        self, request: ResolutionRequest, universe: Universe, report: Reporter, offers: Offers | None = None
+    ) -> None:
+        self._request = request
+        self._offers = offers or Offers()
         self.target = request.target
+        self.likely = request.likely
         self.universe = universe
         self.needs = Needs(request)
         self.evaluator = Evaluator(request, self.needs)
@@ -38,11 +50,9 @@ class View:
         """What each candidate looked at so far needs, or why it is out."""
         self._report = report
         self._listings: dict[NormalizedName, Listing] = {}
-        self._fitting: dict[tuple[NormalizedName, frozenset[SpecifierSet]], tuple[Release, ...]] = {}
-        self._by_version: dict[tuple[NormalizedName, frozenset[SpecifierSet]], dict[Version, list[Release]]] = {}
+        self._constraints: dict[NormalizedName, tuple[Need, ...]] = {}
         self._verdicts: dict[tuple[NormalizedName, str, Version], Artifact | PassedOver] = {}
         self._metadata: dict[tuple[NormalizedName, str, Version], CoreMetadata] = {}
-        universe.anticipate(sorted({need.name for need in self.needs.roots}))
 
     def dependencies(self, candidate: Candidate) -> tuple[Need, ...] | PassedOver:
         """What a candidate with its extras needs of other packages, or why its metadata rules it out."""
@@ -69,29 +79,19 @@ class View:
         """What the universe offers of `name`, best releases first."""
         if name not in self._listings:
             listing = self.universe.listing(name)
-            releases = tuple(sorted(listing.releases, key=self.evaluator.rank))
+            pinned, prereleases = self._request.preferences.get(name), self._request.settings.prerelease == "allow"
+            releases = self._offers.order(listing, pinned, prereleases=prereleases)
             self._listings[name] = Listing(name=name, releases=releases, asked=listing.asked)
         return self._listings[name]
 
     def fitting(self, name: NormalizedName, needs: Iterable[Need]) -> tuple[Release, ...]:
         """The releases whose version all `needs` and the constraints accept, best first, usable or not."""
-        key = self._key(name, needs)
-        if key not in self._fitting:
-            self._fitting[key] = tuple(
-                release
-                for release in self.listing(name).releases
-                if all(specifier.contains(release.version, prereleases=True) for specifier in key[1])
-            )
-        return self._fitting[key]
+        specifiers = (need.specifier for need in (*needs, *self._find_constraints(name)))
+        return self._offers.filter(self.listing(name).releases, specifiers)
 
     def fitting_by_version(self, name: NormalizedName, needs: Iterable[Need]) -> Mapping[Version, Sequence[Release]]:
         """The same by version."""
-        key = self._key(name, needs)
-        if key not in self._by_version:
-            versions = self._by_version[key] = {}
-            for release in self.fitting(name, needs):
-                versions.setdefault(release.version, []).append(release)
-        return self._by_version[key]
+        return self._offers.group(self.fitting(name, needs))
 
     def verdict(self, release: Release) -> Artifact | PassedOver:
         """The file to take of a release, or why it is passed over as its page describes it."""
@@ -102,8 +102,10 @@ class View:
                 self._note(release, verdict)
         return self._verdicts[key]
 
-    def _key(self, name: NormalizedName, needs: Iterable[Need]) -> tuple[NormalizedName, frozenset[SpecifierSet]]:
-        return name, frozenset(need.specifier for need in (*needs, *self.needs.constraints(name)))
+    def _find_constraints(self, name: NormalizedName) -> tuple[Need, ...]:
+        if name not in self._constraints:
+            self._constraints[name] = self.needs.constraints(name)
+        return self._constraints[name]
 
     def _read_dependencies(self, candidate: Candidate) -> tuple[Need, ...] | PassedOver:
         try:
@@ -121,8 +123,9 @@ class View:
     def _read_needs(self, candidate: Candidate, metadata: CoreMetadata) -> tuple[Need, ...]:
         needs: dict[Need, None] = {}
         extras = ["", *sorted(candidate.extras)]
+        requirements = RequirementsByExtra(metadata.requires_dist)
         for extra in extras:
-            for need in self.needs.of(metadata, extra):
+            for need in self.needs.of(requirements.list_for(extra), extra):
                 if need.name != candidate.name:
                     needs[need] = None
                 elif need.accepts(candidate.version):

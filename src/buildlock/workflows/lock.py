@@ -9,11 +9,13 @@ from packaging.utils import NormalizedName
 from buildlock.errors import StaleLockError
 from buildlock.lockfile.changes import Change, compare_environments
 from buildlock.lockfile.model import LockedEnvironment
-from buildlock.lockfile.writer import drop_package, drop_variant, write_package, write_variant
+from buildlock.lockfile.sections import SectionKey
+from buildlock.lockfile.writer import drop_package, drop_variant, write_sections
 from buildlock.project.model import Project
 from buildlock.workflows.choosing import OutsideSource
 from buildlock.workflows.lock_options import LockOptions
 from buildlock.workflows.lock_so_far import LockSoFar, read_lock_so_far
+from buildlock.workflows.locker import Seen
 from buildlock.workflows.locking_jobs import choose_variants, is_apart, list_jobs
 from buildlock.workflows.locking_task import LockingTask, open_task
 from buildlock.workflows.outside_locking import list_dropped, lock_package
@@ -76,13 +78,16 @@ def lock(workspace: Workspace, options: LockOptions) -> LockResult:
     with workspace.alone():
         before = read_lock_so_far(workspace)
         names = choose_variants(workspace, project, options, marked=before.marked)
-        sections: list[LockedSection] = []
-        text = before.text
+        sections: dict[SectionKey, LockedSection] = {}
+        seen = Seen()
         for job in list_jobs(workspace, project, options, names, before.conflicts):
-            with open_task(workspace, project, options, job.matches, job.targets) as task:
+            with open_task(workspace, project, options, job.matches, job.targets, seen=seen) as task:
                 for package in job.packages:
-                    section, text = _lock_section(task, package, before, text)
-                    sections.append(section)
+                    key, section = _lock_section(task, package, before)
+                    sections[key] = section
+        text = before.text
+        if sections:
+            text = write_sections(text, {key: section.environment for key, section in sections.items()})
         dropped = tuple(_list_dropped_variants(project, options, before))
         for name in dropped:
             text = drop_variant(text or "", name)
@@ -92,7 +97,7 @@ def lock(workspace: Workspace, options: LockOptions) -> LockResult:
         differs = before.marked or text != before.text
         result = LockResult(
             path=workspace.lock_path,
-            sections=tuple(sections),
+            sections=tuple(sections.values()),
             dropped=dropped,
             dropped_packages=dropped_packages,
             written=differs and not options.dry_run and not options.check,
@@ -116,32 +121,31 @@ def lock_variant(
     """
     options = LockOptions(variants=(name,), dynamic=False)
     (job,) = list_jobs(workspace, project, options, (name,), {})
-    with open_task(workspace, project, options, job.matches, job.targets) as task:
+    with open_task(workspace, project, options, job.matches, job.targets, seen=Seen()) as task:
         return VariantLocker(task).lock(pins)
 
 
 def _lock_section(
-    task: LockingTask, wanted: OutsideSource | None, before: LockSoFar, text: str | None
-) -> tuple[LockedSection, str]:
-    """Lock the project for a variant, or a package from elsewhere; with the text of the lock that has it."""
+    task: LockingTask, wanted: OutsideSource | None, before: LockSoFar
+) -> tuple[SectionKey, LockedSection]:
+    """Lock the project for a variant, or a package from elsewhere."""
     variant = task.inputs.variant.name
     if wanted is None:
         package, known = None, before.lockfile.variants.get(variant)
-        environment = VariantLocker(task).lock(before.pins(("variants", variant), known))
-        new = write_variant(text, variant, environment)
+        key: SectionKey = ("variants", variant)
+        environment = VariantLocker(task).lock(before.pins(key, known))
     else:
         package = wanted.name
         known = before.lockfile.packages.get(package, {}).get(variant)
-        environment = lock_package(task, wanted, before.pins(("packages", package, variant), known))
-        new = write_package(text, package, variant, environment)
-    section = LockedSection(
+        key = ("packages", package, variant)
+        environment = lock_package(task, wanted, before.pins(key, known))
+    return key, LockedSection(
         variant=variant,
         package=package,
         environment=environment,
         changes=compare_environments(known, environment),
-        touched=new != text,
+        touched=environment != known,
     )
-    return section, new
 
 
 def _describe_difference(result: LockResult) -> StaleLockError:

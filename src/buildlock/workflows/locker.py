@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,12 +18,13 @@ from buildlock.errors import BackendError, InvalidProjectError
 from buildlock.frontend.backend import Backend
 from buildlock.index.catalogue import Catalogue
 from buildlock.index.http import HttpClient
+from buildlock.index.pages import Pages
 from buildlock.lockfile.freshness import format_requirement, is_of_project
 from buildlock.lockfile.markers import MarkerWriter
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs, build_key
 from buildlock.lockfile.select import Locked, find_versions, select
 from buildlock.metadata.core import MetadataFile
-from buildlock.metadata.reader import MetadataReader
+from buildlock.metadata.reader import KnownMetadata, MetadataReader
 from buildlock.project.contradictions import check_contradictions, check_overrides
 from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement
@@ -45,7 +46,7 @@ from buildlock.workflows.requirements import list_unlocked
 from buildlock.workflows.runtime import RuntimeMatches
 from buildlock.workflows.source_trees import SourceTrees
 from buildlock.workflows.sources import BackendAnswer, SourceFacts, Sources, Subject, repository_key
-from buildlock.workflows.universe import IndexUniverse
+from buildlock.workflows.universe import IndexUniverse, list_likely
 from buildlock.workflows.workspace import Workspace, file_url
 
 Dynamic: TypeAlias = Mapping[str, tuple[BuildRequirement, ...]]
@@ -78,16 +79,24 @@ class _Build:
         return add_requirements(self.inputs, [BuildRequirement(requirement=each, origin=origin) for each in self.asked])
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What was seen in one run for variants before, for those that ask the same."""
+
+    pages: Pages = field(default_factory=Pages)
+    metadata: KnownMetadata = field(default_factory=dict)
+
+
 @contextmanager
-def open_access(workspace: Workspace, inputs: BuildInputs) -> Iterator[Access]:
+def open_access(workspace: Workspace, inputs: BuildInputs, seen: Seen) -> Iterator[Access]:
     """Open them for a variant; what is under way when the caller is done is given up."""
     store = workspace.open_store()
     with ExitStack() as stack:
         client = stack.enter_context(open_client(workspace, inputs))
         scratch = stack.enter_context(store.scratch())
-        catalogue = Catalogue(inputs, client, workspace.report)
+        catalogue = Catalogue(inputs, client, workspace.report, seen.pages)
         stack.callback(catalogue.close)
-        reader = MetadataReader(client, workspace.report, scratch)
+        reader = MetadataReader(client, workspace.report, scratch, seen.metadata)
         stack.callback(reader.close)
         # First of all, so that the reader need not wait for what was anticipated and is needed no more.
         stack.callback(client.close)
@@ -162,6 +171,7 @@ class Locker:
         inputs: BuildInputs,
         targets: Sequence[Target],
         preferences: Sequence[Mapping[NormalizedName, Version]],
+        locked: Sequence[Package] = (),
     ) -> Solution:
         """Resolve an environment.
 
@@ -169,6 +179,7 @@ class Locker:
             inputs: The variant's, with what this environment requires.
             targets: What it is for.
             preferences: Versions to keep where they fit, for each target.
+            locked: Pins so far; most will be needed again.
 
         Raises:
             As of `resolve_all`.
@@ -183,6 +194,7 @@ class Locker:
                     target=target,
                     settings=inputs.settings,
                     preferences=preferred,
+                    likely=list_likely(locked, inputs, target.environment) & preferred.keys(),
                 ),
                 self._enter_universe(target, inputs),
             )
@@ -214,7 +226,7 @@ class Locker:
         Raises:
             As of `resolve_all` and `Pinner.pin`.
         """
-        solution = self.solve(inputs, targets, preferences)
+        solution = self.solve(inputs, targets, preferences, locked)
         packages = self._pinner.pin(solution.resolutions, targets, locked)
         return Draft(requests=solution.requests, resolutions=solution.resolutions, packages=packages)
 

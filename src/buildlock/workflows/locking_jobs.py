@@ -80,7 +80,10 @@ def list_jobs(
     disputed = {key: pins for key, pins in conflicts.items() if key[-1] in project.variants}
     asked = names if whole or apart else ()
     every = sorted({*asked, *(key[-1] for key in disputed)})
-    targets = {name: choose_targets(project.inputs[name], options, workspace.environ) for name in every}
+    # The same values for all variants that declare the same: what is found out of a target is kept with it.
+    declared = dict.fromkeys(project.inputs[name].targets for name in every)
+    chosen_for = {each: choose_targets(each, options, workspace.environ) for each in declared}
+    targets = {name: chosen_for[project.inputs[name].targets] for name in every}
     wanted = _choose_outside(workspace, project, options, {name: targets[name] for name in asked})
     matches = match_runtime(project, options, targets)
     jobs = []

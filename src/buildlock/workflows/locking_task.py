@@ -15,7 +15,7 @@ from buildlock.targets import Target, TargetName, choose_names
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.interpreters import find_targets, list_interpreters
 from buildlock.workflows.lock_options import LockOptions
-from buildlock.workflows.locker import Access, Locker, open_access
+from buildlock.workflows.locker import Access, Locker, Seen, open_access
 from buildlock.workflows.runtime import RuntimeMatches, find_matches, list_matched
 from buildlock.workflows.workspace import Workspace
 
@@ -69,11 +69,13 @@ def open_task(
     options: LockOptions,
     matches: RuntimeMatches,
     chosen: Targets,
+    *,
+    seen: Seen,
 ) -> Iterator[LockingTask]:
     """Begin to lock for a variant; the ways to its indexes are open until the caller is done."""
     (names, targets), inputs = chosen, matches.bind()
     served = _find_served(names, targets, workspace.environ)
-    with open_access(workspace, inputs) as access:
+    with open_access(workspace, inputs, seen) as access:
         yield LockingTask(
             workspace=workspace,
             project=project,
@@ -99,13 +101,13 @@ def _find_served(
     return None
 
 
-def choose_targets(inputs: BuildInputs, options: LockOptions, environ: Mapping[str, str]) -> Targets:
-    """What a variant is locked for: the project's targets, but for what is asked for; else this interpreter.
+def choose_targets(declared: Sequence[TargetName], options: LockOptions, environ: Mapping[str, str]) -> Targets:
+    """What a variant is locked for: the targets that it declares, but for what is asked for; else this interpreter.
 
     Raises:
         UsageError: A name means nothing, or two mean targets that nothing tells apart.
     """
-    names = choose_names(inputs.targets, pythons=options.pythons, platforms=options.platforms) or (TargetName(),)
+    names = choose_names(declared, pythons=options.pythons, platforms=options.platforms) or (TargetName(),)
     return names, find_targets(names, environ)
 
 

@@ -29,7 +29,7 @@ from buildlock.workflows.choosing import OutsideSource, choose_source
 from buildlock.workflows.drafts import Solution, solve_builds
 from buildlock.workflows.graphs import Scope, list_sections
 from buildlock.workflows.lock_options import LockOptions
-from buildlock.workflows.locker import Locker
+from buildlock.workflows.locker import Locker, Seen
 from buildlock.workflows.locking_task import LockingTask, choose_targets, match_runtime, open_task
 from buildlock.workflows.workspace import Workspace, file_url
 
@@ -81,12 +81,13 @@ def survey(
             what = f"`{section}` is locked, and the project has no such variant any more: it was not looked at"
             workspace.report(Warned(what))
     locking = LockOptions(pythons=options.pythons, platforms=options.platforms, dynamic=options.dynamic)
-    targets = {each: choose_targets(project.inputs[each], locking, workspace.environ) for each in by_variant}
+    targets = {each: choose_targets(project.inputs[each].targets, locking, workspace.environ) for each in by_variant}
     matches = match_runtime(project, locking, targets)
     standings: dict[Standing, dict[str, None]] = {}
     unasked: dict[Unasked, dict[str, None]] = {}
+    seen = Seen()
     for variant, found in by_variant.items():
-        with open_task(workspace, project, locking, matches[variant], targets[variant]) as task:
+        with open_task(workspace, project, locking, matches[variant], targets[variant], seen=seen) as task:
             for section in found:
                 for each in _examine(task, section, name):
                     if isinstance(each, Standing):

@@ -170,7 +170,7 @@ class _Inquiry:
 def _describe(release: LockedRelease, answer: _PageAnswer) -> Published:
     if answer.failure is not None:
         return Published(unknown=answer.failure)
-    page = answer.page or ProjectPage(artifacts=())
+    page = answer.page or ProjectPage()
     artifacts = {artifact.filename: artifact for artifact in page.artifacts}
     return Published(
         # Of a quarantined project the index shows no files: that does not mean that they are gone.

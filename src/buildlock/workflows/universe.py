@@ -1,13 +1,16 @@
 """The indexes as the resolver sees them: the joint between what is fetched and what is decided."""
 
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from packaging.markers import Environment
+from packaging.pylock import Package
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.artifacts import Artifact, CoreMetadata, Listing, Release
+from buildlock.errors import InvalidProjectError
 from buildlock.index.assignment import assign
 from buildlock.index.catalogue import Catalogue
 from buildlock.metadata.reader import MetadataReader
@@ -41,14 +44,29 @@ class IndexUniverse:
             return self.sources.metadata(self.sources.subject_of(artifact))
         return self.reader.read(artifact)
 
-    def anticipate(self, names: Iterable[NormalizedName]) -> None:
+    def anticipate(self, names: Iterable[NormalizedName]) -> Mapping[NormalizedName, Future[Listing]]:
         direct = {name for name, rules in self.inputs.sources.items() if any(rule.direct for rule in rules)}
-        self.catalogue.anticipate(sorted(set(names) - direct), self.environment)
+        return self.catalogue.anticipate(sorted(set(names) - direct), self.environment)
 
-    def anticipate_metadata(self, artifact: Artifact) -> None:
+    def anticipate_metadata(self, artifact: Artifact) -> Future[CoreMetadata] | None:
         # Of a source nothing is known that would be worth fetching it for.
-        if artifact.kind == "wheel":
-            self.reader.anticipate([artifact])
+        return self.reader.anticipate(artifact) if artifact.kind == "wheel" else None
+
+
+def list_likely(locked: Iterable[Package], inputs: BuildInputs, environment: Environment) -> frozenset[NormalizedName]:
+    """What a lock has of indexes that would be asked for it again, if it is needed again.
+
+    An index that has not served a package is not told its name before it is known to be needed.
+    """
+    return frozenset(package.name for package in locked if _is_from(package, inputs, environment))
+
+
+def _is_from(package: Package, inputs: BuildInputs, environment: Environment) -> bool:
+    try:
+        indexes = assign(package.name, inputs, environment).indexes
+    except InvalidProjectError:
+        return False  # whoever needs it is told
+    return package.index in {index.location for index in indexes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +84,13 @@ class NarrowedUniverse:
     def metadata(self, artifact: Artifact) -> CoreMetadata:
         return self.universe.metadata(artifact)
 
-    def anticipate(self, names: Iterable[NormalizedName]) -> None:
-        self.universe.anticipate(names)
+    def anticipate(self, names: Iterable[NormalizedName]) -> Mapping[NormalizedName, Future[Listing]]:
+        return self.universe.anticipate(names)
 
-    def anticipate_metadata(self, artifact: Artifact) -> None:
-        self.universe.anticipate_metadata(artifact)
+    def anticipate_metadata(self, artifact: Artifact) -> Future[CoreMetadata] | None:
+        return self.universe.anticipate_metadata(artifact)
 
     def _narrow(self, release: Release) -> Release:
         names = self.wanted.get((release.name, release.version), ())
-        kept = tuple(artifact for artifact in release.artifacts if artifact.filename in names)
+        kept = tuple(artifact for artifact in release.artifacts if artifact.filename in names) if names else ()
         return replace(release, artifacts=kept) if kept else release

@@ -1,6 +1,7 @@
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
@@ -13,6 +14,7 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact
 from buildlock.errors import InvalidPageError
+from buildlock.index.hashes import parse_hashes
 from buildlock.index.page import ProjectPage, parse_link_page, parse_page
 from buildlock.reporting import Event, Noted, Warned, silence
 
@@ -141,7 +143,7 @@ class TestHtml:
             '<meta name="pypi:project-status" content="quarantined">'
             '<meta name="pypi:project-status-reason" content="malware"><a href="torch-1.tar.gz">x</a>'
         )
-        assert page == ProjectPage(artifacts=(), status="quarantined", status_reason="malware")
+        assert page == ProjectPage(status="quarantined", status_reason="malware")
 
     @pytest.mark.parametrize(
         "content",
@@ -335,6 +337,56 @@ def test_a_file_that_is_not_to_be_trusted_is_left_out(changes: dict[str, object]
     assert isinstance(note, Noted)
     assert reason in note.message
     assert note.message.isprintable()
+
+
+class TestLargePage:
+    """10,000 files, of which a resolver looks at those of one version."""
+
+    @pytest.fixture
+    def built(self, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+        """How many values were made, by what they are."""
+        built: Counter[str] = Counter()
+
+        def count(what: str, make: Callable[..., Any]) -> Callable[..., Any]:
+            def counted(*args: object, **named: object) -> Any:
+                built[what] += 1
+                return make(*args, **named)
+
+            return counted
+
+        monkeypatch.setattr("buildlock.index.links.Artifact", count("artifacts", Artifact))
+        monkeypatch.setattr("buildlock.artifacts._parse_version", count("versions", Version))
+        monkeypatch.setattr("buildlock.index.links.parse_hashes", count("hashes", parse_hashes))
+        return built
+
+    @staticmethod
+    def make_files(versions: int) -> list[dict[str, Any]]:
+        names = (f"torch-{n}.0-py3-none-win{tag}.whl" for n in range(versions) for tag in range(100))
+        return [make_file(filename=name, url=name) for name in names]
+
+    def test_only_what_is_looked_at_is_read(self, built: Counter[str]) -> None:
+        seen: list[Event] = []
+        page = read_json(make_page(*self.make_files(100)), seen=seen)
+        assert sorted(page.versions) == [Version(f"{n}.0") for n in range(100)]
+        assert built == {"versions": 100}
+        assert len(page.versions[Version("99.0")]) == 100
+        assert page.versions[Version("99.0")][0].filename == "torch-99.0-py3-none-win0.whl"
+        assert built == {"versions": 200, "artifacts": 100, "hashes": 100}
+        assert not seen
+
+    def test_the_last_file_is_as_strictly_judged(self) -> None:
+        files = self.make_files(100)
+        for changes in ({"size": -1}, {"hashes": None}, {"yanked": 1}):
+            with pytest.raises(InvalidPageError, match=r"files\[9999\]"):
+                read_json(make_page(*files[:-1], {**files[-1], **changes}))
+        with pytest.raises(InvalidPageError, match=r"files\[10000\]"):
+            read_json(make_page(*files, "torch-100.0.tar.gz"))
+
+    def test_two_files_of_one_name_are_found_wherever_they_are(self) -> None:
+        files = self.make_files(100)
+        page = read_json(make_page(*files, {**files[0], "hashes": {"sha256": OTHER}}))
+        assert page.contradictory == {files[0]["filename"]}
+        assert len(page.artifacts) == 9999
 
 
 class TestDuplicates:

@@ -7,9 +7,9 @@ from packaging.pylock import Package, PackageWheel
 from packaging.utils import NormalizedName
 
 from buildlock.errors import InvalidLockError
-from buildlock.lockfile.model import LockedEnvironment, LockedInputs
+from buildlock.lockfile.model import LockedEnvironment, LockedInputs, Lockfile
 from buildlock.lockfile.reader import parse_lockfile, read_lockfile
-from buildlock.lockfile.writer import drop_package, drop_variant, write_package, write_variant
+from buildlock.lockfile.writer import drop_package, drop_variant, write_package, write_sections, write_variant
 from support.locks import (
     LINUX_311,
     LOCKS,
@@ -35,6 +35,37 @@ def read_variants(text: str) -> dict[str, LockedEnvironment]:
 def test_golden() -> None:
     text = write_variant(write_variant(None, "cu124", CU124), "cu118", CU118)
     assert text == GOLDEN
+
+
+class TestManySections:
+    """A lock of many variants is read and checked as often as one of few."""
+
+    @staticmethod
+    def make(count: int, version: str) -> dict[tuple[str, ...], LockedEnvironment]:
+        return {("variants", f"v{n:02}"): make_cuda_environment("cu118", version) for n in range(count)}
+
+    @pytest.mark.parametrize("old", [None, GOLDEN, "several"])
+    def test_they_are_written_as_if_one_by_one(self, old: str | None) -> None:
+        old = write_sections(None, self.make(3, "2.1.0")) if old == "several" else old
+        environments = self.make(4, "2.2.0")
+        text = old
+        for key, environment in environments.items():
+            text = write_variant(text, key[-1], environment)
+        assert write_sections(old, environments) == text
+
+    @pytest.mark.parametrize("count", [2, 8, 32])
+    def test_what_is_read_grows_as_they_do(self, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+        old, read = write_sections(None, self.make(count, "2.1.0")), []
+
+        def parse(content: bytes, where: str) -> Lockfile:
+            lockfile = parse_lockfile(content, where)
+            read.append(len(lockfile.variants))
+            return lockfile
+
+        monkeypatch.setattr("buildlock.lockfile.sections.parse_lockfile", parse)
+        monkeypatch.setattr("buildlock.lockfile.writer.parse_lockfile", parse)
+        write_sections(old, self.make(count, "2.2.0"))
+        assert sum(read) == 3 * count  # the old ones, each new one, and the result
 
 
 @pytest.mark.parametrize("name", ["cuda-variants", "everything", "sources"])

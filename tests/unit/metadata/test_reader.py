@@ -18,7 +18,7 @@ from buildlock.errors import BuildlockError, IntegrityError, InvalidMetadataErro
 from buildlock.index.http import HttpClient
 from buildlock.metadata.reader import MetadataReader
 from buildlock.project.network import Network
-from buildlock.reporting import Event, Noted
+from buildlock.reporting import Event, Noted, silence
 from support.range_server import Ranges, RangeServer
 from support.zips import make_zip, metadata_of
 
@@ -337,7 +337,8 @@ class TestSharing:
             filename = f"foo-{number}-py3-none-any.whl"
             server.files[f"/{filename}.metadata"] = metadata_of("foo", str(number))
             artifacts.append(make_artifact(server.url, filename=filename, version=str(number)))
-        reader.anticipate(artifacts)
+        for artifact in artifacts:
+            reader.anticipate(artifact)
         assert [str(reader.read(artifact).version) for artifact in artifacts] == ["0", "1", "2", "3"]
         assert len(server.requests) == 4
 
@@ -345,7 +346,7 @@ class TestSharing:
         self, server: RangeServer, reader: MetadataReader
     ) -> None:
         missing = make_artifact(server.url)
-        reader.anticipate([missing])
+        reader.anticipate(missing)
         with pytest.raises(UnavailableError, match="404"):
             reader.read(missing)
 
@@ -374,3 +375,53 @@ def test_a_scratch_directory_that_cannot_be_used_is_a_clear_error(server: RangeS
         with pytest.raises(BuildlockError, match="missing` cannot be used"):
             reader.read(make_artifact(server.url))
         reader.close()
+
+
+class TestKept:
+    """What one run has read of a file whose sha256 its index promises, the next one need not ask for."""
+
+    def read(self, artifact: Artifact, cache: Path, credentials: str | None = None) -> None:
+        with HttpClient(cache_dir=cache, report=silence, network=Network(retries=0)) as client:
+            if credentials is not None:
+                client.remember_credentials(credentials)
+            reader = MetadataReader(client, silence, cache)
+            assert reader.read(artifact).requires_dist == BAR
+            reader.close()
+
+    @pytest.mark.parametrize("files", [{FILENAME: WHEEL}, {f"{FILENAME}.metadata": METADATA}])
+    @pytest.mark.parametrize("promised", [None, sha256(METADATA)])
+    def test_nothing_is_asked_again(
+        self, server: RangeServer, tmp_path: Path, files: Mapping[str, bytes], promised: Mapping[str, str] | None
+    ) -> None:
+        server.files |= {f"/{name}": content for name, content in files.items()}
+        artifact = make_artifact(server.url, hashes=sha256(WHEEL), core_metadata=promised)
+        self.read(artifact, tmp_path)
+        asked = len(server.requests)
+        self.read(artifact, tmp_path)
+        assert len(server.requests) == asked
+
+    def test_another_promise_is_asked_for(self, server: RangeServer, tmp_path: Path) -> None:
+        server.files[f"/{FILENAME}.metadata"] = METADATA
+        for number, (hashes, promised) in enumerate(
+            [(sha256(WHEEL), None), (sha256(b"another file"), None), (sha256(WHEEL), sha256(METADATA)), ({}, None)]
+        ):
+            self.read(make_artifact(server.url, hashes=hashes, core_metadata=promised), tmp_path)
+            assert len(server.requests) == number + 1
+        self.read(make_artifact(server.url), tmp_path)
+        assert len(server.requests) == 5
+
+    def test_what_only_some_may_see_is_not_kept(self, server: RangeServer, tmp_path: Path) -> None:
+        server.files[f"/{FILENAME}.metadata"] = METADATA
+        artifact = make_artifact(server.url, hashes=sha256(WHEEL))
+        for number in (1, 2):
+            self.read(artifact, tmp_path, server.url.replace("http://", "http://me:secret@"))
+            assert len(server.requests) == number
+
+    def test_what_is_damaged_is_read_again(self, server: RangeServer, tmp_path: Path) -> None:
+        server.files[f"/{FILENAME}.metadata"] = METADATA
+        artifact = make_artifact(server.url, hashes=sha256(WHEEL))
+        self.read(artifact, tmp_path)
+        (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
+        kept.write_bytes(kept.read_bytes().replace(b"bar", b"evi"))
+        self.read(artifact, tmp_path)
+        assert len(server.requests) == 2

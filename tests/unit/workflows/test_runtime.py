@@ -1,6 +1,7 @@
 """What a runtime lock's answer means for a build, where it is not the same for every target."""
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import pytest
@@ -143,10 +144,10 @@ class OneRelease:
     def metadata(self, artifact: Artifact) -> CoreMetadata:
         raise NotImplementedError
 
-    def anticipate(self, names: Iterable[NormalizedName]) -> None:
+    def anticipate(self, names: Iterable[NormalizedName]) -> Mapping[NormalizedName, Future[Listing]]:
         raise NotImplementedError
 
-    def anticipate_metadata(self, artifact: Artifact) -> None:
+    def anticipate_metadata(self, artifact: Artifact) -> Future[CoreMetadata] | None:
         raise NotImplementedError
 
 

@@ -1,0 +1,125 @@
+"""How often servers are asked for a lock: each page and each metadata file once, and what is known already never."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from packaging.utils import NormalizedName
+
+from buildlock.index.page_json import JsonPage, read_json
+from buildlock.workflows.lock import lock
+from buildlock.workflows.lock_options import LockOptions
+from buildlock.workflows.workspace import Workspace
+from index.offer import MetadataOffer, OfferedFile, offer_wheel
+from index.server import IndexServer, serve
+
+LINUX = LockOptions(all_variants=True, pythons=("3.12",), platforms=("x86_64-manylinux_2_28",), dynamic=False)
+BUILD_SYSTEM = '[build-system]\nrequires = ["tool", "helper<3"]\nbuild-backend = "backend"\n'
+PAGES = Counter({"/simple/tool/": 1, "/simple/helper/": 1, "/simple/mid/": 1, "/simple/leaf/": 1})
+FILES = Counter(
+    {
+        "tool-3.0-py3-none-any.whl.metadata": 1,
+        "helper-2.0-py3-none-any.whl.metadata": 1,
+        "mid-3.0-py3-none-any.whl.metadata": 1,
+        # There is none, and the end of the wheel holds it all.
+        "leaf-3.0-py3-none-any.whl.metadata": 1,
+        "leaf-3.0-py3-none-any.whl": 1,
+    }
+)
+
+
+def offer(name: str, *requires: str, metadata: MetadataOffer = "hashed") -> list[OfferedFile]:
+    versions = (f"{major}.0" for major in range(1, 4))
+    return [offer_wheel(name=name, version=version, requires=requires, metadata_offer=metadata) for version in versions]
+
+
+@dataclass
+class Project:
+    workspace: Workspace
+    server: IndexServer
+
+    def lock(self, **changes: object) -> Counter[str]:
+        """What was asked, by the path of a page and the name of a file."""
+        self.server.exchanges.clear()
+        lock(self.workspace, replace(LINUX, **changes))  # type: ignore[arg-type]
+        paths = (exchange.path for exchange in self.server.exchanges)
+        return Counter(path if path.endswith("/") else path.rpartition("/")[2] for path in paths)
+
+    def write(self, text: str) -> None:
+        (self.workspace.root / "pyproject.toml").write_text(text, encoding="utf-8")
+
+    def forget(self) -> None:
+        shutil.rmtree(self.workspace.cache_dir / "http-v1")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    offered = [
+        *offer("tool", "mid>=1"),
+        *offer("helper", "leaf"),
+        *offer("mid", "leaf>2", "other; sys_platform == 'win32'", metadata="silent"),
+        *offer("leaf", metadata="absent"),
+        *offer("other"),
+    ]
+    with serve({"simple": offered}) as server:
+        root = tmp_path / "project"
+        root.mkdir()
+        made = Project(Workspace(root=root, cache_dir=tmp_path / "cache", environ=server.environment), server)
+        made.write(BUILD_SYSTEM)
+        yield made
+
+
+def test_a_first_lock(project: Project) -> None:
+    assert project.lock() == PAGES + FILES
+
+
+def test_a_lock_anew_asks_whether_the_pages_have_changed(project: Project) -> None:
+    project.lock()
+    assert project.lock() == PAGES
+    assert project.lock(upgrade=True) == PAGES
+    assert {exchange.status for exchange in project.server.exchanges} == {304}
+
+
+def test_a_lock_anew_without_what_was_kept(project: Project) -> None:
+    project.lock()
+    before = project.workspace.lock_path.read_bytes()
+    project.forget()
+    assert project.lock() == PAGES + FILES
+    assert project.workspace.lock_path.read_bytes() == before
+    # All pages first: none waits for the metadata that tells that it is needed.
+    kinds = [exchange.path.endswith("/") for exchange in project.server.exchanges[:4]]
+    assert kinds == [True] * 4
+
+
+def test_more_variants_and_targets_ask_for_no_more(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+
+    def read(content: bytes, name: NormalizedName | None) -> JsonPage:
+        parsed.append(name)
+        return read_json(content, name)
+
+    monkeypatch.setattr("buildlock.index.page.read_json", read)
+    extras = "".join(f'[tool.buildlock.variants.v{n}]\nconstraints = ["tool>0.{n}"]\n' for n in range(4))
+    project.write(BUILD_SYSTEM + extras)
+    asked = project.lock(
+        pythons=("3.11", "3.12", "3.13"), platforms=("x86_64-manylinux_2_28", "aarch64-manylinux_2_28")
+    )
+    assert asked == PAGES + FILES
+    assert sorted(parsed) == ["helper", "leaf", "mid", "tool"]
+
+
+@pytest.mark.parametrize("recorded", ["https://private.example/simple", None])
+def test_a_package_that_another_index_has_served_is_not_asked_for_ahead(project: Project, recorded: str | None) -> None:
+    project.write(BUILD_SYSTEM.replace('"tool", ', '"tool", "other", '))
+    project.lock()
+    text = project.workspace.lock_path.read_text(encoding="utf-8")
+    name = 'name = "other"\nversion = "3.0"\n'
+    index = f'index = "{project.server.url()}"\n'
+    assert name + index in text
+    there = "" if recorded is None else f'index = "{recorded}"\n'
+    project.workspace.lock_path.write_text(text.replace(name + index, name + there), encoding="utf-8")
+    project.write(BUILD_SYSTEM)
+    assert "/simple/other/" not in project.lock()
