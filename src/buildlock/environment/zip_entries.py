@@ -9,13 +9,14 @@ import os
 import re
 import stat
 import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import chain
+from threading import Lock
 from typing import BinaryIO, NoReturn
 
+from buildlock.environment import deflate
 from buildlock.environment.entry_names import EVERYWHERE, NameRules, find_clash, find_folders, find_name_fault
 from buildlock.errors import InvalidArchiveError
 from buildlock.text import present
@@ -57,7 +58,11 @@ _RECORD = re.compile(rb"PK[\x00-\x1f]")
 """The beginning of any record."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 """What no comment holds that is meant to be read, and every record does."""
-_CHUNK = 256 << 10
+_CHUNK = 1 << 20
+"""Bytes, unpacked: threads that take turns at each piece wait less for each other if it is large."""
+_PACKED_CHUNK = 256 << 10
+_HEAD = _LOCAL.size + 64
+"""Bytes that most often hold what stands before the data beyond its name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +107,7 @@ class _Header:
 
 
 class ZipArchive:
-    """A ZIP file and its entries, in the order of their data.
+    """A ZIP file and its entries, in the order of their data; threads may read different entries at a time.
 
     Args:
         file: Open for reading, seekable.
@@ -119,6 +124,7 @@ class ZipArchive:
         self, file: BinaryIO, filename: str, *, limit: int = DEFAULT_LIMIT, rules: NameRules = EVERYWHERE
     ) -> None:
         self._file = file
+        self._lock = Lock()
         self._rules = rules
         self.filename = filename
         self._size = file.seek(0, os.SEEK_END)
@@ -145,11 +151,12 @@ class ZipArchive:
     def chunks(self, entry: ZipEntry) -> Iterator[bytes]:
         """The content of an entry, piece by piece; its size and checksum are proven when the last piece is taken."""
         crc = size = 0
+        crc32 = deflate.codec.crc32
         for chunk in self._inflate(entry) if entry.deflated else self._copy(entry):
             size += len(chunk)
             if size > entry.size:
                 self._refuse(f"`{entry.name}` holds more than the {entry.size} bytes it declares")
-            crc = zlib.crc32(chunk, crc)
+            crc = crc32(chunk, crc)
             yield chunk
         if size != entry.size:
             self._refuse(f"`{entry.name}` holds {size} bytes and declares {entry.size}")
@@ -161,17 +168,17 @@ class ZipArchive:
             yield self._read_at(entry.offset + start, min(_CHUNK, entry.packed_size - start))
 
     def _inflate(self, entry: ZipEntry) -> Iterator[bytes]:
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        inflater = deflate.codec.decompressobj(-deflate.codec.MAX_WBITS)
         position, end = entry.offset, entry.offset + entry.packed_size
         pending = b""
         while not inflater.eof:
             if not pending and position < end:
-                pending = self._read_at(position, min(_CHUNK, end - position))
+                pending = self._read_at(position, min(_PACKED_CHUNK, end - position))
                 position += len(pending)
             exhausted = not pending
             try:
                 chunk = inflater.decompress(pending, _CHUNK)
-            except zlib.error as error:
+            except deflate.codec.error as error:
                 self._refuse(f"`{entry.name}` is no deflated data: {error}")
             pending = inflater.unconsumed_tail
             if chunk:
@@ -348,12 +355,17 @@ class ZipArchive:
     def _read_entry(self, header: _Header, end: int) -> ZipEntry:
         """Compare an entry's own header with the central directory, and find its data, which reaches to `end`."""
         label = header.name
-        local = _LOCAL.unpack(self._read_at(header.offset, _LOCAL.size))
+        within = min(end, self._size) - header.offset
+        head = self._read_at(header.offset, max(_LOCAL.size, min(within, _HEAD + len(header.raw_name))))
+        local = _LOCAL.unpack_from(head)
         signature, version, flags, method, _, _, *declared, name_length, extra_length = local
-        start = header.offset + _LOCAL.size + name_length + extra_length
+        length = _LOCAL.size + name_length + extra_length
+        start = header.offset + length
         if signature != b"PK\x03\x04" or start > end:
             self._refuse(f"there is no entry where the central directory says `{label}` is")
-        rest = self._read_at(header.offset + _LOCAL.size, name_length + extra_length)
+        if length > len(head):
+            head = self._read_at(header.offset, length)
+        rest = head[_LOCAL.size : length]
         if rest[:name_length] != header.raw_name:
             self._refuse(f"`{label}` has another name in its own header")
         if flags != header.flags or method != header.method:
@@ -468,8 +480,9 @@ class ZipArchive:
     def _read_at(self, offset: int, size: int) -> bytes:
         if offset + size > self._size:
             self._refuse("it points beyond its own end")
-        self._file.seek(offset)
-        data = self._file.read(size)
+        with self._lock:
+            self._file.seek(offset)
+            data = self._file.read(size)
         if len(data) != size:
             self._refuse("it got shorter while it was read")
         return data
