@@ -334,17 +334,17 @@ def test_a_killed_process_leaves_a_store_that_works(store: Store, tmp_path: Path
         f"""
         import sys, time
         from pathlib import Path
-        from buildlock.environment import wheel
+        from buildlock.environment.zip_entries import ZipArchive
         from buildlock.environment.store import Store
-        write, count = wheel.Wheel._write, 0
+        chunks, count = ZipArchive.chunks, 0
         def stop(*arguments):
             global count
             count += 1
             if count == 100:
                 print("there", flush=True)
                 time.sleep(600)
-            return write(*arguments)
-        wheel.Wheel._write = stop
+            return chunks(*arguments)
+        ZipArchive.chunks = stop
         archive = Path({str(archive)!r})
         Store(Path({str(store.root)!r}), print).add(archive, sha256={sha256!r}, filename=archive.name)
         """
