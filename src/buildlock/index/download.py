@@ -13,7 +13,7 @@ from buildlock.index.credentials import HINT as CREDENTIALS
 from buildlock.index.failures import TransientError
 from buildlock.index.hashes import ALGORITHMS
 from buildlock.index.http import HttpClient, Stream
-from buildlock.reporting import Reporter, Transferred
+from buildlock.reporting import Reporter, Transferred, phase
 from buildlock.text import without_credentials
 
 MAX_FILE_BYTES = 16 << 30
@@ -83,7 +83,7 @@ def download(
     if sha256 and hashes and hashes.get("sha256", sha256).lower() != sha256.lower():
         raise wanted.refuse(f"is promised with two hashes: `{sha256}` and `{hashes['sha256']}`")
     try:
-        with destination.open("wb") as file:
+        with phase(report, "downloads"), destination.open("wb") as file:
             transfer = _Transfer(client, wanted, file, report)
             return transfer.run()
     except BaseException as error:

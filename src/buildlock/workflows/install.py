@@ -8,6 +8,7 @@ from buildlock.environment.bytecode import renew_bytecode
 from buildlock.environment.claims import Claim
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
 from buildlock.project.model import Overrides
+from buildlock.reporting import phase
 from buildlock.workflows.cached_environments import claim_environment
 from buildlock.workflows.preparation import prepare_wheels
 from buildlock.workflows.selection import select_locked
@@ -62,9 +63,10 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
         if environment := open_environment(destination, identity):
             return environment, True
         wheels = prepare_wheels(workspace, conditions, selected.packages)
-        environment = create_environment(
-            destination, conditions.interpreter, wheels, identity=identity, report=workspace.report
-        )
+        with phase(workspace.report, "environment"):
+            environment = create_environment(
+                destination, conditions.interpreter, wheels, identity=identity, report=workspace.report
+            )
         return environment, False
 
     if options.target is not None:

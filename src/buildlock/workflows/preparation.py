@@ -13,7 +13,7 @@ from buildlock.environment.store import Store, StoredWheel
 from buildlock.errors import BackendError, BuildRefusedError
 from buildlock.index.http import HttpClient
 from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource, walk
-from buildlock.reporting import Began
+from buildlock.reporting import Began, phase
 from buildlock.workflows.building import open_source_backend
 from buildlock.workflows.closure import check_closed
 from buildlock.workflows.conditions import Conditions
@@ -147,9 +147,15 @@ class Preparer:
         artifacts = [each for each in locked if isinstance(each, LockedArtifact)]
         # The largest first, so that none is left alone at the end.
         artifacts.sort(key=lambda artifact: -(artifact.size or 0))
-        return dict(zip(artifacts, map_parallel(work, artifacts, give_up=self._client.close), strict=True))
+        with phase(self._workspace.report, "waiting"):
+            results = map_parallel(work, artifacts, give_up=self._client.close)
+        return dict(zip(artifacts, results, strict=True))
 
     def _fetch(self, artifact: LockedArtifact) -> StoredWheel:
+        with phase(self._workspace.report, "unpacking"):
+            return self._find_or_fetch(artifact)
+
+    def _find_or_fetch(self, artifact: LockedArtifact) -> StoredWheel:
         if stored := self._store.find(artifact.sha256):
             return stored
         with self._store.lock(artifact.sha256), self._store.scratch() as scratch:

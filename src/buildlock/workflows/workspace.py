@@ -22,7 +22,7 @@ from buildlock.lockfile.model import FILENAME
 from buildlock.project.model import BuildInputs, Overrides, Project
 from buildlock.project.network import merge_networks
 from buildlock.project.reader import read_project
-from buildlock.reporting import Noted, Reporter, silence
+from buildlock.reporting import Noted, Reporter, phase, silence
 from buildlock.text import present
 from buildlock.workflows.detection import detect_variant
 from buildlock.workflows.limits import NO_LIMITS, Limits
@@ -74,7 +74,8 @@ class Workspace:
         return int(text) << 30
 
     def read_project(self, overrides: Overrides | None = None) -> Project:
-        return read_project(self.root, environ=self.environ, overrides=overrides or Overrides(), report=self.report)
+        with phase(self.report, "reading the project"):
+            return read_project(self.root, environ=self.environ, overrides=overrides or Overrides(), report=self.report)
 
     def open_store(self) -> Store:
         return Store(self.own_folder(STORE), self.report, limit=self.unpacked_limit)
