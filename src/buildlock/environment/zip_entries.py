@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import chain
-from threading import Lock
+from threading import Lock, local
 from typing import BinaryIO, NoReturn
 
 from buildlock.environment import deflate
@@ -61,8 +61,6 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _CHUNK = 1 << 20
 """Bytes, unpacked: threads that take turns at each piece wait less for each other if it is large."""
 _PACKED_CHUNK = 256 << 10
-_HEAD = _LOCAL.size + 64
-"""Bytes that most often hold what stands before the data beyond its name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +104,13 @@ class _Header:
         return self.raw_name.decode("utf-8", "backslashreplace")
 
 
+class _Window(local):
+    """A part of the file that a thread has read: what it asks for next is most often there too."""
+
+    start = 0
+    data = b""
+
+
 class ZipArchive:
     """A ZIP file and its entries, in the order of their data; threads may read different entries at a time.
 
@@ -125,6 +130,7 @@ class ZipArchive:
     ) -> None:
         self._file = file
         self._lock = Lock()
+        self._window = _Window()
         self._rules = rules
         self.filename = filename
         self._size = file.seek(0, os.SEEK_END)
@@ -355,17 +361,12 @@ class ZipArchive:
     def _read_entry(self, header: _Header, end: int) -> ZipEntry:
         """Compare an entry's own header with the central directory, and find its data, which reaches to `end`."""
         label = header.name
-        within = min(end, self._size) - header.offset
-        head = self._read_at(header.offset, max(_LOCAL.size, min(within, _HEAD + len(header.raw_name))))
-        local = _LOCAL.unpack_from(head)
-        signature, version, flags, method, _, _, *declared, name_length, extra_length = local
-        length = _LOCAL.size + name_length + extra_length
-        start = header.offset + length
+        own = _LOCAL.unpack(self._read_at(header.offset, _LOCAL.size))
+        signature, version, flags, method, _, _, *declared, name_length, extra_length = own
+        start = header.offset + _LOCAL.size + name_length + extra_length
         if signature != b"PK\x03\x04" or start > end:
             self._refuse(f"there is no entry where the central directory says `{label}` is")
-        if length > len(head):
-            head = self._read_at(header.offset, length)
-        rest = head[_LOCAL.size : length]
+        rest = self._read_at(header.offset + _LOCAL.size, name_length + extra_length)
         if rest[:name_length] != header.raw_name:
             self._refuse(f"`{label}` has another name in its own header")
         if flags != header.flags or method != header.method:
@@ -480,6 +481,14 @@ class ZipArchive:
     def _read_at(self, offset: int, size: int) -> bytes:
         if offset + size > self._size:
             self._refuse("it points beyond its own end")
+        if size >= _PACKED_CHUNK:
+            return self._read_file(offset, size)
+        window = self._window
+        if not window.start <= offset <= offset + size <= window.start + len(window.data):
+            window.start, window.data = offset, self._read_file(offset, min(_PACKED_CHUNK, self._size - offset))
+        return window.data[offset - window.start : offset - window.start + size]
+
+    def _read_file(self, offset: int, size: int) -> bytes:
         with self._lock:
             self._file.seek(offset)
             data = self._file.read(size)
