@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn, TypeAlias
+from typing import BinaryIO, Literal, NoReturn, TypeAlias
 
 from packaging.tags import Tag, parse_tag
 from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
@@ -314,6 +314,17 @@ def open_wheel(path: Path, *, filename: str, limit: int = DEFAULT_LIMIT) -> Iter
         InvalidArchiveError: The wheel is refused.
         EnvironmentPreparationError: It cannot be read.
     """
+    with open_archive(path) as file:
+        yield Wheel(ZipArchive(file, filename, limit=limit), filename)
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading.
+
+    Raises:
+        EnvironmentPreparationError: It cannot be read, or is none.
+    """
     try:
         file = path.open("rb")
     except OSError as error:
@@ -321,7 +332,7 @@ def open_wheel(path: Path, *, filename: str, limit: int = DEFAULT_LIMIT) -> Iter
     with file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise EnvironmentPreparationError(f"`{path}` is not a file")
-        yield Wheel(ZipArchive(file, filename, limit=limit), filename)
+        yield file
 
 
 def _read_fields(text: str) -> tuple[Mapping[str, list[str]], str]:

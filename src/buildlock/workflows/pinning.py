@@ -134,7 +134,7 @@ class Pinner:
                 report=self.report,
             )
             with phase(self.report, "unpacking"):
-                self.store.add(archive, sha256=got.sha256, filename=artifact.filename)
+                self.store.add(archive, sha256=got.sha256, filename=artifact.filename, hashed=got.stamp)
         return got.sha256, got.size
 
     def _measure(self, url: str) -> int | None:

@@ -165,8 +165,8 @@ class Preparer:
             if kept := self._whole.find_intact(artifact.sha256):
                 return self._store.add(kept.path, sha256=artifact.sha256, filename=artifact.filename)
             archive = scratch / artifact.filename
-            self._files.fetch(self._file(artifact), archive)
-            return self._store.add(archive, sha256=artifact.sha256, filename=artifact.filename)
+            got = self._files.fetch(self._file(artifact), archive)
+            return self._store.add(archive, sha256=got.sha256, filename=artifact.filename, hashed=got.stamp)
 
     def build(self, source: LockedSource, *, anew: bool = False) -> tuple[KeptFile, bool]:
         """The wheel of a source as a file, and whether it was built before from the very same.

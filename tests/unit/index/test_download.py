@@ -10,6 +10,7 @@ from buildlock.index.download import Downloaded, download
 from buildlock.index.http import HttpClient
 from buildlock.project.network import Network
 from buildlock.reporting import Event, Transferred
+from buildlock.stamps import stamp_of
 from support.http import Answer, Raw, Request, WebServer
 
 BODY = bytes(range(256)) * 4000
@@ -55,8 +56,10 @@ def test_writes_the_file_and_says_what_it_is(
     server: WebServer, fetch: Fetch, destination: Path, events: list[Event]
 ) -> None:
     server.answers[f"/{NAME}"] = Answer(BODY)
-    assert fetch() == Downloaded(sha256=SHA256, size=len(BODY))
+    found = fetch()
     assert destination.read_bytes() == BODY
+    with destination.open("rb") as file:
+        assert found == Downloaded(sha256=SHA256, size=len(BODY), stamp=stamp_of(file))
     assert server.requests[0].headers["accept-encoding"] == "identity"
     moves = [event for event in events if isinstance(event, Transferred)]
     assert moves[-1] == Transferred(NAME, len(BODY), len(BODY))
@@ -65,7 +68,8 @@ def test_writes_the_file_and_says_what_it_is(
 
 def test_hashes_a_file_of_which_nothing_is_promised(server: WebServer, fetch: Fetch) -> None:
     server.answers[f"/{NAME}"] = Answer(BODY)
-    assert fetch(sha256=None, size=None) == Downloaded(sha256=SHA256, size=len(BODY))
+    found = fetch(sha256=None, size=None)
+    assert (found.sha256, found.size) == (SHA256, len(BODY))
 
 
 def test_a_local_file(tmp_path: Path, fetch: Fetch, destination: Path) -> None:
