@@ -1,5 +1,7 @@
 """How much is done to unpack a wheel, and how much of it is held at a time."""
 
+import hashlib
+import io
 import os
 import tracemalloc
 from collections import Counter
@@ -9,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from buildlock.environment.store import Store
 from buildlock.environment.wheel import Wheel, open_wheel
+from buildlock.environment.zip_entries import ZipArchive
 from buildlock.errors import EnvironmentPreparationError, InvalidArchiveError
+from buildlock.reporting import silence
 from support.wheel_forge import FILENAME, Entry, changed, forge, sound_wheel
 
 MANY = {f"demo/{folder}/inner/{number}.py": b"x = 1\n" * 50 for folder in range(20) for number in range(50)}
@@ -50,6 +55,37 @@ def test_a_file_costs_three_operations_and_a_folder_one(tmp_path: Path, monkeypa
     files = len(MANY) + 3
     assert len([path for path in (tmp_path / "tree").rglob("*") if path.is_file()]) == files
     assert calls == {"open": files, "write": files, "close": files, "mkdir": 1 + 20 + 20 + 1}
+
+
+def test_the_archive_is_read_in_large_pieces(tmp_path: Path) -> None:
+    """Not once for each header and each file: whoever reads lets other threads go first."""
+
+    class Counted(io.BytesIO):
+        reads = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            self.reads += 1
+            return super().read(size)
+
+    file = Counted(forge(sound_wheel(MANY)))
+    (tmp_path / "tree").mkdir()
+    Wheel(ZipArchive(file, FILENAME), FILENAME).unpack(tmp_path / "tree")
+    assert file.reads < len(MANY) // 20
+
+
+def test_to_add_a_wheel_costs_few_operations_for_each_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is done until it is in the store, written down and found there again."""
+    store = Store(tmp_path / "store", silence)
+
+    def add(files: int) -> int:
+        content = forge(sound_wheel({f"demo/{number}.py": b"x = 1\n" for number in range(files)}))
+        archive = tmp_path / FILENAME
+        archive.write_bytes(content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        return sum(count_calls(monkeypatch, lambda: store.add(archive, sha256=sha256, filename=FILENAME)).values())
+
+    few, many = add(100), add(1100)
+    assert (many - few) / 1000 <= 6
 
 
 def test_it_is_unpacked_in_pieces(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import re
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -227,3 +228,16 @@ def test_a_place_that_cannot_be_written(server: WebServer, client: HttpClient, t
             size=None,
             report=lambda _: None,
         )
+
+
+def test_a_large_file_is_held_in_pieces(server: WebServer, fetch: Fetch, destination: Path) -> None:
+    body = bytes(24 << 20)
+    server.answers["/large"] = Answer(body)
+    tracemalloc.start()
+    try:
+        fetch(url=f"{server.url}/large", sha256=None, size=None)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert destination.stat().st_size == len(body)
+    assert peak < len(body) // 8
