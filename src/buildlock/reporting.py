@@ -4,9 +4,24 @@ A workflow is handed a `Reporter` and calls it; the command line turns the event
 collects them in a list. Reporters are called from several threads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
+
+Phase: TypeAlias = Literal[
+    "reading the project",
+    "pages",
+    "metadata",
+    "resolution",
+    "downloads",
+    "unpacking",
+    "environment",
+    "backend",
+    "writing",
+    "waiting",
+]
+"""What a thread is busy with. `waiting` is for others, and what that time was for is what they do in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +64,48 @@ class Printed:
     line: str
 
 
-Event: TypeAlias = Warned | Noted | Began | Transferred | Printed
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request was sent: `Noted`, and counted."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Some of the body of an answer came."""
+
+    size: int
+    """Bytes on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The thread that tells it begins a phase, within the one that it may be in."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The same thread ended the phase that it began last."""
+
+    phase: Phase
+
+
+Event: TypeAlias = Warned | Noted | Began | Transferred | Printed | Asked | Received | Entered | Left
 Reporter: TypeAlias = Callable[[Event], None]
 
 
 def silence(_event: Event) -> None:
     """The reporter for those who do not watch."""
+
+
+@contextmanager
+def phase(report: Reporter, name: Phase) -> Iterator[None]:
+    """Tell that this thread is busy with something while the block runs."""
+    report(Entered(name))
+    try:
+        yield
+    finally:
+        report(Left(name))

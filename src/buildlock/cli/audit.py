@@ -10,7 +10,7 @@ from buildlock.audit.render_json import render_json
 from buildlock.audit.render_markdown import render_markdown
 from buildlock.audit.render_text import render_text
 from buildlock.cli.console import Console, terminal_width, write_data, write_text
-from buildlock.cli.options import HERE, ProjectDir, Quiet, VariantNames, Verbose, open_workspace
+from buildlock.cli.options import HERE, ProjectDir, Quiet, ShowTimings, VariantNames, Verbose, open_workspace
 from buildlock.errors import AdvisoryError, UsageError
 from buildlock.project.audit import is_service
 from buildlock.text import present
@@ -43,6 +43,7 @@ def audit(
     ] = "text",
     quiet: Quiet = False,
     verbose: Verbose = False,
+    timings: ShowTimings = False,
 ) -> None:
     """Check what is locked against advisories and the indexes.
 
@@ -50,7 +51,7 @@ def audit(
     """
     if service is not None and not is_service(service):
         raise UsageError(present(f"`--service {service}` is not the URL of a server"))
-    console = Console(quiet=quiet, verbose=verbose)
+    console = Console(quiet=quiet, verbose=verbose, timings=timings)
     options = workflow.AuditOptions(
         databases=tuple(database or ()), online=online, service=service, variants=tuple(variant or ())
     )

@@ -24,6 +24,7 @@ from buildlock.cli.options import (
     Python,
     Quiet,
     Sandbox,
+    ShowTimings,
     Timeout,
     VariantName,
     Verbose,
@@ -79,13 +80,14 @@ def build(
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    timings: ShowTimings = False,
 ) -> None:
     """Build in a locked environment, print the file.
 
     Each build gets an environment of its own, made from the lock as `install` does and thrown away afterwards. What
     was built of PACKAGE before, from the very same, is found again.
     """
-    console = Console(quiet=quiet, verbose=verbose, backend_output=True)
+    console = Console(quiet=quiet, verbose=verbose, backend_output=True, timings=timings)
     limits = make_limits(timeout=timeout, no_network=no_network, sandbox=sandbox)
     if wheel and editable:
         # Backends may give both one name: the second would take the place of the first.

@@ -7,7 +7,7 @@ import typer
 
 from buildlock.answers.recorder import keep_answer
 from buildlock.cli.console import Console, write_json
-from buildlock.cli.options import HERE, Json, ProjectDir, Quiet, VariantNames, Verbose, open_workspace
+from buildlock.cli.options import HERE, Json, ProjectDir, Quiet, ShowTimings, VariantNames, Verbose, open_workspace
 from buildlock.diff.model import Finding
 from buildlock.diff.quoting import unquote
 from buildlock.diff.render_json import finding_to_json
@@ -31,14 +31,16 @@ def check(
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    timings: ShowTimings = False,
 ) -> None:
     """Say whether the lock answers the project, and its policy.
 
     Exits with 3, and says which input moved or what is denied, if it does not. It needs neither a network nor an
     interpreter.
     """
-    console = Console(quiet=quiet, verbose=verbose)
-    status = workflow.check(open_workspace(project, console), tuple(variant or ()))
+    console = Console(quiet=quiet, verbose=verbose, timings=timings)
+    with console.watch():
+        status = workflow.check(open_workspace(project, console), tuple(variant or ()))
     unlocked = not status.lock_fresh or (variant and any(_is_in_vain(each, status) for each in status.variants))
     if as_json:
         write_json(status_to_json(status))

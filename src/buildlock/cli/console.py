@@ -11,8 +11,9 @@ from typing import TextIO
 from rich.console import Console as RichConsole
 from rich.text import Text
 
+from buildlock.cli.timings import Timings
 from buildlock.errors import BackendError, BuildlockError
-from buildlock.reporting import Began, Event, Noted, Printed, Transferred, Warned
+from buildlock.reporting import Asked, Began, Event, Noted, Printed, Transferred, Warned
 
 
 class Console:
@@ -22,9 +23,12 @@ class Console:
         quiet: Warnings, each once, and errors only.
         verbose: Every step.
         backend_output: Show what the backend prints.
+        timings: Show, when what was watched has ended in whatever way, where the time went.
     """
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False, backend_output: bool = False) -> None:
+    def __init__(
+        self, *, quiet: bool = False, verbose: bool = False, backend_output: bool = False, timings: bool = False
+    ) -> None:
         self._rich = _stderr()
         self._quiet = quiet
         self._verbose = verbose
@@ -32,9 +36,12 @@ class Console:
         self._advance: Callable[[Transferred], None] | None = None
         self._warned: set[Warned] = set()
         self._mutex = threading.Lock()
+        self._timings = Timings() if timings else None
 
     def __call__(self, event: Event) -> None:
         """Show an event; called from any thread."""
+        if self._timings is not None:
+            self._timings.take(event)
         with self._mutex:
             self._show(event)
 
@@ -43,7 +50,7 @@ class Console:
             case Warned(message, hint) if event not in self._warned:
                 self._warned.add(event)
                 self._write(_labelled("warning", "yellow", message, hint))
-            case Noted(message):
+            case Noted(message) | Asked(message):
                 if self._verbose:
                     self._write(Text(message, style="dim"))
             case Began(phase):
@@ -77,6 +84,10 @@ class Console:
             if self._backend_output:
                 error.message = error.brief
             raise
+        finally:
+            if self._timings is not None:
+                for line in self._timings.render():
+                    self._write(Text(line))
 
     @contextmanager
     def _show_progress(self) -> Iterator[None]:

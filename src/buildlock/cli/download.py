@@ -15,6 +15,7 @@ from buildlock.cli.options import (
     Offline,
     ProjectDir,
     Quiet,
+    ShowTimings,
     VariantNames,
     Verbose,
     make_overrides,
@@ -45,12 +46,13 @@ def download(
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    timings: ShowTimings = False,
 ) -> None:
     """Fill a folder with exactly the locked files, print their paths.
 
     `install`, `build` and `run` take them from there with --offline --find-links DIR.
     """
-    console = Console(quiet=quiet, verbose=verbose)
+    console = Console(quiet=quiet, verbose=verbose, timings=timings)
     if variant and all_variants:
         raise UsageError("`--variant` and `--all` exclude each other")
     options = DownloadOptions(

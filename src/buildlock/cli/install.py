@@ -22,6 +22,7 @@ from buildlock.cli.options import (
     Python,
     Quiet,
     Sandbox,
+    ShowTimings,
     Timeout,
     VariantName,
     Verbose,
@@ -54,12 +55,13 @@ def install(
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    timings: ShowTimings = False,
 ) -> None:
     """Prepare a locked environment, print its path.
 
     The isolated build environment of a variant is made from the lock alone, every file verified.
     """
-    console = Console(quiet=quiet, verbose=verbose)
+    console = Console(quiet=quiet, verbose=verbose, timings=timings)
     limits = make_limits(timeout=timeout, no_network=no_network, sandbox=sandbox)
     options = InstallOptions(
         variant=variant,

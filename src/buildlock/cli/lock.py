@@ -23,6 +23,7 @@ from buildlock.cli.options import (
     ProjectDir,
     Quiet,
     Sandbox,
+    ShowTimings,
     Timeout,
     VariantNames,
     Verbose,
@@ -115,6 +116,7 @@ def lock(
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    timings: ShowTimings = False,
 ) -> None:
     """Lock build environments in build-lock.toml.
 
@@ -122,7 +124,7 @@ def lock(
     that is not locked now keeps its bytes. Of a lock that a merge left with conflict markers, what both sides have
     changed is locked, with the pins of both.
     """
-    console = Console(quiet=quiet, verbose=verbose)
+    console = Console(quiet=quiet, verbose=verbose, timings=timings)
     limits = make_limits(timeout=timeout, no_network=no_network, sandbox=sandbox)
     options = LockOptions(
         variants=tuple(variant or ()),

@@ -97,6 +97,7 @@ InsecureHosts: TypeAlias = Annotated[
 ]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Every step.")]
+ShowTimings: TypeAlias = Annotated[bool, typer.Option("--timings", help="Say where the time went, on stderr.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Data as JSON, on stdout.")]
 
 HERE = Path()

@@ -11,6 +11,7 @@ from buildlock.cli.options import (
     OutsideName,
     ProjectDir,
     Quiet,
+    ShowTimings,
     VariantNames,
     Verbose,
     make_overrides,
@@ -45,13 +46,14 @@ def outdated(
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    timings: ShowTimings = False,
 ) -> None:
     """Say what is newer than the lock, and what holds it back.
 
     Of each locked package: the version that the project allows, and the latest one with what is against it. It
     asks the indexes, and writes nothing.
     """
-    console = Console(quiet=quiet, verbose=verbose)
+    console = Console(quiet=quiet, verbose=verbose, timings=timings)
     options = OutdatedOptions(
         scope=Scope(variants=tuple(variant or ()), package=parse_name(package) if package is not None else None),
         pythons=tuple(python or ()),

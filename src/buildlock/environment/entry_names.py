@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_PATH = 1000
 """Bytes of a whole name; leaves room for the folder that it is unpacked into below the 4096 of Linux."""
@@ -88,11 +89,17 @@ def find_name_fault(name: str, rules: NameRules = EVERYWHERE) -> str | None:
     for is_fault, reason in _NAME_FAULTS:
         if is_fault(name):
             return reason
-    faults = _COMPONENT_FAULTS + _WINDOWS_FAULTS if rules.windows else _COMPONENT_FAULTS
     for component in name.removesuffix("/").split("/"):
-        for is_fault, reason in faults:
-            if is_fault(component):
-                return reason
+        if fault := _find_component_fault(component, windows=rules.windows):
+            return fault
+    return None
+
+
+@lru_cache(maxsize=1024)  # most names differ in their last component alone; none is longer than a name may be
+def _find_component_fault(component: str, *, windows: bool) -> str | None:
+    for is_fault, reason in _COMPONENT_FAULTS + _WINDOWS_FAULTS if windows else _COMPONENT_FAULTS:
+        if is_fault(component):
+            return reason
     return None
 
 
@@ -103,11 +110,13 @@ def find_extent_fault(name: str) -> str | None:
 
 def fold_name(name: str) -> str:
     """The name as a file system sees it that knows neither case nor Unicode forms."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def _compose(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def find_folders(names: Iterable[str]) -> set[str]:

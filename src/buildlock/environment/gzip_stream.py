@@ -1,16 +1,16 @@
 """A gzip file of one member, read from its beginning to its end and no further."""
 
 import os
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
+from buildlock.environment import deflate
 from buildlock.environment.zip_entries import DEFAULT_LIMIT, LIMIT_HINT, MAX_RATIO, RATIO_FREE
 from buildlock.errors import InvalidArchiveError
 from buildlock.text import present
 
 _CHUNK = 256 << 10
-_GZIP = zlib.MAX_WBITS | 16
+_GZIP = deflate.codec.MAX_WBITS | 16
 """Makes zlib read the header and compare the checksum and the length at the end (RFC 1952)."""
 
 
@@ -31,7 +31,7 @@ class GzipStream:
         self._filename = filename
         self._limit = limit
         self.packed_size = file.seek(0, os.SEEK_END)
-        self._inflater = zlib.decompressobj(_GZIP)
+        self._inflater = deflate.codec.decompressobj(_GZIP)
         self._pending = b""
         self._buffer = b""
         self._taken = 0
@@ -79,7 +79,7 @@ class GzipStream:
             packed = self._pending or self._file.read(_CHUNK)
             try:
                 self._buffer, self._taken = self._inflater.decompress(packed, _CHUNK), 0
-            except zlib.error as error:
+            except deflate.codec.error as error:
                 self._refuse(f"it is no sound gzip file: {error}")
             self._pending = self._inflater.unconsumed_tail
             if self._buffer:

@@ -6,6 +6,7 @@ import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from buildlock.errors import EnvironmentPreparationError
 
@@ -44,10 +45,16 @@ def check_own(folder: Path) -> None:
 
 def hash_file(path: Path) -> str:
     """The sha256 of a file, lower-case hexadecimal."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
+        return hash_open(file)
+
+
+def hash_open(file: BinaryIO) -> str:
+    """The same of a file that is open, from its beginning."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
     return digest.hexdigest()
 
 

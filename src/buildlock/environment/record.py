@@ -9,8 +9,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_WEAK = frozenset(name for name in hashlib.algorithms_guaranteed if hashlib.new(name).digest_size < 32)  # noqa: PLR2004
-"""Less than sha256: 256 bits. SHAKE has no size of its own."""
+_DIGEST_SIZES = {
+    name: size
+    for name in hashlib.algorithms_guaranteed
+    if (size := hashlib.new(name).digest_size) >= 32  # noqa: PLR2004
+}
+"""Bytes of the digest, of those that are not weaker than sha256: 256 bits. SHAKE has no size of its own."""
 MAX_LINES = 100_000
 _HEXADECIMAL = re.compile(r"[0-9a-f]+")
 
@@ -66,9 +70,9 @@ def _parse_line(row: list[str]) -> RecordLine:
 
 def _read_digest(algorithm: str, digest: str) -> str:
     """The one spelling of a digest; empty where it is none."""
-    if algorithm not in hashlib.algorithms_guaranteed or algorithm in _WEAK:
+    size = _DIGEST_SIZES.get(algorithm)
+    if size is None:
         return ""
-    size = hashlib.new(algorithm).digest_size
     if len(digest) == 2 * size and _HEXADECIMAL.fullmatch(digest):
         # Not to the specification, and found in published wheels (gmsh 4.15); no base64 has this length.
         return encode_digest(bytes.fromhex(digest))

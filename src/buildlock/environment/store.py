@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from buildlock.environment.interpreter import Interpreter
 from buildlock.environment.mending import keep_bytecode, mend
-from buildlock.environment.own_files import check_own, hash_file, make_own, mark_used
+from buildlock.environment.own_files import check_own, hash_open, make_own, mark_used
 from buildlock.environment.private_folder import clear_abandoned, private_folder
 from buildlock.environment.recipe import RECIPES
 from buildlock.environment.seal import SEAL, TREE, find_broken
@@ -29,10 +29,11 @@ from buildlock.environment.stored import (
     read_wheel,
     write_entry,
 )
-from buildlock.environment.wheel import open_wheel
-from buildlock.environment.zip_entries import DEFAULT_LIMIT
+from buildlock.environment.wheel import Wheel, open_archive
+from buildlock.environment.zip_entries import DEFAULT_LIMIT, ZipArchive
 from buildlock.errors import EnvironmentPreparationError, IntegrityError
 from buildlock.reporting import Noted, Reporter, Warned
+from buildlock.stamps import Stamp, stamp_of
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PREFIX = "scratch-"
@@ -101,13 +102,15 @@ class Store:
         mark_used(entry)
         return replace(wheel, written=(self._written / sha256).exists(), uncompiled=(entry / UNCOMPILED).exists())
 
-    def add(self, archive: Path, *, sha256: str, filename: str) -> StoredWheel:
+    def add(self, archive: Path, *, sha256: str, filename: str, hashed: Stamp | None = None) -> StoredWheel:
         """Verify and unpack a wheel. Where another process added it meanwhile, that one is used.
 
         Args:
             archive: The file; not changed.
             sha256: What its hash must be.
             filename: What the index calls it.
+            hashed: What the file system said of it when the caller found its hash to be that one. It is hashed again
+                where that is not known, or something else is said of it now.
 
         Raises:
             IntegrityError: It has another hash.
@@ -116,10 +119,11 @@ class Store:
         """
         entry = self._locate(sha256)
         try:
-            found = hash_file(archive)
-            if found != sha256:
-                raise IntegrityError(f"`{filename}` has the sha256 {found}, not {sha256}")
-            with self.scratch() as scratch, open_wheel(archive, filename=filename, limit=self._limit) as wheel:
+            # What is hashed is what is unpacked, whatever takes its place meanwhile.
+            with open_archive(archive) as file, self.scratch() as scratch:
+                if hashed != stamp_of(file) and (found := hash_open(file)) != sha256:
+                    raise IntegrityError(f"`{filename}` has the sha256 {found}, not {sha256}")
+                wheel = Wheel(ZipArchive(file, filename, limit=self._limit), filename)
                 if wheel.is_newer:
                     self._report(Warned(f"`{filename}` is of a later version of the wheel format than 1.0"))
                 complete = scratch / "complete"

@@ -1,6 +1,5 @@
 """A wheel, checked as a whole before any of its files is written (binary distribution format)."""
 
-import hashlib
 import os
 import re
 import stat
@@ -8,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn, TypeAlias
+from typing import BinaryIO, Literal, NoReturn, TypeAlias
 
 from packaging.tags import Tag, parse_tag
 from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
@@ -16,8 +15,9 @@ from packaging.version import Version
 
 from buildlock.environment.entry_names import find_clash, find_name_fault, fold_name
 from buildlock.environment.entry_points import Command, InvalidEntryPointsError, parse_commands
-from buildlock.environment.record import InvalidRecordError, RecordLine, encode_digest, parse_record
-from buildlock.environment.zip_entries import DEFAULT_LIMIT, ZipArchive, ZipEntry
+from buildlock.environment.record import InvalidRecordError, RecordLine, parse_record
+from buildlock.environment.unpacking import write_files
+from buildlock.environment.zip_entries import DEFAULT_LIMIT, ZipArchive
 from buildlock.errors import EnvironmentPreparationError, InvalidArchiveError
 from buildlock.text import present
 
@@ -123,39 +123,11 @@ class Wheel:
                 throws the folder away.
             EnvironmentPreparationError: It cannot be written.
         """
-        made: set[Path] = set()
-        unpacked = []
-        for path, entry in self._files.items():
-            place = destination / path
-            try:
-                if place.parent not in made:
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    made.add(place.parent)
-                line = self._write(entry, place)
-            except OSError as error:
-                raise EnvironmentPreparationError(
-                    f"`{path}` of `{self._filename}` cannot be written: {error.strerror or error}"
-                ) from error
-            unpacked.append(UnpackedFile(line=line, executable=entry.executable))
-        return tuple(unpacked)
-
-    def _write(self, entry: ZipEntry, place: Path) -> RecordLine:
-        recorded = self._record.get(entry.name, RecordLine(path=entry.name))
-        digest = hashlib.new(recorded.algorithm or "sha256")
-        # O_EXCL: never through a link, never over what is there.
-        descriptor = os.open(
-            place,
-            os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0),
-            0o755 if entry.executable else 0o644,
+        lines = write_files(self._archive, self._files.values(), self._record, destination)
+        return tuple(
+            UnpackedFile(line=line, executable=entry.executable)
+            for line, entry in zip(lines, self._files.values(), strict=True)
         )
-        with os.fdopen(descriptor, "wb") as file:
-            for chunk in self._archive.chunks(entry):
-                digest.update(chunk)
-                file.write(chunk)
-        found = encode_digest(digest.digest())
-        if recorded.digest and found != recorded.digest:
-            self._refuse(f"`{entry.name}` does not have the hash that RECORD gives")
-        return RecordLine(path=entry.name, algorithm=digest.name, digest=found, size=entry.size)
 
     def _parse_filename(self) -> tuple[NormalizedName, Version, frozenset[Tag]]:
         if "/" in self._filename or find_name_fault(self._filename):
@@ -342,6 +314,17 @@ def open_wheel(path: Path, *, filename: str, limit: int = DEFAULT_LIMIT) -> Iter
         InvalidArchiveError: The wheel is refused.
         EnvironmentPreparationError: It cannot be read.
     """
+    with open_archive(path) as file:
+        yield Wheel(ZipArchive(file, filename, limit=limit), filename)
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading.
+
+    Raises:
+        EnvironmentPreparationError: It cannot be read, or is none.
+    """
     try:
         file = path.open("rb")
     except OSError as error:
@@ -349,7 +332,7 @@ def open_wheel(path: Path, *, filename: str, limit: int = DEFAULT_LIMIT) -> Iter
     with file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise EnvironmentPreparationError(f"`{path}` is not a file")
-        yield Wheel(ZipArchive(file, filename, limit=limit), filename)
+        yield file
 
 
 def _read_fields(text: str) -> tuple[Mapping[str, list[str]], str]:

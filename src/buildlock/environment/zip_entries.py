@@ -9,13 +9,14 @@ import os
 import re
 import stat
 import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import chain
+from threading import Lock, local
 from typing import BinaryIO, NoReturn
 
+from buildlock.environment import deflate
 from buildlock.environment.entry_names import EVERYWHERE, NameRules, find_clash, find_folders, find_name_fault
 from buildlock.errors import InvalidArchiveError
 from buildlock.text import present
@@ -57,7 +58,9 @@ _RECORD = re.compile(rb"PK[\x00-\x1f]")
 """The beginning of any record."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 """What no comment holds that is meant to be read, and every record does."""
-_CHUNK = 256 << 10
+_CHUNK = 1 << 20
+"""Bytes, unpacked: threads that take turns at each piece wait less for each other if it is large."""
+_PACKED_CHUNK = 256 << 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,8 +104,15 @@ class _Header:
         return self.raw_name.decode("utf-8", "backslashreplace")
 
 
+class _Window(local):
+    """A part of the file that a thread has read: what it asks for next is most often there too."""
+
+    start = 0
+    data = b""
+
+
 class ZipArchive:
-    """A ZIP file and its entries, in the order of their data.
+    """A ZIP file and its entries, in the order of their data; threads may read different entries at a time.
 
     Args:
         file: Open for reading, seekable.
@@ -119,6 +129,8 @@ class ZipArchive:
         self, file: BinaryIO, filename: str, *, limit: int = DEFAULT_LIMIT, rules: NameRules = EVERYWHERE
     ) -> None:
         self._file = file
+        self._lock = Lock()
+        self._window = _Window()
         self._rules = rules
         self.filename = filename
         self._size = file.seek(0, os.SEEK_END)
@@ -145,11 +157,12 @@ class ZipArchive:
     def chunks(self, entry: ZipEntry) -> Iterator[bytes]:
         """The content of an entry, piece by piece; its size and checksum are proven when the last piece is taken."""
         crc = size = 0
+        crc32 = deflate.codec.crc32
         for chunk in self._inflate(entry) if entry.deflated else self._copy(entry):
             size += len(chunk)
             if size > entry.size:
                 self._refuse(f"`{entry.name}` holds more than the {entry.size} bytes it declares")
-            crc = zlib.crc32(chunk, crc)
+            crc = crc32(chunk, crc)
             yield chunk
         if size != entry.size:
             self._refuse(f"`{entry.name}` holds {size} bytes and declares {entry.size}")
@@ -161,17 +174,17 @@ class ZipArchive:
             yield self._read_at(entry.offset + start, min(_CHUNK, entry.packed_size - start))
 
     def _inflate(self, entry: ZipEntry) -> Iterator[bytes]:
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        inflater = deflate.codec.decompressobj(-deflate.codec.MAX_WBITS)
         position, end = entry.offset, entry.offset + entry.packed_size
         pending = b""
         while not inflater.eof:
             if not pending and position < end:
-                pending = self._read_at(position, min(_CHUNK, end - position))
+                pending = self._read_at(position, min(_PACKED_CHUNK, end - position))
                 position += len(pending)
             exhausted = not pending
             try:
                 chunk = inflater.decompress(pending, _CHUNK)
-            except zlib.error as error:
+            except deflate.codec.error as error:
                 self._refuse(f"`{entry.name}` is no deflated data: {error}")
             pending = inflater.unconsumed_tail
             if chunk:
@@ -348,8 +361,8 @@ class ZipArchive:
     def _read_entry(self, header: _Header, end: int) -> ZipEntry:
         """Compare an entry's own header with the central directory, and find its data, which reaches to `end`."""
         label = header.name
-        local = _LOCAL.unpack(self._read_at(header.offset, _LOCAL.size))
-        signature, version, flags, method, _, _, *declared, name_length, extra_length = local
+        own = _LOCAL.unpack(self._read_at(header.offset, _LOCAL.size))
+        signature, version, flags, method, _, _, *declared, name_length, extra_length = own
         start = header.offset + _LOCAL.size + name_length + extra_length
         if signature != b"PK\x03\x04" or start > end:
             self._refuse(f"there is no entry where the central directory says `{label}` is")
@@ -468,8 +481,17 @@ class ZipArchive:
     def _read_at(self, offset: int, size: int) -> bytes:
         if offset + size > self._size:
             self._refuse("it points beyond its own end")
-        self._file.seek(offset)
-        data = self._file.read(size)
+        if size >= _PACKED_CHUNK:
+            return self._read_file(offset, size)
+        window = self._window
+        if not window.start <= offset <= offset + size <= window.start + len(window.data):
+            window.start, window.data = offset, self._read_file(offset, min(_PACKED_CHUNK, self._size - offset))
+        return window.data[offset - window.start : offset - window.start + size]
+
+    def _read_file(self, offset: int, size: int) -> bytes:
+        with self._lock:
+            self._file.seek(offset)
+            data = self._file.read(size)
         if len(data) != size:
             self._refuse("it got shorter while it was read")
         return data

@@ -17,7 +17,7 @@ from buildlock.errors import BackendError, BuildlockError
 from buildlock.frontend.confinement import Confinement
 from buildlock.frontend.process import Ended, clean_line, run_process
 from buildlock.project.model import BuildSystem
-from buildlock.reporting import Printed, Reporter, Warned
+from buildlock.reporting import Printed, Reporter, Warned, phase
 
 _MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _WARNINGS = threading.Lock()
@@ -87,7 +87,7 @@ class Hooks:
             python_executable=str(self.python),
         )
         try:
-            with ExitStack() as answering:
+            with phase(self.report, "backend"), ExitStack() as answering:
                 value = getattr(caller, hook)(*arguments)
         except HookMissing as error:
             # The name in the answer is the backend's word.

@@ -19,7 +19,7 @@ from buildlock.index.http import HttpClient
 from buildlock.index.page import ProjectPage
 from buildlock.index.pages import Pages
 from buildlock.project.model import BuildInputs, Index
-from buildlock.reporting import Reporter, Warned
+from buildlock.reporting import Reporter, Warned, phase
 from buildlock.text import without_credentials
 
 _MAX_WORKERS = 16
@@ -86,7 +86,9 @@ class Catalogue:
             InvalidProjectError: What the user wrote names no place, or two, for the package.
         """
         self._listed.add(name)
-        return self._begin(name, assign(name, self._inputs, environment)).result()
+        listing = self._begin(name, assign(name, self._inputs, environment))
+        with phase(self._report, "pages"):
+            return listing.result()
 
     def warn_of_shared_names(self) -> None:
         """Tell which of the packages that were listed are on several of the indexes that were asked for them.

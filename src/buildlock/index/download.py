@@ -13,7 +13,8 @@ from buildlock.index.credentials import HINT as CREDENTIALS
 from buildlock.index.failures import TransientError
 from buildlock.index.hashes import ALGORITHMS
 from buildlock.index.http import HttpClient, Stream
-from buildlock.reporting import Reporter, Transferred
+from buildlock.reporting import Reporter, Transferred, phase
+from buildlock.stamps import Stamp, stamp_of
 from buildlock.text import without_credentials
 
 MAX_FILE_BYTES = 16 << 30
@@ -32,6 +33,8 @@ class Downloaded:
     sha256: str
     size: int
     """Bytes."""
+    stamp: Stamp
+    """What the file system said of it when its last byte was hashed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +86,7 @@ def download(
     if sha256 and hashes and hashes.get("sha256", sha256).lower() != sha256.lower():
         raise wanted.refuse(f"is promised with two hashes: `{sha256}` and `{hashes['sha256']}`")
     try:
-        with destination.open("wb") as file:
+        with phase(report, "downloads"), destination.open("wb") as file:
             transfer = _Transfer(client, wanted, file, report)
             return transfer.run()
     except BaseException as error:
@@ -198,7 +201,7 @@ class _Transfer:
                 )
         self._file.flush()
         self._report(Transferred(self._wanted.filename, self._done, self._done))
-        return Downloaded(sha256=self._digests["sha256"].hexdigest(), size=self._done)
+        return Downloaded(sha256=self._digests["sha256"].hexdigest(), size=self._done, stamp=stamp_of(self._file))
 
 
 _HINTS = {

@@ -27,7 +27,7 @@ from buildlock.index.patience import FACTOR
 from buildlock.index.urls import Address, InvalidUrlError, follow, parse_address
 from buildlock.project.model import Authentication
 from buildlock.project.network import Network
-from buildlock.reporting import Noted, Reporter
+from buildlock.reporting import Asked, Noted, Received, Reporter
 from buildlock.text import printable, without_credentials
 
 T = TypeVar("T")
@@ -363,7 +363,7 @@ class HttpClient:
         sent = dict(headers)
         if address.authorization:
             sent["Authorization"] = address.authorization
-        self._report(Noted(f"asked `{address.url}`"))
+        self._report(Asked(f"asked `{address.url}`"))
         try:
             return self._connections.pool(address).request(
                 method,
@@ -416,6 +416,7 @@ class HttpClient:
                 self._check_open(address.url)
                 empty = False
                 received += len(chunk)
+                self._report(Received(len(chunk)))
                 if time.monotonic() - since > FACTOR * self._timeout:
                     if received < _SLOWEST:
                         raise TransientError(f"it has sent {received} bytes in {FACTOR * self._timeout:.0f} s")

@@ -15,7 +15,7 @@ from buildlock.index.http import HttpClient
 from buildlock.metadata.core import MAX_METADATA_SIZE, parse_core_metadata
 from buildlock.metadata.ranged import RangesRefusedError, open_by_ranges, open_local
 from buildlock.metadata.wheel import read_wheel_metadata
-from buildlock.reporting import Noted, Reporter
+from buildlock.reporting import Noted, Reporter, phase
 
 _WORKERS = 16
 _MAX_MISSES = 3
@@ -61,7 +61,9 @@ class MetadataReader:
             IntegrityError: A size, hash, name or version is not what the index promised.
             InvalidMetadataError: The wheel or its metadata cannot be used.
         """
-        return self.anticipate(artifact).result()
+        metadata = self.anticipate(artifact)
+        with phase(self._report, "metadata"):
+            return metadata.result()
 
     def anticipate(self, artifact: Artifact) -> Future[CoreMetadata]:
         """Start reading what `read` is going to be asked for; returns at once, with the answer to come."""

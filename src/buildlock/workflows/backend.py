@@ -10,6 +10,7 @@ from buildlock.environment.stored import StoredWheel
 from buildlock.frontend.backend import Backend
 from buildlock.frontend.objects import divert_objects
 from buildlock.project.model import Project, Settings
+from buildlock.reporting import phase
 from buildlock.variants import Variant
 from buildlock.workflows.limits import hold_project
 from buildlock.workflows.workspace import Workspace
@@ -48,14 +49,15 @@ def open_backend(
     """
     store = workspace.open_store()
     with store.scratch() as scratch, store.guard():
-        environment = create_environment(
-            scratch / "environment",
-            interpreter,
-            wheels,
-            identity=identity,
-            report=workspace.report,
-            mode=settings.link_mode,
-        )
+        with phase(workspace.report, "environment"):
+            environment = create_environment(
+                scratch / "environment",
+                interpreter,
+                wheels,
+                identity=identity,
+                report=workspace.report,
+                mode=settings.link_mode,
+            )
         aside = [workspace.cache_dir, *([out_dir] if out_dir else [])]
         held = hold_project(workspace.limits, project.root, scratch, aside)
         objects = scratch / "objects"

@@ -11,7 +11,7 @@ from buildlock.environment.stored import StoredWheel
 from buildlock.errors import BackendError
 from buildlock.frontend.backend import Backend
 from buildlock.project.build_system import read_build_system_of
-from buildlock.reporting import Reporter
+from buildlock.reporting import Reporter, phase
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.limits import Limits, hold_source
 from buildlock.workflows.source_trees import SourceTree
@@ -49,14 +49,15 @@ def open_source_backend(
         EnvironmentPreparationError: The environment cannot be made.
     """
     system = read_build_system_of(tree.read("pyproject.toml"), label)
-    environment = create_environment(
-        scratch / "environment",
-        conditions.interpreter,
-        wheels,
-        identity=identity,
-        report=report,
-        mode=conditions.inputs.settings.link_mode,
-    )
+    with phase(report, "environment"):
+        environment = create_environment(
+            scratch / "environment",
+            conditions.interpreter,
+            wheels,
+            identity=identity,
+            report=report,
+            mode=conditions.inputs.settings.link_mode,
+        )
     held = hold_source(limits, tree.root, scratch)
     try:
         yield Backend(

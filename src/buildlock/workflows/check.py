@@ -15,6 +15,7 @@ from buildlock.errors import MissingLockError
 from buildlock.lockfile.model import Lockfile
 from buildlock.lockfile.reader import read_lockfile
 from buildlock.project.model import Project, SourceRule
+from buildlock.reporting import phase
 from buildlock.runtime.discovery import RuntimeLocks
 from buildlock.workflows.backend_file import FileState, judge_backend
 from buildlock.workflows.staleness import list_orphaned, stale_inputs
@@ -108,10 +109,11 @@ def check(workspace: Workspace, variants: tuple[str, ...] = ()) -> LockStatus:
         UnknownVariantError: One of `variants` is not the project's.
     """
     project = workspace.read_project(asks_pip=False)
-    try:
-        lockfile = read_lockfile(workspace.lock_path)
-    except MissingLockError:
-        lockfile = Lockfile(variants={})
+    with phase(workspace.report, "reading the project"):
+        try:
+            lockfile = read_lockfile(workspace.lock_path)
+        except MissingLockError:
+            lockfile = Lockfile(variants={})
     chosen = {choose_variant(project, name, workspace.environ) for name in variants} or set(project.variants)
     runtime = RuntimeLocks(project.root)
     statuses = []

@@ -17,7 +17,7 @@ from buildlock.errors import EnvironmentPreparationError, LockfileError
 from buildlock.lockfile.model import LockedEnvironment, build_key, name_archive
 from buildlock.lockfile.select import select, walk
 from buildlock.project.model import Overrides
-from buildlock.reporting import Began, Warned
+from buildlock.reporting import Began, Warned, phase
 from buildlock.targets import TargetName, choose_names
 from buildlock.workflows.client import open_client
 from buildlock.workflows.files import LockedFile, LockedFiles, file_of
@@ -176,7 +176,8 @@ def _fill(
         with private_folder(directory, ".buildlock-download-") as scratch:
             # The largest first, so that none is left alone at the end.
             ordered = sorted(wanted, key=lambda file: -(file.size or 0))
-            return map_parallel(partial(bring, scratch=scratch), ordered, give_up=files.give_up)
+            with phase(workspace.report, "waiting"):
+                return map_parallel(partial(bring, scratch=scratch), ordered, give_up=files.give_up)
     except OSError as error:
         raise EnvironmentPreparationError(f"`{directory}` cannot be written: {error.strerror or error}") from error
 

@@ -10,6 +10,7 @@ from buildlock.environment.isolated import BuildEnvironment, create_environment,
 from buildlock.environment.recipe import RECIPES
 from buildlock.environment.roots import ROOTS, keep_root
 from buildlock.project.model import Overrides
+from buildlock.reporting import phase
 from buildlock.workflows.cached_environments import claim_environment
 from buildlock.workflows.preparation import prepare_wheels
 from buildlock.workflows.selection import select_locked
@@ -64,15 +65,16 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
         if environment := open_environment(destination, identity):
             return environment, True
         wheels = prepare_wheels(workspace, conditions, selected.packages)
-        environment = create_environment(
-            destination,
-            conditions.interpreter,
-            wheels,
-            identity=identity,
-            report=workspace.report,
-            mode=conditions.inputs.settings.link_mode,
-            recipes=workspace.own_folder(STORE) / RECIPES,
-        )
+        with phase(workspace.report, "environment"):
+            environment = create_environment(
+                destination,
+                conditions.interpreter,
+                wheels,
+                identity=identity,
+                report=workspace.report,
+                mode=conditions.inputs.settings.link_mode,
+                recipes=workspace.own_folder(STORE) / RECIPES,
+            )
         return environment, False
 
     if options.target is not None:

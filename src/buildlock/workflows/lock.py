@@ -12,6 +12,7 @@ from buildlock.lockfile.model import LockedEnvironment
 from buildlock.lockfile.sections import SectionKey
 from buildlock.lockfile.writer import drop_package, drop_variant, write_sections
 from buildlock.project.model import Project
+from buildlock.reporting import phase
 from buildlock.workflows.choosing import OutsideSource
 from buildlock.workflows.lock_options import LockOptions
 from buildlock.workflows.lock_so_far import LockSoFar, read_lock_so_far
@@ -76,7 +77,8 @@ def lock(workspace: Workspace, options: LockOptions) -> LockResult:
     """
     project = workspace.read_project(options.overrides)
     with workspace.alone():
-        before = read_lock_so_far(workspace)
+        with phase(workspace.report, "reading the project"):
+            before = read_lock_so_far(workspace)
         names = choose_variants(workspace, project, options, marked=before.marked)
         sections: dict[SectionKey, LockedSection] = {}
         seen = Seen()
@@ -107,7 +109,8 @@ def lock(workspace: Workspace, options: LockOptions) -> LockResult:
         if not options.dry_run and not options.check:
             clear_unfinished(workspace.lock_path)
         if result.written:
-            save(workspace.lock_path, text or "")
+            with phase(workspace.report, "writing"):
+                save(workspace.lock_path, text or "")
     return result
 
 

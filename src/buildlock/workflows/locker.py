@@ -29,7 +29,7 @@ from buildlock.project.contradictions import check_contradictions, check_overrid
 from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement
 from buildlock.project.requirements import direct_rule, name_of
-from buildlock.reporting import Noted, Warned
+from buildlock.reporting import Noted, Warned, phase
 from buildlock.resolver.request import Resolution, ResolutionRequest, Universe
 from buildlock.resolver.resolve import resolve_all
 from buildlock.resolver.view import View
@@ -200,7 +200,8 @@ class Locker:
             )
             for target, preferred in zip(targets, preferences, strict=True)
         )
-        resolutions = resolve_all(requests, self._workspace.report)
+        with phase(self._workspace.report, "resolution"):
+            resolutions = resolve_all(requests, self._workspace.report)
         recorded = {name_of(override) for override in inputs.overrides if is_of_project(override.origin)}
         unrecorded = [override for override in inputs.overrides if name_of(override) not in recorded]
         for resolution in resolutions:

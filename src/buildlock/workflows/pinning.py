@@ -20,7 +20,7 @@ from buildlock.errors import IndexError_
 from buildlock.index.download import download
 from buildlock.index.http import HttpClient
 from buildlock.index.urls import to_path
-from buildlock.reporting import Noted, Reporter, Warned
+from buildlock.reporting import Noted, Reporter, Warned, phase
 from buildlock.resolver.request import Resolution
 from buildlock.targets import Target
 from buildlock.workflows.merging import Pinned, PinnedFile, merge_resolutions
@@ -64,7 +64,8 @@ class Pinner:
         known = {file.url or file.path or "": file for package in locked for file in _list_files(package)}
         artifacts = {each.artifact.url: each.artifact for resolution in resolutions for each in resolution.packages}
         wheels = [artifact for artifact in artifacts.values() if artifact.kind == "wheel"]
-        pinned = map_parallel(lambda wheel: self._pin(wheel, known), wheels, give_up=self.client.close)
+        with phase(self.report, "waiting"):
+            pinned = map_parallel(lambda wheel: self._pin(wheel, known), wheels, give_up=self.client.close)
         files = {wheel.url: file for wheel, file in zip(wheels, pinned, strict=True)}
         files |= {a.url: self._pin(a, known) for a in artifacts.values() if a.kind == "sdist"}
         return merge_resolutions(resolutions, targets, files, self.indexes)
@@ -132,7 +133,8 @@ class Pinner:
                 hashes=artifact.hashes,
                 report=self.report,
             )
-            self.store.add(archive, sha256=got.sha256, filename=artifact.filename)
+            with phase(self.report, "unpacking"):
+                self.store.add(archive, sha256=got.sha256, filename=artifact.filename, hashed=got.stamp)
         return got.sha256, got.size
 
     def _measure(self, url: str) -> int | None:

@@ -14,7 +14,7 @@ from buildlock.environment.stored import StoredWheel
 from buildlock.errors import BackendError, BuildRefusedError
 from buildlock.index.http import HttpClient
 from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource, walk
-from buildlock.reporting import Began
+from buildlock.reporting import Began, phase
 from buildlock.workflows.building import open_source_backend
 from buildlock.workflows.client import open_client
 from buildlock.workflows.closure import check_closed
@@ -152,9 +152,15 @@ class Preparer:
         artifacts = [each for each in locked if isinstance(each, LockedArtifact)]
         # The largest first, so that none is left alone at the end.
         artifacts.sort(key=lambda artifact: -(artifact.size or 0))
-        return dict(zip(artifacts, map_parallel(work, artifacts, give_up=self._client.close), strict=True))
+        with phase(self._workspace.report, "waiting"):
+            results = map_parallel(work, artifacts, give_up=self._client.close)
+        return dict(zip(artifacts, results, strict=True))
 
     def _fetch(self, artifact: LockedArtifact) -> StoredWheel:
+        with phase(self._workspace.report, "unpacking"):
+            return self._find_or_fetch(artifact)
+
+    def _find_or_fetch(self, artifact: LockedArtifact) -> StoredWheel:
         if stored := self._store.find(artifact.sha256):
             return stored
         with self._store.lock(artifact.sha256), self._store.scratch() as scratch:
@@ -164,8 +170,8 @@ class Preparer:
             if kept := self._whole.find_intact(artifact.sha256):
                 return self._store.add(kept.path, sha256=artifact.sha256, filename=artifact.filename)
             archive = scratch / artifact.filename
-            self._files.fetch(self._file(artifact), archive)
-            return self._store.add(archive, sha256=artifact.sha256, filename=artifact.filename)
+            got = self._files.fetch(self._file(artifact), archive)
+            return self._store.add(archive, sha256=got.sha256, filename=artifact.filename, hashed=got.stamp)
 
     def build(self, source: LockedSource, *, anew: bool = False) -> tuple[KeptFile, bool]:
         """The wheel of a source as a file, and whether it was built before from the very same.

@@ -6,6 +6,7 @@ from buildlock.environment.interpreter import find_interpreter
 from buildlock.lockfile.model import LockedEnvironment
 from buildlock.lockfile.select import Locked, select
 from buildlock.project.model import Project
+from buildlock.reporting import phase
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.locks import read_environment
 from buildlock.workflows.workspace import Workspace
@@ -36,8 +37,9 @@ def select_locked(
         LockfileError: There is no lock, it is invalid or stale, or it does not cover the interpreter.
         InterpreterNotFoundError, EnvironmentPreparationError: The interpreter is not there, or cannot be used.
     """
-    locked = read_environment(workspace, project, variant, frozen=frozen)
-    interpreter = find_interpreter(python, workspace.environ)
+    with phase(workspace.report, "reading the project"):
+        locked = read_environment(workspace, project, variant, frozen=frozen)
+        interpreter = find_interpreter(python, workspace.environ)
     return Selection(
         locked=locked,
         packages=select(locked, interpreter.target),

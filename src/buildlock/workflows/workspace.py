@@ -19,7 +19,7 @@ from buildlock.errors import EnvironmentPreparationError, UnknownVariantError, U
 from buildlock.lockfile.model import FILENAME
 from buildlock.project.model import Overrides, Project
 from buildlock.project.reader import read_project
-from buildlock.reporting import Noted, Reporter, silence
+from buildlock.reporting import Noted, Reporter, phase, silence
 from buildlock.text import present
 from buildlock.workflows.detection import detect_variant
 from buildlock.workflows.limits import NO_LIMITS, Limits
@@ -81,7 +81,10 @@ class Workspace:
             ProjectError: It is invalid.
         """
         overrides = overrides or Overrides()
-        return read_project(self.root, environ=self.environ, overrides=overrides, asks_pip=asks_pip, report=self.report)
+        with phase(self.report, "reading the project"):
+            return read_project(
+                self.root, environ=self.environ, overrides=overrides, asks_pip=asks_pip, report=self.report
+            )
 
     def open_store(self) -> Store:
         return Store(self.own_folder(STORE), self.report, limit=self.unpacked_limit)

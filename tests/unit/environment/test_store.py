@@ -20,6 +20,7 @@ from buildlock.environment.store import Store
 from buildlock.environment.stored import StoredWheel
 from buildlock.errors import EnvironmentPreparationError, IntegrityError, InvalidArchiveError
 from buildlock.reporting import Event, Noted, Warned, silence
+from buildlock.stamps import Stamp, stamp_of
 from support.wheel_forge import WHEEL, Entry, forge, make_wheel, sound_wheel
 
 MANY = {f"demo/module_{number}.py": f"number = {number}\n".encode() for number in range(200)}
@@ -76,6 +77,42 @@ def test_nobody_else_can_read_or_write_it(store: Store, stored: StoredWheel) -> 
 def test_another_hash_is_refused(store: Store, archive: tuple[Path, str]) -> None:
     with pytest.raises(IntegrityError, match="has the sha256"):
         store.add(archive[0], sha256="0" * 64, filename=archive[0].name)
+    assert_empty(store)
+
+
+def see(path: Path) -> Stamp:
+    with path.open("rb") as file:
+        return stamp_of(file)
+
+
+def test_what_was_hashed_is_not_hashed_again(
+    store: Store, archive: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, sha256 = archive
+    hashed: list[object] = []
+    monkeypatch.setattr("buildlock.environment.store.hash_open", hashed.append)
+    stored = store.add(path, sha256=sha256, filename=path.name, hashed=see(path))
+    assert not hashed
+    assert store.find(sha256) == stored
+
+
+@pytest.mark.parametrize("change", ["written", "replaced"])
+def test_what_was_changed_since_it_was_hashed_is_refused(
+    store: Store, archive: tuple[Path, str], tmp_path: Path, change: str
+) -> None:
+    path, sha256 = archive
+    seen, times = see(path), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
+    content = path.read_bytes()
+    other = content[:-1] + bytes([content[-1] ^ 1])
+    time.sleep(0.02)  # the times of files move in steps
+    if change == "written":
+        path.write_bytes(other)
+    else:
+        (tmp_path / "other").write_bytes(other)
+        (tmp_path / "other").replace(path)
+    os.utime(path, ns=times)
+    with pytest.raises(IntegrityError, match="has the sha256"):
+        store.add(path, sha256=sha256, filename=path.name, hashed=seen)
     assert_empty(store)
 
 
@@ -350,17 +387,17 @@ def test_a_killed_process_leaves_a_store_that_works(store: Store, tmp_path: Path
         f"""
         import sys, time
         from pathlib import Path
-        from buildlock.environment import wheel
+        from buildlock.environment.zip_entries import ZipArchive
         from buildlock.environment.store import Store
-        write, count = wheel.Wheel._write, 0
+        chunks, count = ZipArchive.chunks, 0
         def stop(*arguments):
             global count
             count += 1
             if count == 100:
                 print("there", flush=True)
                 time.sleep(600)
-            return write(*arguments)
-        wheel.Wheel._write = stop
+            return chunks(*arguments)
+        ZipArchive.chunks = stop
         archive = Path({str(archive)!r})
         Store(Path({str(store.root)!r}), print).add(archive, sha256={sha256!r}, filename=archive.name)
         """

@@ -1,5 +1,6 @@
 import hashlib
 import re
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from buildlock.index.download import Downloaded, download
 from buildlock.index.http import HttpClient
 from buildlock.project.network import Network
 from buildlock.reporting import Event, Transferred
+from buildlock.stamps import stamp_of
 from support.http import Answer, Raw, Request, WebServer
 
 BODY = bytes(range(256)) * 4000
@@ -55,8 +57,10 @@ def test_writes_the_file_and_says_what_it_is(
     server: WebServer, fetch: Fetch, destination: Path, events: list[Event]
 ) -> None:
     server.answers[f"/{NAME}"] = Answer(BODY)
-    assert fetch() == Downloaded(sha256=SHA256, size=len(BODY))
+    found = fetch()
     assert destination.read_bytes() == BODY
+    with destination.open("rb") as file:
+        assert found == Downloaded(sha256=SHA256, size=len(BODY), stamp=stamp_of(file))
     assert server.requests[0].headers["accept-encoding"] == "identity"
     moves = [event for event in events if isinstance(event, Transferred)]
     assert moves[-1] == Transferred(NAME, len(BODY), len(BODY))
@@ -65,7 +69,8 @@ def test_writes_the_file_and_says_what_it_is(
 
 def test_hashes_a_file_of_which_nothing_is_promised(server: WebServer, fetch: Fetch) -> None:
     server.answers[f"/{NAME}"] = Answer(BODY)
-    assert fetch(sha256=None, size=None) == Downloaded(sha256=SHA256, size=len(BODY))
+    found = fetch(sha256=None, size=None)
+    assert (found.sha256, found.size) == (SHA256, len(BODY))
 
 
 def test_a_local_file(tmp_path: Path, fetch: Fetch, destination: Path) -> None:
@@ -77,7 +82,7 @@ def test_a_local_file(tmp_path: Path, fetch: Fetch, destination: Path) -> None:
 def test_an_empty_file(server: WebServer, fetch: Fetch, events: list[Event]) -> None:
     server.answers[f"/{NAME}"] = Answer(b"")
     assert fetch(sha256=None, size=0).size == 0
-    assert events[-1] == Transferred(NAME, 0, 0)
+    assert [event for event in events if isinstance(event, Transferred)] == [Transferred(NAME, 0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -223,3 +228,16 @@ def test_a_place_that_cannot_be_written(server: WebServer, client: HttpClient, t
             size=None,
             report=lambda _: None,
         )
+
+
+def test_a_large_file_is_held_in_pieces(server: WebServer, fetch: Fetch, destination: Path) -> None:
+    body = bytes(24 << 20)
+    server.answers["/large"] = Answer(body)
+    tracemalloc.start()
+    try:
+        fetch(url=f"{server.url}/large", sha256=None, size=None)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert destination.stat().st_size == len(body)
+    assert peak < len(body) // 8
