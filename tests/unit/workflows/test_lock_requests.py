@@ -108,7 +108,7 @@ def test_more_variants_and_targets_ask_for_no_more(project: Project, monkeypatch
         pythons=("3.11", "3.12", "3.13"), platforms=("x86_64-manylinux_2_28", "aarch64-manylinux_2_28")
     )
     assert asked == PAGES + FILES
-    assert sorted(parsed) == ["helper", "leaf", "mid", "tool"]
+    assert sorted(map(str, parsed)) == ["helper", "leaf", "mid", "tool"]
 
 
 @pytest.mark.parametrize("recorded", ["https://private.example/simple", None])
