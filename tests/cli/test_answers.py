@@ -61,7 +61,7 @@ class Asker:
         self.patch.setattr(sys, "stderr", err)
         self.patch.setattr(sys, "argv", ["buildlock", *arguments])
         self.patch.setattr(recorder, "_active", None)
-        code = replay(arguments) if remembers else None
+        code = replay(arguments, arguments) if remembers else None
         remembered = code is not None
         if code is None:
             with pytest.raises(SystemExit) as ended:
@@ -87,7 +87,7 @@ class Asker:
         """Whether there is an answer that could be given again."""
         self.patch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
         self.patch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), "utf-8"))
-        return replay(arguments) is not None
+        return replay(arguments, arguments) is not None
 
     def check(self, *arguments: str) -> Given:
         """The right answer; it was remembered, or it was not."""

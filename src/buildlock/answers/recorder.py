@@ -73,14 +73,14 @@ class Recorder:
         self._written = 0
         self._left = MAX_BYTES
         self._code: int | None = None
-        self._condition: tuple[str, str] | None = None
+        self._act: tuple[str, str] | None = None
         self._accepted: Collection[str] = ()
         self._mutex = threading.Lock()
         self.streams = sys.stdout, sys.stderr
 
-    def keep(self, code: int, condition: tuple[str, str] | None, despite: Collection[str]) -> None:
+    def keep(self, code: int, act: tuple[str, str] | None, despite: Collection[str]) -> None:
         """Take what is said for an answer."""
-        self._code, self._condition, self._accepted = code, condition, despite
+        self._code, self._act, self._accepted = code, act, despite
 
     def see(self, letter: str, name: str) -> None:
         """Something that the answer may depend on is about to be looked at."""
@@ -130,9 +130,7 @@ class Recorder:
         with suppress(OSError, ValueError, TooLargeError):
             # What changed while the command ran may not be what it has seen.
             if digest_sights(self._sights) == seen:
-                record = Record(
-                    code=code, output=self._output, sights=tuple(self._sights), seen=seen, condition=self._condition
-                )
+                record = Record(code=code, output=self._output, sights=tuple(self._sights), seen=seen, act=self._act)
                 write_record(self._folder, self._key, record)
 
     def _is_own(self, path: str) -> bool:
@@ -187,17 +185,18 @@ def record(arguments: Sequence[str]) -> None:
         sys.addaudithook(_notice)
 
 
-def keep_answer(code: int, *, condition: tuple[str, str] | None = None, despite: Collection[str] = ()) -> None:
+def keep_answer(code: int, *, act: tuple[str, str] | None = None, despite: Collection[str] = ()) -> None:
     """Have what the command says remembered.
 
     Args:
         code: The exit code that it is about to end with; if it ends with another, it was interrupted.
-        condition: What has to hold besides: a function of a module of ours that imports nothing that takes time, as
-            `module:name`, and the argument that it gets; it returns whether it holds.
+        act: Who gives the answer where the rest is as it was: a function of a module of ours that imports nothing that
+            takes time, as `module:name`, and its note. It gets that and the arguments of the command line, and returns
+            what is said, or `None`.
         despite: Obstacles that are none to this command.
     """
     if _active is not None:
-        _active.keep(code, condition, despite)
+        _active.keep(code, act, despite)
 
 
 def finish(code: int) -> None:

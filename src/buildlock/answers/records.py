@@ -1,8 +1,8 @@
 """Remembered answers as files, one for each way to ask. It imports nothing that takes time.
 
 A record is a line with the digest of the rest, and the rest: fields that end with a NUL, each with a letter before it.
-`=` is the digest of everything that was seen, `x` the exit code, `o` and `e` what went to stdout and stderr, `c` a
-condition; all other fields are sights. What is not exactly so is no record.
+`=` is the digest of everything that was seen, `x` the exit code, `o` and `e` what went to stdout and stderr, `c` who
+gives the answer instead; all other fields are sights. What is not exactly so is no record.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 
 class Record:
     """An answer, and what it was made from."""
 
-    __slots__ = ("code", "condition", "output", "seen", "sights")
+    __slots__ = ("act", "code", "output", "seen", "sights")
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Record:
         output: Sequence[tuple[str, str]],
         sights: Sequence[tuple[str, str]],
         seen: str,
-        condition: tuple[str, str] | None = None,
+        act: tuple[str, str] | None = None,
     ) -> None:
         self.code = code
         self.output = output
@@ -46,8 +46,8 @@ class Record:
         self.sights = sights
         self.seen = seen
         """The digest of the sights."""
-        self.condition = condition
-        """What has to hold besides: a function, as `module:name`, and the argument that it gets."""
+        self.act = act
+        """Who gives the answer instead: a function, as `module:name`, and the note that it gets."""
 
 
 def find_folder(environ: Mapping[str, str]) -> str | None:
@@ -118,8 +118,8 @@ def encode(record: Record) -> bytes:
         ValueError: As of `write_record`.
     """
     fields = [f"={record.seen}", f"x{record.code}", *(letter + text for letter, text in record.output)]
-    if record.condition is not None:
-        fields.append("c" + "\n".join(record.condition))
+    if record.act is not None:
+        fields.append("c" + "\n".join(record.act))
     fields += [letter + name for letter, name in record.sights]
     if any("\0" in field for field in fields):
         raise ValueError("a field has a NUL in it")
@@ -142,16 +142,16 @@ def decode(content: bytes) -> Record:
     singles = {letter: text for letter, text in fields if letter in {"=", "x", "c"}}
     if "=" not in singles or "x" not in singles:
         raise ValueError("it is incomplete")
-    condition = None
+    act = None
     if "c" in singles:
         function, _, argument = singles["c"].partition("\n")
-        condition = function, argument
+        act = function, argument
     return Record(
         code=int(singles["x"]),
         output=[(letter, text) for letter, text in fields if letter in {"o", "e"}],
         sights=[(letter, name) for letter, name in fields if letter not in {"=", "x", "c", "o", "e"}],
         seen=singles["="],
-        condition=condition,
+        act=act,
     )
 
 

@@ -16,16 +16,22 @@ if TYPE_CHECKING:
     from buildlock.answers.records import Record
 
 
-def replay(arguments: Sequence[str]) -> int | None:
-    """Say again what was said the last time, and return the exit code; `None` if the command has to be run."""
-    folder, key = find_folder(os.environ), make_key(arguments)
+def replay(asked: Sequence[str], arguments: Sequence[str]) -> int | None:
+    """Say again what was said the last time, and return the exit code; `None` if the command has to be run.
+
+    Args:
+        asked: The arguments that the answer depends on.
+        arguments: Those of the command line.
+    """
+    folder, key = find_folder(os.environ), make_key(asked)
     if folder is None or key is None:
         return None
     record = read_record(folder, key)
-    if record is None or not _holds(record):
+    output = None if record is None else _answer(record, arguments)
+    if record is None or output is None:
         return None
     try:
-        for letter, text in record.output:
+        for letter, text in output:
             stream = sys.stdout if letter == "o" else sys.stderr
             stream.write(text)
         sys.stdout.flush()
@@ -36,20 +42,22 @@ def replay(arguments: Sequence[str]) -> int | None:
     return record.code
 
 
-def _holds(record: Record) -> bool:
+def _answer(record: Record, arguments: Sequence[str]) -> Sequence[tuple[str, str]] | None:
+    """What is to be said; `None` where that is not known any more."""
     try:
         if digest_sights(record.sights) != record.seen:
-            return False
+            return None
     except (TooLargeError, KeyError):
-        return False
-    if record.condition is None:
-        return True
-    function, argument = record.condition
+        return None
+    if record.act is None:
+        return record.output
+    function, note = record.act
     module, _, name = function.partition(":")
     if not module.startswith("buildlock."):
-        return False
+        return None
     try:
         __import__(module)
-        return bool(getattr(sys.modules[module], name)(argument))
+        answer: Sequence[tuple[str, str]] | None = getattr(sys.modules[module], name)(note, arguments)
     except (OSError, ValueError, ImportError, AttributeError):
-        return False
+        return None
+    return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from buildlock.answers.replay import replay
+from buildlock.cli.again import ask_once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REMEMBERED", "main"]
 
-REMEMBERED = frozenset({"check", "lock"})
+REMEMBERED = frozenset({"check", "install", "lock"})
 """The commands whose answers are remembered."""
 
 
@@ -23,7 +24,7 @@ def main() -> NoReturn:
         from buildlock.cli.git_text import git_text  # noqa: PLC0415 - without all that the other commands import
 
         sys.exit(git_text(arguments[1:]))
-    if arguments and arguments[0] in REMEMBERED and (code := replay(arguments)) is not None:
+    if arguments and arguments[0] in REMEMBERED and (code := replay(ask_once(arguments), arguments)) is not None:
         sys.exit(code)
     from buildlock.cli import app  # noqa: PLC0415 - the other way round
 

@@ -13,6 +13,7 @@ import typer
 import buildlock
 from buildlock.answers import recorder
 from buildlock.cli import REMEMBERED
+from buildlock.cli.again import ask_once
 from buildlock.cli.console import show_error
 from buildlock.errors import BuildlockError
 
@@ -89,7 +90,7 @@ def run() -> NoReturn:
         app = make_app(arguments)
         # What libraries do when they are imported is no part of an answer.
         if arguments and arguments[0] in REMEMBERED:
-            recorder.record(arguments)
+            recorder.record(ask_once(arguments))
         app(prog_name="buildlock")
     except BuildlockError as error:
         show_error(error)

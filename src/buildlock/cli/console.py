@@ -62,6 +62,10 @@ class Console:
                 if self._backend_output:
                     self._write(Text(f"  {line}", style="dim"))
 
+    @property
+    def has_warned(self) -> bool:
+        return bool(self._warned)
+
     def say(self, message: str | Text) -> None:
         """A line of talk."""
         if not self._quiet:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from buildlock.answers.recorder import CHANGE, NETWORK, keep_answer
+from buildlock.cli.again import INSTALL, note_install
 from buildlock.cli.console import Console, count_packages, write_data, write_json
 from buildlock.cli.options import (
     HERE,
@@ -81,7 +83,8 @@ def install(
     with console.watch():
         installed = workflow.install(open_workspace(project, console, limits), options)
     found = "Found" if installed.reused else "Installed"
-    console.say(f"{found} {count_packages(installed.packages)} of {installed.variant}")
+    subject = f"{count_packages(installed.packages)} of {installed.variant}"
+    console.say(f"{found} {subject}")
     root, python_path = str(installed.environment.root), str(installed.environment.python)
     if as_json:
         facts = {
@@ -94,3 +97,7 @@ def install(
         write_json(facts)
     else:
         write_data(f"{root}\n")
+    if installed.again is not None and not (as_json or verbose or timings or console.has_warned):
+        recipe, place, claim = map(str, installed.again)
+        note = note_install(recipe, place, claim, subject)
+        keep_answer(0, act=(INSTALL, note), despite=(NETWORK, CHANGE))

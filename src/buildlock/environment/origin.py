@@ -1,9 +1,12 @@
 """What an environment was made from, as its marker has it."""
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from buildlock.environment.marker import read_marker
 from buildlock.environment.skeleton import Layout
 
 
@@ -20,6 +23,14 @@ class Origin:
     def write(self) -> bytes:
         """A line, as the marker has it."""
         return json.dumps(asdict(self)).encode()
+
+
+def list_linked(environment: Path) -> Collection[Path]:
+    """The wheels that an environment links to; none where it is not one of ours, or gone."""
+    try:
+        return {Path(entry) for entry in read_origin(read_marker(str(environment)).origin).entries}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ()
 
 
 def read_origin(line: bytes) -> Origin:

@@ -20,6 +20,8 @@ _WORKERS: Final = 4
 _BATCH: Final = 64
 _CHUNK: Final = 1 << 20
 _FICLONE: Final = 0x40049409
+_URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
+"""`base64` imports half of the library."""
 _SHEBANG_LIMIT: Final = 127
 """Bytes of a first line that every kernel reads."""
 
@@ -90,12 +92,12 @@ def _start_with(python: str, arguments: bytes) -> bytes:
 
 def _describe(root: str, library: str, path: str) -> bytes:
     """The line of a RECORD for a file that is there."""
-    import base64  # noqa: PLC0415 - few environments have no scripts
-    import hashlib  # noqa: PLC0415
+    from binascii import b2a_base64  # noqa: PLC0415 - few environments have no scripts
+    from hashlib import sha256  # noqa: PLC0415
 
     with open(f"{root}/{path}", "rb") as file:  # noqa: PTH123
         content = file.read()
-    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
+    digest = b2a_base64(sha256(content).digest(), newline=False).rstrip(b"=").translate(_URLSAFE)
     name = os.fsencode(os.path.relpath(path, library).replace(os.sep, "/"))
     if b"," in name or b'"' in name:
         name = b'"' + name.replace(b'"', b'""') + b'"'

@@ -1,49 +1,45 @@
-"""Which wheels of the store environments link to, wherever these are."""
+"""The environments outside of the cache that link into it: for `buildlock cache prune` to leave what they link to.
 
-import hashlib
+It imports nothing that takes time.
+"""
+
+from __future__ import annotations
+
 import os
-from collections.abc import Collection
-from pathlib import Path
 
-from buildlock.environment.marker import read_marker
-from buildlock.environment.origin import read_origin
-from buildlock.environment.own_files import make_own, replace_content
-from buildlock.errors import EnvironmentPreparationError
+TYPE_CHECKING = False  # typing takes longer to import than all else here
+if TYPE_CHECKING:
+    from typing import Final
 
-ROOTS = "roots"
-"""The folder of the store with a note for each environment outside of the cache."""
+ROOTS: Final = "roots"
+"""The folder of the store with a note for each."""
 
 
-def keep_root(roots: Path, environment: Path) -> None:
-    """Note an environment outside of the cache, for `buildlock cache prune` to leave what it links to.
+def keep_root(roots: str, environment: str) -> None:
+    """Note an environment.
 
     Args:
         roots: The folder of the notes; made where it is missing.
         environment: Its folder.
 
     Raises:
-        EnvironmentPreparationError: It cannot be noted.
+        OSError: It cannot be noted.
     """
-    path = os.fsencode(environment)
-    try:
-        make_own(roots)
-        replace_content(roots / hashlib.sha256(path).hexdigest(), path)
-    except OSError as error:
-        raise EnvironmentPreparationError(f"`{roots}` cannot be written: {error.strerror or error}") from error
+    status = os.stat(environment)  # noqa: PTH116 - pathlib takes longer to import
+    note = f"{roots}/{status.st_dev:x}-{status.st_ino:x}"
+    unfinished = f"{note}-{os.getpid()}"
+    if not os.path.isdir(roots):  # noqa: PTH112
+        os.makedirs(roots, 0o700, exist_ok=True)  # noqa: PTH103
+    with open(unfinished, "wb") as file:  # noqa: PTH123
+        file.write(os.fsencode(environment))
+    os.replace(unfinished, note)  # noqa: PTH105
 
 
-def read_root(note: Path) -> Path | None:
+def read_root(note: str) -> str | None:
     """The environment that was noted; `None` where the note cannot be read."""
     try:
-        path = Path(os.fsdecode(note.read_bytes()))
+        with open(note, "rb") as file:  # noqa: PTH123
+            path = os.fsdecode(file.read())
     except OSError:
         return None
-    return path if path.is_absolute() else None
-
-
-def list_linked(environment: Path) -> Collection[Path]:
-    """The wheels that an environment links to; none where it is not one of ours, or gone."""
-    try:
-        return {Path(entry) for entry in read_origin(read_marker(str(environment)).origin).entries}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ()
+    return path if os.path.isabs(path) else None  # noqa: PTH117

@@ -11,9 +11,10 @@ from typing import Literal, TypeAlias
 
 from buildlock.answers.place import ANSWERS
 from buildlock.environment.claims import take_claim
+from buildlock.environment.origin import list_linked
 from buildlock.environment.own_files import check_own
 from buildlock.environment.recipe import RECIPES
-from buildlock.environment.roots import ROOTS, list_linked, read_root
+from buildlock.environment.roots import ROOTS, read_root
 from buildlock.environment.stored import is_damaged
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.index.git import FORMAT as REPOSITORIES
@@ -156,8 +157,8 @@ class Contents:
             EnvironmentPreparationError: A folder cannot be read.
         """
         used = [entry.path for entry in self.list_entries() if entry.kind == "environments" and entry.used >= since]
-        outside = filter(None, map(read_root, self._list(self._enter(f"{STORE}/{ROOTS}"))))
-        return self.list_held().union(*map(list_linked, [*used, *outside]))
+        outside = filter(None, (read_root(str(note)) for note in self._list(self._enter(f"{STORE}/{ROOTS}"))))
+        return self.list_held().union(*map(list_linked, [*used, *map(Path, outside)]))
 
     def _is_in_use(self, environment: Path) -> bool:
         path = self.cache / CLAIMS / environment.name

@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from buildlock.answers.looking import explained
 from buildlock.environment.bytecode import renew_bytecode
 from buildlock.environment.claims import Claim
 from buildlock.environment.isolated import BuildEnvironment, create_environment, open_environment
 from buildlock.environment.recipe import RECIPES
 from buildlock.environment.roots import ROOTS, keep_root
+from buildlock.errors import EnvironmentPreparationError
 from buildlock.project.model import Overrides
 from buildlock.reporting import phase
 from buildlock.workflows.cached_environments import claim_environment
 from buildlock.workflows.preparation import prepare_wheels
 from buildlock.workflows.selection import select_locked
-from buildlock.workflows.workspace import STORE, Workspace, choose_variant
+from buildlock.workflows.workspace import CLAIMS, STORE, Workspace, choose_variant
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +46,9 @@ class Installed:
     """Those of the variant."""
     claim: Claim | None
     """While it is held, nobody replaces the environment; `None` where the user said where it goes."""
+    again: tuple[Path, Path, Path] | None
+    """What it takes to have it once more: its recipe, its place in the cache, and its claim; `None` where there is no
+    recipe, since it is not made of links."""
 
 
 def install(workspace: Workspace, options: InstallOptions) -> Installed:
@@ -77,12 +82,17 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
             )
         return environment, False
 
-    if options.target is not None:
-        renew_bytecode(options.target, identity, conditions.interpreter)
-        (environment, reused), claim = make(options.target), None
-        keep_root(workspace.own_folder(STORE) / ROOTS, environment.root)
-    else:
-        (environment, reused), claim = claim_environment(workspace, identity, conditions.interpreter, make)
+    # The rest depends on what was read until here, and on what is in the environment and the store.
+    with explained():
+        if options.target is not None:
+            renew_bytecode(options.target, identity, conditions.interpreter)
+            (environment, reused), claim = make(options.target), None
+            _keep_root(workspace.own_folder(STORE), environment.root)
+        else:
+            (environment, reused), claim = claim_environment(workspace, identity, conditions.interpreter, make)
+        recipe = workspace.own_folder(STORE) / RECIPES / identity
+        place = environment.root, workspace.own_folder(CLAIMS) / environment.root.name
+        again = (recipe, *place) if recipe.exists() else None
     return Installed(
         variant=variant,
         environment=environment,
@@ -90,4 +100,12 @@ def install(workspace: Workspace, options: InstallOptions) -> Installed:
         packages=len(selected.packages),
         reused=reused,
         claim=claim,
+        again=again,
     )
+
+
+def _keep_root(store: Path, environment: Path) -> None:
+    try:
+        keep_root(str(store / ROOTS), str(environment))
+    except OSError as error:
+        raise EnvironmentPreparationError(f"`{store}` cannot be written: {error.strerror or error}") from error

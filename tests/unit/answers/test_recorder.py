@@ -33,17 +33,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "project"
 
 
-def run(
-    command: Callable[[], object], *, condition: tuple[str, str] | None = None, despite: tuple[str, ...] = ()
-) -> bool:
+def run(command: Callable[[], object], *, act: tuple[str, str] | None = None, despite: tuple[str, ...] = ()) -> bool:
     """Whether what a command says is remembered; what was remembered before is not."""
     shutil.rmtree(Path(os.environ["BUILDLOCK_CACHE_DIR"], "answers-v1"), ignore_errors=True)
     recorder.record(ARGUMENTS)
     command()
     sys.stderr.write("done\n")
-    keep_answer(0, condition=condition, despite=despite)
+    keep_answer(0, act=act, despite=despite)
     recorder.finish(0)
-    return replay(ARGUMENTS) == 0
+    return replay(ARGUMENTS, ARGUMENTS) == 0
 
 
 def call(*command: str) -> None:
@@ -86,7 +84,7 @@ class TestObstacles:
         page.parent.mkdir(parents=True)
         assert run(lambda: page.write_text("x"))
         page.write_text("y")
-        assert replay(ARGUMENTS) == 0
+        assert replay(ARGUMENTS, ARGUMENTS) == 0
         beside = folder.parent / "cache" / "mine"
         assert not run(lambda: beside.write_text("x"))
 
@@ -111,7 +109,7 @@ class TestObstacles:
         recorder.record(ARGUMENTS)
         keep_answer(0)
         recorder.finish(1)
-        assert replay(ARGUMENTS) is None
+        assert replay(ARGUMENTS, ARGUMENTS) is None
 
     @posix
     def test_what_is_before_two_dots_may_be_a_link(self, folder: Path) -> None:
@@ -121,14 +119,14 @@ class TestObstacles:
             (folder / name).write_text("")
         assert run(lambda: open("link/../limits").close())  # noqa: PTH123
         (folder / "limits").write_text("ninja")
-        assert replay(ARGUMENTS) == 0
+        assert replay(ARGUMENTS, ARGUMENTS) == 0
         (folder / "inner/limits").write_text("ninja")
-        assert replay(ARGUMENTS) is None
+        assert replay(ARGUMENTS, ARGUMENTS) is None
 
     def test_what_was_not_said_to_be_an_answer(self) -> None:
         recorder.record(ARGUMENTS)
         recorder.finish(0)
-        assert replay(ARGUMENTS) is None
+        assert replay(ARGUMENTS, ARGUMENTS) is None
 
 
 class TestPrograms:
@@ -143,7 +141,7 @@ class TestPrograms:
         program.write_bytes(b"\x7fELF")
         assert run(ask)
         os.utime(program, (1, 1))
-        assert replay(ARGUMENTS) is None
+        assert replay(ARGUMENTS, ARGUMENTS) is None
         program.write_text("#!/bin/sh\n")
         assert not run(ask)
 
@@ -152,9 +150,9 @@ class TestPrograms:
         (folder / "setup.py").write_text("")
         assert run(lambda: look_at_top(folder))
         (folder / "inner" / "file").write_text("")
-        assert replay(ARGUMENTS) == 0
+        assert replay(ARGUMENTS, ARGUMENTS) == 0
         (folder / "setup.py").write_text("#")
-        assert replay(ARGUMENTS) is None
+        assert replay(ARGUMENTS, ARGUMENTS) is None
 
 
 class TestConditions:
@@ -165,25 +163,25 @@ class TestConditions:
         asked: list[str] = []
         module = ModuleType("buildlock.demo")
 
-        def holds(argument: str) -> bool:
-            asked.append(argument)
-            if argument == "gone":
+        def act(note: str, arguments: list[str]) -> list[tuple[str, str]] | None:
+            asked.append(note)
+            if note == "gone":
                 raise FileNotFoundError
-            return argument == "intact"
+            return [("e", f"{arguments[0]} again\n")] if note == "intact" else None
 
-        module.__dict__["holds"] = holds
+        module.__dict__["act"] = act
         for name in ("buildlock.demo", "demo"):
             monkeypatch.setitem(sys.modules, name, module)
         return asked
 
     @pytest.mark.parametrize(("argument", "holds"), [("intact", True), ("changed", False), ("gone", False)])
-    def test_it_is_asked(self, asked: list[str], argument: str, *, holds: bool) -> None:
-        assert run(lambda: None, condition=("buildlock.demo:holds", argument)) == holds
+    def test_it_answers(self, asked: list[str], argument: str, *, holds: bool) -> None:
+        assert run(lambda: None, act=("buildlock.demo:act", argument)) == holds
         assert asked == [argument]
 
-    @pytest.mark.parametrize("function", ["demo:holds", "buildlock.demo:other", "buildlock.nowhere:holds", "", "::"])
+    @pytest.mark.parametrize("function", ["demo:act", "buildlock.demo:other", "buildlock.nowhere:act", "", "::"])
     def test_nobody_else_is(self, asked: list[str], function: str) -> None:
-        assert not run(lambda: None, condition=(function, "intact"))
+        assert not run(lambda: None, act=(function, "intact"))
         assert not asked
 
 

@@ -17,7 +17,7 @@ texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 
 
 def facts(record: Record) -> tuple[object, ...]:
-    return record.code, list(record.output), list(record.sights), record.seen, record.condition
+    return record.code, list(record.output), list(record.sights), record.seen, record.act
 
 
 def sample(code: int = 0) -> Record:
@@ -31,9 +31,9 @@ def sample(code: int = 0) -> Record:
     st.none() | st.tuples(st.just("buildlock.demo:holds"), texts),
 )
 def test_what_is_written_is_read(
-    code: int, output: list[tuple[str, str]], sights: list[tuple[str, str]], condition: tuple[str, str] | None
+    code: int, output: list[tuple[str, str]], sights: list[tuple[str, str]], act: tuple[str, str] | None
 ) -> None:
-    record = Record(code=code, output=output, sights=sights, seen="abc", condition=condition)
+    record = Record(code=code, output=output, sights=sights, seen="abc", act=act)
     assert facts(decode(encode(record))) == facts(record)
 
 

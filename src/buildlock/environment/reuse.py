@@ -1,0 +1,128 @@
+"""An environment once more: the one that is there, or a new one by a recipe. It imports nothing that takes time.
+
+Whatever is out of the ordinary is left to `buildlock.environment.isolated`: there is no error here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from buildlock.environment.marker import describe_marker, is_unchanged, read_marker
+from buildlock.environment.recipe import follow, read_recipe
+from buildlock.environment.roots import ROOTS, keep_root
+from buildlock.environment.seal import find_broken
+
+TYPE_CHECKING = False  # typing takes longer to import than all else here
+if TYPE_CHECKING:
+    from buildlock.environment.recipe import Recipe
+
+if sys.platform != "win32":
+    import fcntl
+
+
+def find_again(recipe_path: str, environment: str, claim: str) -> bool:
+    """Whether an environment of the cache is as it was made. It is shared with the others until this process ends.
+
+    Args:
+        recipe_path: The file of its recipe, in the store.
+        environment: Its folder.
+        claim: The file of the claim on it.
+    """
+    try:
+        recipe = _read(recipe_path)
+        if recipe is None or not _share(claim):
+            return False
+        with open(claim, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes longer to import
+            note = file.read()
+        if note != describe_marker(environment) or not _is_made_by(recipe, environment):
+            return False
+        os.utime(claim)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def make_again(recipe_path: str, destination: str) -> bool | None:
+    """Have an environment outside of the cache: whether it was there; `None` where there is more to be done.
+
+    Args:
+        recipe_path: The file of its recipe, in the store.
+        destination: Its folder; made where it is missing.
+    """
+    try:
+        recipe = _read(recipe_path)
+        if recipe is None or not destination.isprintable() or os.pathsep in destination:
+            return None
+        store = os.path.dirname(os.path.dirname(recipe_path))  # noqa: PTH120
+        there = os.path.lexists(destination)
+        if there and not _is_made_by(recipe, destination):
+            return None
+        if not there and not _make(recipe, destination, store):
+            return None
+        keep_root(f"{store}/{ROOTS}", destination)
+    except (OSError, ValueError):
+        return None
+    return there
+
+
+def _read(path: str) -> Recipe | None:
+    """The recipe, with the cache held against those who would clear it; `None` where it is out of date."""
+    store = os.path.dirname(os.path.dirname(path))  # noqa: PTH120
+    if not _share(f"{os.path.dirname(store)}/in-use"):  # noqa: PTH120
+        return None
+    recipe = read_recipe(path)
+    written = os.listdir(f"{store}/written")  # noqa: PTH208
+    # What was written into since is copied now.
+    return None if any(entry.rpartition(os.sep)[2][:64] in written for entry in recipe.entries) else recipe
+
+
+def _is_made_by(recipe: Recipe, environment: str) -> bool:
+    marker = read_marker(environment)
+    return (
+        marker.origin == recipe.origin
+        and is_unchanged(environment, marker.seal)
+        and os.path.exists(f"{environment}/{recipe.python}")  # noqa: PTH110
+        and not find_broken(recipe.entries)
+    )
+
+
+def _make(recipe: Recipe, destination: str, store: str) -> bool:
+    parent, name = os.path.split(destination)
+    if os.stat(parent).st_dev != os.stat(store).st_dev or find_broken(recipe.entries):  # noqa: PTH116
+        return False
+    # As `private_folder` makes it, which clears away what a killed process leaves of it.
+    scratch = f"{parent}/.{name[:100]}.buildlock-{os.urandom(8).hex()}"
+    lock = os.open(f"{scratch}.lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.mkdir(scratch, 0o700)  # noqa: PTH102
+        follow(recipe, f"{scratch}/environment", destination)
+        os.rename(f"{scratch}/environment", destination)  # noqa: PTH104
+        os.rmdir(scratch)  # noqa: PTH106
+    except BaseException:
+        _remove(scratch)
+        raise
+    finally:
+        os.unlink(f"{scratch}.lock")  # noqa: PTH108
+        os.close(lock)
+    return True
+
+
+def _remove(folder: str) -> None:
+    from pathlib import Path  # noqa: PLC0415 - most of the time nothing goes wrong
+
+    from buildlock.environment.removal import remove_tree  # noqa: PLC0415
+
+    remove_tree(Path(folder))
+
+
+def _share(path: str) -> bool:
+    """Take a lock that others may have too, and keep it; whether nobody has it alone."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(os.open(path, os.O_RDWR | os.O_NOFOLLOW), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
