@@ -49,6 +49,7 @@ def read_elf(path: Path) -> ElfFacts | None:
 class _Reader:
     def __init__(self, file: BinaryIO, head: bytes) -> None:
         self._file = file
+        self._size = os.fstat(file.fileno()).st_size
         self._wide = {1: False, 2: True}.get(head[4])
         self._order = {1: "<", 2: ">"}.get(head[5])
         if self._wide is None or self._order is None:
@@ -105,6 +106,8 @@ class _Reader:
         return tuple(paths)
 
     def _read(self, offset: int, size: int) -> bytes:
+        if offset > self._size:
+            raise ValueError("beyond the end of the file")
         self._file.seek(offset)
         return self._file.read(size)
 

@@ -1,6 +1,5 @@
 """What goes where in an environment, and which wheel it is of."""
 
-import hashlib
 import os
 import posixpath
 import stat
@@ -11,7 +10,7 @@ from typing import Any, Literal, TypeAlias, cast
 from installer.scripts import Script
 
 from buildlock.environment.entry_points import Command
-from buildlock.environment.record import RecordLine, encode_digest, write_record
+from buildlock.environment.record import RecordLine, write_record
 from buildlock.environment.skeleton import Layout
 from buildlock.environment.steps import Step
 from buildlock.environment.stored import StoredWheel
@@ -21,7 +20,6 @@ from buildlock.project.model import LinkMode
 
 Launcher: TypeAlias = Literal["posix", "win-ia32", "win-amd64", "win-arm64"]
 
-_INSTALLER = b"buildlock\n"
 _VENV = "the virtual environment"
 """Whose that is which no wheel brought."""
 
@@ -177,27 +175,19 @@ class Plan:
         return self._put(self._layout.scripts, name, _File(owner=wheel.filename, made=made))
 
     def _add_description(self, wheel: StoredWheel, lines: Mapping[str, RecordLine], scripts: Sequence[str]) -> None:
-        """Plan the `.dist-info` folder, with a RECORD of what is there now."""
-        library, info = self._library(wheel), wheel.facts.dist_info
-        description = _Folder(wheel=wheel, path=info)
-        for name, made in (
-            ("INSTALLER", ("content", _INSTALLER, False)),
-            ("RECORD", ("record", library, self._write_record(wheel, lines, scripts), tuple(scripts))),
-        ):
-            description.open()[name] = _File(owner=wheel.filename, made=made)
-        self._put(library, info, description)
-
-    def _write_record(self, wheel: StoredWheel, lines: Mapping[str, RecordLine], scripts: Sequence[str]) -> bytes:
-        """The lines of all but the scripts, which are known when they are written."""
+        """Plan the `.dist-info` folder, with a RECORD of its own where there is more than the folders of the wheel."""
         library, facts = self._library(wheel), wheel.facts
-        record = f"{facts.dist_info}/RECORD"
-        written = [RecordLine(path=record), _describe(f"{facts.dist_info}/INSTALLER", _INSTALLER)]
-        for path, line in lines.items():
-            if not path.startswith(f"{facts.data}/"):
-                written += [line] if path != record else []
-            elif (place := self._place(wheel, path)) not in scripts:
-                written.append(replace(line, path=posixpath.relpath(place, library)))
-        return write_record(written).encode()
+        description = _Folder(wheel=wheel, path=facts.dist_info)
+        elsewhere = [
+            replace(line, path=posixpath.relpath(place, library))
+            for path, line in lines.items()
+            if path.startswith(f"{facts.data}/") and (place := self._place(wheel, path)) not in scripts
+        ]
+        if elsewhere or scripts:
+            known = (wheel.tree / facts.dist_info / "RECORD").read_bytes()
+            made = ("record", library, known + write_record(elsewhere).encode(), tuple(scripts))
+            description.open()["RECORD"] = _File(owner=wheel.filename, made=made)
+        self._put(library, facts.dist_info, description)
 
     def _library(self, wheel: StoredWheel) -> str:
         return self._layout.purelib if wheel.facts.root_is_purelib else self._layout.platlib
@@ -348,11 +338,6 @@ class Plan:
 
     def _links(self, wheel: StoredWheel) -> bool:
         return self._mode == "symlink" and not wheel.written
-
-
-def _describe(path: str, content: bytes) -> RecordLine:
-    digest = encode_digest(hashlib.sha256(content).digest())
-    return RecordLine(path=path, algorithm="sha256", digest=digest, size=len(content))
 
 
 def _owner(node: "_Folder | _File") -> str:

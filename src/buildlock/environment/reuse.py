@@ -11,7 +11,7 @@ import sys
 from buildlock.environment.marker import describe_marker, is_unchanged, read_marker
 from buildlock.environment.recipe import follow, read_recipe
 from buildlock.environment.roots import ROOTS, keep_root
-from buildlock.environment.seal import find_broken
+from buildlock.environment.seal import Looking, find_broken
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -89,8 +89,9 @@ def _is_made_by(recipe: Recipe, environment: str) -> bool:
 
 def _make(recipe: Recipe, destination: str, store: str) -> bool:
     parent, name = os.path.split(destination)
-    if os.stat(parent).st_dev != os.stat(store).st_dev or find_broken(recipe.entries):  # noqa: PTH116
+    if os.stat(parent).st_dev != os.stat(store).st_dev:  # noqa: PTH116
         return False
+    looking = Looking(recipe.entries)
     # As `private_folder` makes it, which clears away what a killed process leaves of it.
     scratch = f"{parent}/.{name[:100]}.buildlock-{os.urandom(8).hex()}"
     lock = os.open(f"{scratch}.lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
@@ -98,18 +99,20 @@ def _make(recipe: Recipe, destination: str, store: str) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.mkdir(scratch, 0o700)  # noqa: PTH102
         follow(recipe, f"{scratch}/environment", destination)
-        os.rename(f"{scratch}/environment", destination)  # noqa: PTH104
-        os.rmdir(scratch)  # noqa: PTH106
-    except BaseException:
-        _remove(scratch)
-        raise
+        intact = not looking.find_broken()
+        if intact:
+            os.rename(f"{scratch}/environment", destination)  # noqa: PTH104
     finally:
+        _remove(scratch)
         os.unlink(f"{scratch}.lock")  # noqa: PTH108
         os.close(lock)
-    return True
+    return intact
 
 
 def _remove(folder: str) -> None:
+    if not os.listdir(folder):  # noqa: PTH208
+        os.rmdir(folder)  # noqa: PTH106
+        return
     from pathlib import Path  # noqa: PLC0415 - most of the time nothing goes wrong
 
     from buildlock.environment.removal import remove_tree  # noqa: PLC0415

@@ -21,8 +21,8 @@ SEAL: Final = "seal"
 TREE: Final = "tree"
 """The folder."""
 _MASK: Final = (1 << 63) - 1
-_SHARED_FROM: Final = 4000
-"""Files; fewer are looked at sooner than another process is started."""
+_SHARED_FROM: Final = 1 << 18
+"""Bytes of seals, of some thousand files; fewer are looked at sooner than another process is started."""
 _MAX_PROCESSES: Final = 8
 
 
@@ -116,68 +116,60 @@ def make_seal(tree: str, *, linked: bool, leave_out: Sequence[str] = ()) -> Seal
 
 
 def find_broken(entries: Sequence[str]) -> list[str]:
-    """The entries whose folder is not as their seal says, or that have none.
+    """The entries whose folder is not as their seal says, or that have none."""
+    return Looking(entries).find_broken()
 
-    Where there is much to look at, processors share it.
+
+class Looking:
+    """A look at the folders of entries that has begun; where there is much to look at, processors share it.
+
+    Args:
+        entries: They are looked at from now on.
     """
-    seals = {entry: _try_seal(entry) for entry in entries}
-    parts = [(entry, seal, 0, len(seal.names)) for entry, seal in seals.items() if seal is not None]
-    broken = [entry for entry, seal in seals.items() if seal is None]
-    if not _is_intact_together(parts):
-        broken += [part[0] for part in parts if not _is_intact(*part)]
-    return broken
+
+    def __init__(self, entries: Sequence[str]) -> None:
+        self._entries = entries
+        self._children: list[int] = []
+        if _is_much(entries) and _may_fork():
+            parts = min(_count_processors(), _MAX_PROCESSES)
+            self._children = [_start(entries, part, parts) for part in range(parts)]
+
+    def find_broken(self) -> list[str]:
+        """Wait for its end, and return the entries that are not as their seal says."""
+        # Every child is waited for.
+        statuses = [os.waitpid(child, 0)[1] for child in self._children]
+        if statuses and not any(statuses):
+            return []
+        return [entry for entry in self._entries if not _is_intact(entry, 0, 1)]
 
 
-def _try_seal(entry: str) -> Seal | None:
-    try:
-        return read_seal(entry)
-    except (OSError, ValueError):
-        return None
-
-
-def _is_intact_together(parts: Sequence[tuple[str, Seal, int, int]]) -> bool:
-    total = sum(end for _, _, _, end in parts)
-    processes = min(_count_processors(), _MAX_PROCESSES)
-    if processes == 1 or total < _SHARED_FROM or not _may_fork():
-        return all(_is_intact(*part) for part in parts)
-    mine, *others = _share(parts, -(-total // processes))
-    children = [_start(share) for share in others]
-    intact = all(_is_intact(*part) for part in mine)
-    statuses = [os.waitpid(child, 0)[1] for child in children]
-    return intact and not any(statuses)
-
-
-def _share(parts: Sequence[tuple[str, Seal, int, int]], size: int) -> list[list[tuple[str, Seal, int, int]]]:
-    """The same in lists of at most `size` names each."""
-    shares: list[list[tuple[str, Seal, int, int]]] = [[]]
-    room = size
-    for entry, seal, start, end in parts:
-        at = start
-        while at < end:
-            if not room:
-                shares.append([])
-                room = size
-            stop = min(end, at + room)
-            shares[-1].append((entry, seal, at, stop))
-            room -= stop - at
-            at = stop
-    return shares
-
-
-def _start(share: list[tuple[str, Seal, int, int]]) -> int:
-    """A process of its own that ends with 0 if all of its share is intact."""
+def _start(entries: Sequence[str], part: int, parts: int) -> int:
+    """A process of its own, which ends with 0 if its part of every entry is intact."""
     child = os.fork()
     if child:
         return child
     status = 1
     try:
-        status = 0 if all(_is_intact(*part) for part in share) else 1
+        status = 0 if all(_is_intact(entry, part, parts) for entry in entries) else 1
     finally:
         os._exit(status)
 
 
-def _is_intact(entry: str, seal: Seal, start: int, end: int) -> bool:
-    return is_as_sealed(f"{entry}/{TREE}", seal, start, end)
+def _is_much(entries: Sequence[str]) -> bool:
+    """Whether another process is worth starting, going by the sizes of the seals."""
+    try:
+        return sum(os.stat(f"{entry}/{SEAL}").st_size for entry in entries) > _SHARED_FROM  # noqa: PTH116
+    except OSError:
+        return False
+
+
+def _is_intact(entry: str, part: int, parts: int) -> bool:
+    try:
+        seal = read_seal(entry)
+    except (OSError, ValueError):
+        return False
+    count = len(seal.names)
+    return is_as_sealed(f"{entry}/{TREE}", seal, count * part // parts, count * (part + 1) // parts)
 
 
 def is_as_sealed(folder: str, seal: Seal, start: int = 0, end: int | None = None) -> bool:

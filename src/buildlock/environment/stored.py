@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from buildlock.environment.entry_points import Command
 from buildlock.environment.linkage import Linkage, find_linkage
-from buildlock.environment.record import RecordLine
+from buildlock.environment.record import RecordLine, encode_digest, write_record
 from buildlock.environment.seal import SEAL, TREE, make_seal
 from buildlock.environment.wheel import UnpackedFile, WheelFacts
 from buildlock.errors import EnvironmentPreparationError
@@ -24,6 +24,7 @@ BYTECODE: Final = "bytecode.json"
 """The bytecode that we compiled, by path, with its sha256."""
 UNCOMPILED: Final = "uncompiled"
 """The bytecode that commands have made for themselves, to be made by us."""
+_INSTALLER: Final = b"buildlock\n"
 DAMAGED: Final = "damaged"
 """Says that the entry is of no use any more, but to the environments that link to it."""
 
@@ -111,6 +112,7 @@ def write_entry(entry: Path, sha256: str, facts: WheelFacts, files: Sequence[Unp
     Raises:
         OSError: It cannot be written.
     """
+    files = _describe_installed(entry / TREE, facts, files)
     lines = [[file.line.path, file.line.algorithm, file.line.digest, file.line.size, file.executable] for file in files]
     record = json.dumps(lines).encode()
     (entry / FILES).write_bytes(record)
@@ -126,6 +128,26 @@ def write_entry(entry: Path, sha256: str, facts: WheelFacts, files: Sequence[Unp
     # The first line lets a flipped bit in the manifest itself be found.
     (entry / MANIFEST).write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
     (entry / SEAL).write_bytes(make_seal(str(entry / TREE), linked=False).write())
+
+
+def _describe_installed(tree: Path, facts: WheelFacts, files: Sequence[UnpackedFile]) -> Sequence[UnpackedFile]:
+    """Say in a wheel's own folder that it is installed, by us: in most environments that is all there is to say.
+
+    RECORD has all but what goes elsewhere, which is added where there is any.
+    """
+    record, installer = f"{facts.dist_info}/RECORD", f"{facts.dist_info}/INSTALLER"
+    kept = [file for file in files if file.line.path != record]
+    kept.append(_write(tree, installer, _INSTALLER))
+    library = [file.line for file in kept if not file.line.path.startswith(f"{facts.data}/")]
+    return [*kept, _write(tree, record, write_record([*library, RecordLine(path=record)]).encode())]
+
+
+def _write(tree: Path, path: str, content: bytes) -> UnpackedFile:
+    (tree / path).write_bytes(content)
+    digest = encode_digest(hashlib.sha256(content).digest())
+    return UnpackedFile(
+        line=RecordLine(path=path, algorithm="sha256", digest=digest, size=len(content)), executable=False
+    )
 
 
 def is_damaged(entry: Path) -> bool:

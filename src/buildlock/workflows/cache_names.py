@@ -16,7 +16,7 @@ from buildlock.errors import EnvironmentPreparationError
 from buildlock.index.http_cache import read_page
 from buildlock.workflows.cache_contents import Entry
 
-_INSTALLED = re.compile(r"(.+)/([^/]+)-[^-/]+\.dist-info/RECORD")
+_INSTALLED = re.compile(r"(.+)/([^/]+)-[^-/]+\.dist-info")
 
 
 def list_names(entry: Entry) -> frozenset[NormalizedName]:

@@ -371,7 +371,7 @@ from pathlib import Path
 from buildlock.environment.store import Store
 archive = Path({str(archive)!r})
 stored = Store(Path({str(store.root)!r}), print).add(archive, sha256={sha256!r}, filename=archive.name)
-assert len(stored.read_files()) == 203
+assert len(stored.read_files()) == 204
 """
     processes = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(6)]
     assert [process.wait() for process in processes] == [0] * 6
