@@ -78,7 +78,8 @@ def create_environment(
             root = scratch / "environment"
             follow(recipe, str(root), str(destination))
             _put_in_place(root, destination, identity, scratch)
-            if recipes is not None and mode == "symlink":
+            # What is copied is read, and so has to be looked at each time.
+            if recipes is not None and len(recipe.entries) == len(wheels):
                 make_own(recipes)
                 replace_content(recipes / identity, recipe.write())
     except (OSError, ValueError) as error:
@@ -92,13 +93,13 @@ def create_environment(
 
 def _recall(recipes: Path | None, identity: str, wheels: Sequence[StoredWheel], mode: LinkMode) -> Recipe | None:
     """The recipe for links to these wheels."""
-    if recipes is None or mode != "symlink":
+    if recipes is None or mode != "symlink" or any(wheel.written for wheel in wheels):
         return None
     try:
         recipe = read_recipe(str(recipes / identity))
     except (OSError, ValueError):
         return None
-    return recipe if list(recipe.entries) == [str(wheel.entry) for wheel in wheels if not wheel.written] else None
+    return recipe if list(recipe.entries) == [str(wheel.entry) for wheel in wheels] else None
 
 
 def _devise(
