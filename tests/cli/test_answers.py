@@ -240,6 +240,11 @@ class TestCheck:
         assert not seed.check("--project", "link").remembered
         assert str(other) in given.stdout
 
+    @pytest.mark.parametrize("command", [("check",), ("lock", *CU124)])
+    def test_times_are_those_of_one_run(self, seed: Asker, command: tuple[str, ...]) -> None:
+        assert [seed.ask(*command, "--timings").remembered for _ in range(2)] == [False, False]
+        assert not seed.records
+
     def test_errors_are_not_remembered(self, seed: Asker) -> None:
         seed.project.append("[tool.buildlock]\nunknown = 1")
         assert [seed.ask("check").code for _ in range(2)] == [1, 1]
