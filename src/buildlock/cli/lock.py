@@ -168,7 +168,7 @@ def lock(
         _say_outcome(console, locked, options)
     if as_json:
         write_json(_to_json(locked))
-    if locked.unchanged and not (upgrade or upgrade_package or refresh):
+    if locked.unchanged and not (upgrade or upgrade_package or refresh or timings):
         get_time()  # what indexes and backends say now holds for the day
         keep_answer(0, despite=(NETWORK,))
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from importlib.util import source_from_cache
 from pathlib import Path
 
+from buildlock.answers.looking import explained
 from buildlock.environment.interpreter import Interpreter
 from buildlock.environment.marker import Marker, read_marker, seal_environment, write_marker
 from buildlock.environment.origin import read_origin
@@ -59,6 +60,7 @@ def compile_bytecode(paths: Sequence[str | Path], interpreter: Interpreter) -> N
     """
     command = [str(interpreter.executable), "-I", "-S", "-c", _COMPILE]
 
+    @explained()  # no answer depends on it; and these are other threads than the one that may have said so
     def run(share: Sequence[str | Path]) -> None:
         with suppress(OSError, subprocess.TimeoutExpired):
             lines = b"\0".join(map(os.fsencode, share))

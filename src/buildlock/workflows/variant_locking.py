@@ -98,7 +98,8 @@ class VariantLocker:
         self.task.workspace.report(Noted("asking the backend for its dynamic requirements"))
         system = self.task.project.build_system
         wheels = locker.preparer.prepare(selected)
-        look_at_top(self.task.project.root)
+        for folder in (".", *system.backend_path):
+            look_at_top(self.task.project.root / folder)
         with (
             explained(),
             open_backend(
