@@ -73,8 +73,8 @@ def search(provider: Provider, rounds: Sequence[int] | None = None) -> Pins:
     """
     history = History()
     limits = ROUNDS if rounds is None else rounds
-    # Each package that the user names takes a round, whether it conflicts with anything or not.
-    for limit in [limit for limit in limits if limit >= len(provider.roots)] or limits:
+    # Each package takes a round, whether it conflicts with anything or not, and there are more than the user names.
+    for limit in [limit for limit in limits if limit >= 2 * len(provider.roots)] or limits:
         pins, history = _search_once(provider, limit)
         if pins is not None:
             return pins
