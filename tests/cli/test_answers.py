@@ -473,7 +473,7 @@ class TestWhatItTakes:
             "buildlock",
             "buildlock.answers",
             *(f"buildlock.answers.{name}" for name in ("asking", "place", "records", "replay", "sights")),
-            "buildlock.cli",
+            *("buildlock.cli", "buildlock.cli.again"),
         }
         assert not imported.intersection(SLOW)
         # The record, pyproject.toml, the lock; uv.toml and pip's files are not there.

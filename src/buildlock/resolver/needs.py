@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
 
@@ -30,10 +30,22 @@ class Need:
     """A requirement that holds in the target."""
 
     name: NormalizedName
-    specifier: SpecifierSet
+    specifier: SpecifierSet = field(compare=False)
     extras: frozenset[NormalizedName] = frozenset()
     origin: str | None = None
     """Where the user wrote it; `None` for what comes from a package's metadata."""
+    versions: str = field(init=False, repr=False)
+    """The specifier as text: packaging takes long to compare and to hash one."""
+    pins: bool = field(init=False, compare=False, repr=False)
+    """Whether it names one version."""
+    bounds: bool = field(init=False, compare=False, repr=False)
+    """Whether it is bounded above, otherwise than by that."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "versions", str(self.specifier))
+        operators = {specifier.operator for specifier in self.specifier}
+        object.__setattr__(self, "pins", not operators.isdisjoint({"==", "==="}))
+        object.__setattr__(self, "bounds", not operators.isdisjoint({"<", "<=", "~="}))
 
     def accepts(self, version: Version) -> bool:
         """Whether `version` is in the specifier, pre-release or not: who may choose one is decided elsewhere."""

@@ -1,12 +1,12 @@
 """What listings offer in the order of preference, and what of it fits: worked out once, however many targets ask."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from buildlock.artifacts import Listing, Release
+from buildlock.resolver.needs import Need
 
 Releases: TypeAlias = tuple[Release, ...]
 
@@ -17,7 +17,7 @@ class Offers:
     def __init__(self) -> None:
         # By the identity of what is kept beside it, which therefore stays what it is.
         self._ordered: dict[tuple[int, bool, Version | None], tuple[Listing, Releases]] = {}
-        self._fitting: dict[tuple[int, frozenset[SpecifierSet]], tuple[Releases, Releases]] = {}
+        self._fitting: dict[tuple[int, frozenset[str]], tuple[Releases, Releases]] = {}
         self._by_version: dict[int, tuple[Releases, Mapping[Version, Sequence[Release]]]] = {}
 
     def order(self, listing: Listing, pinned: Version | None, *, prereleases: bool) -> Releases:
@@ -36,14 +36,16 @@ class Offers:
             self._ordered[key] = listing, tuple(sorted(listing.releases, key=rank))
         return self._ordered[key][1]
 
-    def filter(self, releases: Releases, specifiers: Iterable[SpecifierSet]) -> Releases:
-        """Those of `releases`, which came from `order`, whose version all specifiers accept."""
-        key = id(releases), frozenset(specifiers)
+    def filter(self, releases: Releases, needs: Sequence[Need]) -> Releases:
+        """Those of `releases`, which came from `order`, whose version all needs accept."""
+        distinct = {need.versions: need for need in needs}
+        # What has no specifier accepts everything.
+        distinct.pop("", None)
+        key = id(releases), frozenset(distinct)
         if key not in self._fitting:
             fitting: Sequence[Release] = releases
-            # An empty one accepts everything, and packaging takes a slow way for it.
-            for specifier in filter(None, key[1]):
-                fitting = [release for release in fitting if specifier.contains(release.version, prereleases=True)]
+            for need in distinct.values():
+                fitting = [release for release in fitting if need.accepts(release.version)]
             self._fitting[key] = releases, tuple(fitting)
         return self._fitting[key][1]
 

@@ -1,6 +1,7 @@
 """One search for versions, and what it came to."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ from buildlock.resolver.evaluator import PassedOver
 from buildlock.resolver.explain import explain
 from buildlock.resolver.needs import Need
 from buildlock.resolver.partition import Partition
-from buildlock.resolver.provider import Cause, Choice, Identifier, Provider
+from buildlock.resolver.provider import Cause, Choice, Identifier, Provider, Requirement
 from buildlock.resolver.request import Resolution, ResolvedPackage
 from buildlock.resolver.view import Candidate, View
 
@@ -51,6 +52,18 @@ class UnsolvedError(Exception):
         )
 
 
+class _CarefulSearch(Search[Requirement, Choice, Identifier]):
+    """One that never jumps back further than it may.
+
+    resolvelib does at first. When that has led nowhere for a while it goes on from the state before, but has lost the
+    last choice made in that: it can then take for impossible what is not.
+    """
+
+    def __init__(self, provider: Provider, history: History) -> None:
+        super().__init__(provider, history)
+        self._optimistic_backjumping_ratio = 0.0
+
+
 def search(provider: Provider, rounds: Sequence[int] | None = None) -> Pins:
     """Find a choice for all that is required, the most preferred ones.
 
@@ -59,17 +72,33 @@ def search(provider: Provider, rounds: Sequence[int] | None = None) -> Pins:
         InvalidProjectError, UnavailableError, IntegrityError: As the universe raises them.
     """
     history = History()
-    for limit in ROUNDS if rounds is None else rounds:
-        history = History()
-        # Not `Resolver.resolve`, which walks the result recursively and so fails on a long chain of dependencies.
-        attempt = Search(provider, history)
-        try:
-            return attempt.resolve(provider.roots, max_rounds=limit).mapping
-        except ResolutionImpossible as error:
-            raise UnsolvedError(history, error.causes) from error
-        except ResolutionTooDeep:
-            provider.culprits.update(history.culprits)
+    limits = ROUNDS if rounds is None else rounds
+    # Each package takes a round, whether it conflicts with anything or not, and there are more than the user names.
+    for limit in [limit for limit in limits if limit >= 2 * len(provider.roots)] or limits:
+        pins, history = _search_once(provider, limit)
+        if pins is not None:
+            return pins
+        provider.culprits.update(history.culprits)
     raise UnsolvedError(history, None)
+
+
+def _search_once(provider: Provider, rounds: int) -> tuple[Pins | None, History]:
+    """A solution, if one is found in so many rounds, and what conflicted on the way.
+
+    Raises:
+        UnsolvedError: There is none.
+    """
+    history = History()
+    try:
+        # Not `Resolver.resolve`, which walks the result recursively and so fails on a long chain of dependencies.
+        with suppress(ResolutionImpossible):
+            return Search(provider, history).resolve(provider.roots, max_rounds=rounds).mapping, history
+        history = History()
+        return _CarefulSearch(provider, history).resolve(provider.roots, max_rounds=rounds).mapping, history
+    except ResolutionImpossible as error:
+        raise UnsolvedError(history, error.causes) from error
+    except ResolutionTooDeep:
+        return None, history
 
 
 def collect(pins: Pins, views: Sequence[View], partition: Partition) -> tuple[Resolution, ...]:

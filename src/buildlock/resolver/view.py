@@ -86,8 +86,7 @@ class View:
 
     def fitting(self, name: NormalizedName, needs: Iterable[Need]) -> tuple[Release, ...]:
         """The releases whose version all `needs` and the constraints accept, best first, usable or not."""
-        specifiers = (need.specifier for need in (*needs, *self._find_constraints(name)))
-        return self._offers.filter(self.listing(name).releases, specifiers)
+        return self._offers.filter(self.listing(name).releases, (*needs, *self._find_constraints(name)))
 
     def fitting_by_version(self, name: NormalizedName, needs: Iterable[Need]) -> Mapping[Version, Sequence[Release]]:
         """The same by version."""

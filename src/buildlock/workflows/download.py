@@ -22,7 +22,7 @@ from buildlock.targets import TargetName, choose_names
 from buildlock.workflows.client import open_client
 from buildlock.workflows.files import LockedFile, LockedFiles, file_of
 from buildlock.workflows.interpreters import find_targets
-from buildlock.workflows.locks import read_environment
+from buildlock.workflows.locks import read_lock
 from buildlock.workflows.parallel import map_parallel
 from buildlock.workflows.workspace import Workspace, choose_variant, file_url
 
@@ -69,8 +69,9 @@ def download(workspace: Workspace, options: DownloadOptions) -> tuple[Fetched, .
     variants = dict.fromkeys(choose_variant(project, name, workspace.environ, workspace.report) for name in asked)
     names = choose_names((), pythons=options.pythons, platforms=options.platforms)
     fetched: dict[str, Fetched] = {}
+    lock = read_lock(workspace, project)
     for variant in variants:
-        locked = read_environment(workspace, project, variant, frozen=options.frozen)
+        locked = lock.environment(variant, frozen=options.frozen)
         files = tuple(_list_files(workspace, locked, names))
         _check_names([*(each.file for each in fetched.values()), *files])
         wanted = [file for file in files if file.filename not in fetched]

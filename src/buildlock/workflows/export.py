@@ -18,7 +18,7 @@ from buildlock.lockfile.model import LockedEnvironment
 from buildlock.project.default_index import ask_pip
 from buildlock.project.model import Project
 from buildlock.project.uv_block import BlockError, BlockOptions, format_value, write_block
-from buildlock.workflows.locks import read_environment, read_locked_variants
+from buildlock.workflows.locks import read_environment, read_lock
 from buildlock.workflows.saving import save
 from buildlock.workflows.workspace import Workspace, choose_variant
 
@@ -74,8 +74,9 @@ def export_files(
         LockfileError: As of `export`, or a file cannot be written there.
     """
     project = workspace.read_project()
+    lock = read_lock(workspace, project)
     if variants is None:
-        names = read_locked_variants(workspace, project, package=options.package)
+        names = lock.list_variants(package=options.package)
     else:
         names = tuple(choose_variant(project, name, workspace.environ) for name in variants)
     texts = {}
@@ -87,7 +88,7 @@ def export_files(
                 f"`{path.name}` is no name for a lock: PEP 751 allows no dot in `{name}`",
                 hint=f"export it alone: `buildlock export --variant {name} --format pylock`",
             )
-        environment = read_environment(workspace, project, name, package=options.package, frozen=options.frozen)
+        environment = lock.environment(name, package=options.package, frozen=options.frozen)
         if _has_paths(environment) and folder.resolve() != workspace.root.resolve():
             raise LockfileError(
                 f"`{name}` locks local files by paths relative to `{workspace.root}`, and `{folder}` is another folder",

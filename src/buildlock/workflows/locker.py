@@ -136,6 +136,8 @@ class Locker:
         self._locked = locked
         self._forget = forget
         self._warned: set[str] = set()
+        # A draft and what comes after it are built from the same sources, mostly.
+        self._builds: dict[tuple[str, str, tuple[Target, ...]], tuple[LockedEnvironment, Draft]] = {}
         self._trees = SourceTrees(
             workspace,
             access.store,
@@ -254,8 +256,11 @@ class Locker:
         """
         builds: dict[str, LockedEnvironment] = {}
 
-        def lock(key: str, artifact: Artifact, targets: Sequence[Target]) -> Draft:
-            builds[key], draft = self._lock_build(artifact, targets, self._pins_of(key))
+        def lock(key: str, artifact: Artifact, targets: tuple[Target, ...]) -> Draft:
+            known = key, artifact.url, targets
+            if known not in self._builds:
+                self._builds[known] = self._lock_build(artifact, targets, self._pins_of(key))
+            builds[key], draft = self._builds[known]
             return draft
 
         return {key: builds[key] for key in solve_builds(draft, lock)}

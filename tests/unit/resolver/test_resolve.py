@@ -85,6 +85,19 @@ def test_each_target_needs_what_its_own_file_needs() -> None:
     ]
 
 
+@pytest.mark.parametrize("count", [3, 10, 50])
+def test_finds_the_only_solution_behind_many_that_fail(count: int) -> None:
+    versions = range(1, count + 1)
+    packages: Packages = {
+        "a": {f"{n}.0": {"requires": [f"b=={n}.0"]} for n in versions},
+        "b": {f"{n}.0": {"requires": [f"c=={n}.0"]} for n in versions},
+        "c": {f"{n}.0": {} for n in versions},
+        "z": {"1.0": {"requires": ["c<2"]}},
+    }
+    found = ask(SmallUniverse({INDEX: packages}), "a", "z")
+    assert [f"{package.name} {package.version}" for package in found.packages] == ["a 1.0", "b 1.0", "c 1.0", "z 1.0"]
+
+
 def test_announces_what_it_will_list() -> None:
     universe = SmallUniverse({INDEX: {"a": {"1.0": {"requires": ["c", "a"]}}, "b": {"1.0": {}}, "c": {"1.0": {}}}})
     ask(universe, "b", "a")

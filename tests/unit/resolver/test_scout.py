@@ -78,6 +78,13 @@ def test_what_is_needed_together_is_asked_for_together(pool: ThreadPoolExecutor)
     assert "unrelated" not in universe.asked
 
 
+def test_what_will_probably_be_needed_is_asked_for_with_what_is(pool: ThreadPoolExecutor) -> None:
+    universe = AwaitedUniverse(CHAINS, pool, [("a", "a2", "a3")])
+    likely = frozenset(map(NormalizedName, ("a2", "a3")))
+    request = ResolutionRequest(requirements=written("a"), target=make_target(), likely=likely)
+    assert [package.name for package in resolve(request, universe).packages] == ["a", "a2", "a3"]
+
+
 class OrderedUniverse(AwaitedUniverse):
     """Its listings come one after the other, in an order of its own."""
 

@@ -89,16 +89,13 @@ def test_a_lock_anew_without_what_was_kept(project: Project) -> None:
     project.forget()
     assert project.lock() == PAGES + FILES
     assert project.workspace.lock_path.read_bytes() == before
-    # All pages first: none waits for the metadata that tells that it is needed.
-    kinds = [exchange.path.endswith("/") for exchange in project.server.exchanges[:4]]
-    assert kinds == [True] * 4
 
 
 def test_more_variants_and_targets_ask_for_no_more(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed = []
+    parsed: list[str] = []
 
     def read(content: bytes, name: NormalizedName | None) -> JsonPage:
-        parsed.append(name)
+        parsed.append(str(name))
         return read_json(content, name)
 
     monkeypatch.setattr("buildlock.index.page.read_json", read)
