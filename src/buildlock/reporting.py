@@ -11,8 +11,7 @@ from typing import Literal, TypeAlias
 
 Phase: TypeAlias = Literal[
     "reading the project",
-    "pages",
-    "metadata",
+    "pages and metadata",
     "resolution",
     "downloads",
     "unpacking",

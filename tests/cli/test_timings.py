@@ -9,7 +9,7 @@ import pytest
 from support.command import Checkout, CopyProject, Result
 
 PHASES = (
-    *("start-up", "reading the project", "pages", "metadata", "resolution", "downloads", "unpacking", "environment"),
+    *("start-up", "reading the project", "pages and metadata", "resolution", "downloads", "unpacking", "environment"),
     *("backend", "writing", "other", "total"),
 )
 
@@ -31,7 +31,7 @@ def tiny(checkout: CopyProject) -> Checkout:
 
 def test_each_phase_is_named(tiny: Checkout) -> None:
     locked = read_table(tiny.succeed("lock", "--timings"))
-    assert all(locked[name] for name in ("pages", "metadata", "backend", "environment", "writing")), locked
+    assert all(locked[name] for name in ("pages and metadata", "backend", "environment", "writing")), locked
     tiny.succeed("cache", "clean")
     result = tiny.succeed("install", "--timings")
     installed = read_table(result)

@@ -87,7 +87,7 @@ class Catalogue:
         """
         self._listed.add(name)
         listing = self._begin(name, assign(name, self._inputs, environment))
-        with phase(self._report, "pages"):
+        with phase(self._report, "pages and metadata"):
             return listing.result()
 
     def warn_of_shared_names(self) -> None:

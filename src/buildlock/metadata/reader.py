@@ -62,7 +62,7 @@ class MetadataReader:
             InvalidMetadataError: The wheel or its metadata cannot be used.
         """
         metadata = self.anticipate(artifact)
-        with phase(self._report, "metadata"):
+        with phase(self._report, "pages and metadata"):
             return metadata.result()
 
     def anticipate(self, artifact: Artifact) -> Future[CoreMetadata]:

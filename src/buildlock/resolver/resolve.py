@@ -6,7 +6,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.errors import NoSolutionError
-from buildlock.reporting import Reporter, silence
+from buildlock.reporting import Reporter, phase, silence
 from buildlock.resolver.agreement import bring_together
 from buildlock.resolver.offers import Offers
 from buildlock.resolver.partition import Block, Partition
@@ -53,7 +53,8 @@ def resolve_all(
     offers = Offers()
     views = tuple(View(request, universe, report, offers) for request, universe in requests)
     together = Partition(targets=[view.target for view in views])
-    look_ahead(views)
+    with phase(report, "pages and metadata"):
+        look_ahead(views)
     try:
         pins, partition = search(Provider(views, together)), together
     except UnsolvedError as error:

@@ -42,12 +42,12 @@ def test_the_innermost_phase_counts(timings: Timings, clock: Clock) -> None:
     clock.now += 1
     with phase(timings.take, "resolution"):
         clock.now += 2
-        with phase(timings.take, "pages"):
+        with phase(timings.take, "pages and metadata"):
             clock.now += 4
         clock.now += 8
-    with phase(timings.take, "pages"):
+    with phase(timings.take, "pages and metadata"):
         clock.now += 16
-    assert read(timings) == {"start-up": 0.5, "resolution": 10, "pages": 20, "other": 1, "total": 31.5}
+    assert read(timings) == {"start-up": 0.5, "resolution": 10, "pages and metadata": 20, "other": 1, "total": 31.5}
 
 
 def test_a_phase_that_fails_has_ended(timings: Timings, clock: Clock) -> None:
@@ -80,7 +80,7 @@ def test_what_is_waited_for_is_shared_out(timings: Timings, clock: Clock) -> Non
 
 def test_other_threads_count_only_while_they_are_waited_for(timings: Timings, clock: Clock) -> None:
     def work() -> None:
-        with phase(timings.take, "metadata"):
+        with phase(timings.take, "resolution"):
             clock.now += 5
 
     thread = threading.Thread(target=work)
