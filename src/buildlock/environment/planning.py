@@ -178,6 +178,8 @@ class Plan:
         """Plan the `.dist-info` folder, with a RECORD of its own where there is more than the folders of the wheel."""
         library, facts = self._library(wheel), wheel.facts
         description = _Folder(wheel=wheel, path=facts.dist_info)
+        # uv sees no distribution where this is a link.
+        description.open()
         elsewhere = [
             replace(line, path=posixpath.relpath(place, library))
             for path, line in lines.items()

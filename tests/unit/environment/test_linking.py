@@ -1,18 +1,23 @@
 """Environments of links: what is linked as a whole, what is real, and that real code finds its way in them."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
 from buildlock.environment.interpreter import Interpreter, find_interpreter
 from buildlock.environment.isolated import BuildEnvironment, create_environment
 from buildlock.environment.placing import choose_mode
+from buildlock.environment.recipe import RECIPES
+from buildlock.environment.reuse import make_again
 from buildlock.environment.store import Store
 from buildlock.environment.stored import StoredWheel
 from buildlock.project.model import LinkMode
@@ -78,6 +83,17 @@ def test_a_folder_is_one_link(store: Store, interpreter: Interpreter) -> None:
     assert run(environment, "import demo.inner, alone; print(demo.__file__)") == str(
         environment.site_packages / "demo" / "__init__.py"
     )
+
+
+def test_tools_list_what_is_installed(store: Store, interpreter: Interpreter) -> None:
+    environment = create(store, interpreter, add(store, "one", {"one/__init__.py": b""}), add(store, "two", {}))
+    python = str(environment.python)
+    for command in (
+        [find_uv_bin(), "pip", "list", "--quiet", "--python", python],
+        [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "list"],
+    ):
+        process = subprocess.run([*command, "--format", "json"], check=True, capture_output=True, text=True, env=CLEAN)
+        assert sorted(package["name"] for package in json.loads(process.stdout)) == ["one", "two"]
 
 
 def test_a_folder_that_wheels_share_is_real(store: Store, interpreter: Interpreter) -> None:
@@ -220,3 +236,37 @@ def test_bytecode_is_compiled_once_for_all_environments(store: Store, interprete
         place = environment.site_packages / "demo" / "__pycache__" / compiled.name
         assert place.stat().st_mtime_ns == written
     assert store.find(wheel.sha256) == wheel
+
+
+@pytest.mark.parametrize("number", [10, 1000])
+def test_what_it_takes_does_not_grow_with_the_files(
+    store: Store, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Counted, as seconds say little: to make one again changes as much for a thousand files as for ten."""
+    recipes = store.root / RECIPES
+    wheel = add(store, "demo", {f"demo/inner/{at}.py": b"" for at in range(number)} | {"demo/__init__.py": b""})
+    environment = create_environment(
+        store.root.parent / "first", interpreter, [wheel], identity="a" * 64, report=silence, recipes=recipes
+    )
+    (store.root.parent / "in-use").touch()
+    counts: Counter[str] = Counter()
+
+    def count(name: str) -> None:
+        function = getattr(os, name)
+
+        def counted(*arguments: object, **options: object) -> object:
+            counts[name] += 1
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(os, name, counted)
+
+    for name in ("symlink", "mkdir", "open", "rename", "replace", "link", "stat", "lstat"):
+        count(name)
+    monkeypatch.setattr(os, "supports_dir_fd", {*os.supports_dir_fd, os.stat})
+    assert make_again(str(recipes / ("a" * 64)), str(store.root.parent / "second")) is False
+    monkeypatch.undo()
+    assert counts["symlink"] + counts["mkdir"] + counts["open"] + counts["rename"] + counts["replace"] < 40
+    assert counts["link"] == 0
+    # Each file and folder of the store is looked at once, and each of the environment.
+    looks = len(list(wheel.tree.rglob("*"))) + len(list(environment.root.rglob("*")))
+    assert counts["stat"] + counts["lstat"] < looks + 20
