@@ -142,7 +142,8 @@ class Pinner:
         try:
             if url.startswith("file:"):
                 return to_path(url).stat().st_size
-            response = self.client.get(url, headers=_ONE_BYTE, max_bytes=1, cache=False)
+            with phase(self.report, "pages and metadata"):
+                response = self.client.get(url, headers=_ONE_BYTE, max_bytes=1, cache=False)
         except (IndexError_, OSError):
             return None  # a size is a convenience for the reader: the hash decides
         total = response.headers.get("content-range", "").rpartition("/")[2]
