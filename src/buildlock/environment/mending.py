@@ -51,7 +51,10 @@ def mend(wheel: StoredWheel) -> Mended:
     if strange:
         seal = make_seal(str(tree), linked=linked)
     # The files are read after they were looked at: what is written meanwhile is found the next time.
-    touched = seal.names if before is None else before.find_changed(seal)
+    rebooted = before is not None and before.boot not in ("", seal.boot)
+    touched = seal.names if before is None or rebooted else before.find_changed(seal)
+    if rebooted and not strange:
+        seal.boot = ""  # what is read now is on the disk
     damaged = _find_damage(tree, files, seal.names, touched)
     if damaged is None:
         note_uncompiled(wheel.entry, filter(is_bytecode, strange))

@@ -34,19 +34,22 @@ class Seal:
         facts: Of each, one after the other: its time of change; where that tells nothing, size, time of modification,
             mode and inode.
         linked: Whether the time of change tells nothing: it moves with every hard link that is made or removed.
+        boot: The run of the machine in which files were written that may not be on its disk yet; empty if they are.
     """
 
-    __slots__ = ("facts", "linked", "names")
+    __slots__ = ("boot", "facts", "linked", "names")
 
-    def __init__(self, names: list[str], facts: array[int], *, linked: bool) -> None:
+    def __init__(self, names: list[str], facts: array[int], *, linked: bool, boot: str) -> None:
+        self.boot = boot
         self.names = names
         self.facts = facts
         self.linked = linked
 
     def write(self) -> bytes:
-        """As the file has it: a line with the number of names and of their bytes, the names, the facts."""
+        """As the file has it: a line with the number of names and of their bytes and more, the names, the facts."""
         names = os.fsencode("\0".join(self.names))
-        return b"%d %d %d\n" % (len(self.names), len(names), self.linked) + names + self.facts.tobytes()
+        head = f"{len(self.names)} {len(names)} {self.linked:d} {self.boot}\n"
+        return head.encode() + names + self.facts.tobytes()
 
     def find_changed(self, now: Seal) -> list[str]:
         """The names of which anything else is said now, or that are not in both."""
@@ -79,13 +82,14 @@ def parse_seal(content: bytes) -> Seal:
         ValueError: It is not.
     """
     head, _, rest = content.partition(b"\n")
-    count, length, linked = map(int, head.split(b" "))
+    *numbers, boot = head.split(b" ")
+    count, length, linked = map(int, numbers)
     facts = array("q")
     facts.frombytes(rest[length:])
     names = os.fsdecode(rest[:length]).split("\0")
     if len(names) != count or len(facts) != count * _width(linked=linked == 1):
         raise ValueError("its seal was changed")
-    return Seal(names, facts, linked=linked == 1)
+    return Seal(names, facts, linked=linked == 1, boot=boot.decode())
 
 
 def make_seal(tree: str, *, linked: bool, leave_out: Sequence[str] = ()) -> Seal:
@@ -112,7 +116,7 @@ def make_seal(tree: str, *, linked: bool, leave_out: Sequence[str] = ()) -> Seal
                 names.append(name)
                 if child.is_dir(follow_symlinks=False):
                     waiting.append(f"{name}/")
-    return Seal(names, _look(tree, names, linked=linked), linked=linked)
+    return Seal(names, _look(tree, names, linked=linked), linked=linked, boot=find_boot())
 
 
 def find_broken(entries: Sequence[str]) -> list[str]:
@@ -168,6 +172,8 @@ def _is_intact(entry: str, part: int, parts: int) -> bool:
         seal = read_seal(entry)
     except (OSError, ValueError):
         return False
+    if seal.boot and seal.boot != find_boot():
+        return False  # a power cut may have emptied what was never brought to the disk
     count = len(seal.names)
     return is_as_sealed(f"{entry}/{TREE}", seal, count * part // parts, count * (part + 1) // parts)
 
@@ -206,6 +212,15 @@ def _facts(status: os.stat_result, *, linked: bool) -> tuple[int, ...]:
 
 def _width(*, linked: bool) -> int:
     return 4 if linked else 1
+
+
+def find_boot() -> str:
+    """What tells this run of the machine from any other; empty where nothing does."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
+            return file.read().strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _count_processors() -> int:

@@ -16,7 +16,7 @@ from buildlock.environment.mending import keep_bytecode, mend
 from buildlock.environment.own_files import check_own, hash_open, make_own, mark_used
 from buildlock.environment.private_folder import clear_abandoned, private_folder
 from buildlock.environment.recipe import RECIPES
-from buildlock.environment.seal import SEAL, TREE, find_broken
+from buildlock.environment.seal import SEAL, TREE, find_boot, find_broken
 from buildlock.environment.stored import (
     BYTECODE,
     DAMAGED,
@@ -123,6 +123,8 @@ class Store:
             with open_archive(archive) as file, self.scratch() as scratch:
                 if hashed != stamp_of(file) and (found := hash_open(file)) != sha256:
                     raise IntegrityError(f"`{filename}` has the sha256 {found}, not {sha256}")
+                if stored := self.find(sha256):
+                    return stored
                 wheel = Wheel(ZipArchive(file, filename, limit=self._limit), filename)
                 if wheel.is_newer:
                     self._report(Warned(f"`{filename}` is of a later version of the wheel format than 1.0"))
@@ -131,7 +133,7 @@ class Store:
                 (complete / TREE).mkdir(mode=0o700)
                 files = wheel.unpack(complete / TREE)
                 write_entry(complete, sha256, wheel.facts, files)
-                _flush_files()
+                _flush()
                 self._publish(complete, entry)
             if stored := self.find(sha256):
                 return stored
@@ -219,7 +221,6 @@ class Store:
             # Another process was first, and its entry is as good as ours: `find` tells.
             if not os.path.lexists(entry):
                 raise
-        _flush_folder(self._wheels)
 
     @contextmanager
     def hold(self, sha256: str) -> Iterator[None]:
@@ -285,16 +286,7 @@ def _list_moved(before: Mapping[Path, tuple[int, ...]], after: Mapping[Path, tup
     return sorted({record.parent for record, stamp in before.items() if after.get(record, stamp) != stamp})
 
 
-def _flush_files() -> None:
-    """Bring what was written to the disk, so that a rename never shows files which a power cut emptied."""
-    if hasattr(os, "sync"):
+def _flush() -> None:
+    """Bring what was written to the disk, where no seal can tell later that the machine went down meanwhile."""
+    if hasattr(os, "sync") and not find_boot():
         os.sync()  # a tenth of the time that `fsync` takes for thousands of files
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from buildlock.environment import mending
+from buildlock.environment.seal import SEAL, make_seal
 from buildlock.environment.store import Store
 from buildlock.environment.stored import StoredWheel
 from buildlock.errors import EnvironmentPreparationError, IntegrityError, InvalidArchiveError
@@ -257,6 +259,34 @@ def make_executable(tree: Path) -> None:
 def link_folder(tree: Path) -> None:
     (tree / "demo").rename(tree.parent / "moved")
     (tree / "demo").symlink_to(tree.parent / "moved")
+
+
+def test_what_a_power_cut_has_emptied_is_found(
+    store: Store, stored: StoredWheel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file system knows of the files, and has lost what is in them."""
+    path = stored.tree / "demo" / "code.py"
+    path.write_bytes(b"")
+    (stored.entry / SEAL).write_bytes(make_seal(str(stored.tree), linked=False).write())
+    assert store.find(stored.sha256) == stored
+    monkeypatch.setattr("buildlock.environment.seal.find_boot", lambda: "another")
+    assert store.find(stored.sha256) is None
+
+
+def test_what_was_written_before_a_start_of_the_machine_is_read_once(
+    store: Store, stored: StoredWheel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def find_changed(tree: Path, _: object) -> list[str]:
+        read.append(tree)
+        return []
+
+    monkeypatch.setattr(mending, "find_changed", find_changed)
+    for boot in ("another", "a third"):
+        monkeypatch.setattr("buildlock.environment.seal.find_boot", lambda boot=boot: boot)
+        assert store.find(stored.sha256) == stored
+    assert len(read) == len(stored.read_files())
 
 
 def test_what_was_left_in_a_wheel_is_taken_out(store: Store, stored: StoredWheel) -> None:
