@@ -70,18 +70,22 @@ def create_environment(
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         with private_folder(destination.parent, f".{destination.name[:100]}.buildlock-") as scratch:
-            if mode is None:
-                mode = choose_mode(str(wheels[0].entry / MANIFEST), str(scratch)) if wheels else "symlink"
-            recipe = _recall(recipes, identity, wheels, mode) or _devise(
-                scratch, destination, interpreter, wheels, identity=identity, mode=mode
+            chosen = mode
+            if chosen is None:
+                chosen = choose_mode(str(wheels[0].entry / MANIFEST), str(scratch)) if wheels else "symlink"
+            if chosen == "hardlink":
+                expect_hard_links(wheels)
+            # Without a mode it is made of links, if it goes to where the store is.
+            kept = recipes if chosen == (mode or "symlink") else None
+            recipe = _recall(kept, identity, wheels) or _devise(
+                scratch, destination, interpreter, wheels, identity=identity, mode=chosen
             )
             root = scratch / "environment"
             follow(recipe, str(root), str(destination))
             _put_in_place(root, destination, identity, scratch)
-            # What is copied is read, and so has to be looked at each time.
-            if recipes is not None and len(recipe.entries) == len(wheels):
-                make_own(recipes)
-                replace_content(recipes / identity, recipe.write())
+            if kept is not None:
+                make_own(kept)
+                replace_content(kept / identity, recipe.write())
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise EnvironmentPreparationError(
@@ -91,9 +95,9 @@ def create_environment(
     return _describe(destination, read_origin(recipe.origin).layout)
 
 
-def _recall(recipes: Path | None, identity: str, wheels: Sequence[StoredWheel], mode: LinkMode) -> Recipe | None:
-    """The recipe for links to these wheels."""
-    if recipes is None or mode != "symlink" or any(wheel.written for wheel in wheels):
+def _recall(recipes: Path | None, identity: str, wheels: Sequence[StoredWheel]) -> Recipe | None:
+    """The recipe for these wheels."""
+    if recipes is None or any(wheel.written for wheel in wheels):
         return None
     try:
         recipe = read_recipe(str(recipes / identity))
@@ -123,11 +127,13 @@ def _devise(
     plan = Plan(skeleton, layout, launcher, python=str(destination / layout.python), mode=mode)
     for wheel in wheels:
         plan.add(wheel)
-    if mode == "hardlink":
-        expect_hard_links(wheels)
-    entries = tuple(str(wheel.entry) for wheel in wheels if not wheel.written) if mode == "symlink" else ()
-    origin = Origin(identity=identity, layout=layout, entries=entries)
-    return Recipe(origin=origin.write(), python=layout.python, entries=entries, steps=[*skeleton, *plan.finish()])
+    linked = tuple(str(wheel.entry) for wheel in wheels if not wheel.written) if mode == "symlink" else ()
+    return Recipe(
+        origin=Origin(identity=identity, layout=layout, entries=linked).write(),
+        python=layout.python,
+        entries=[str(wheel.entry) for wheel in wheels],
+        steps=[*skeleton, *plan.finish()],
+    )
 
 
 def open_environment(destination: Path, identity: str) -> BuildEnvironment | None:

@@ -29,7 +29,7 @@ class Recipe:
     Args:
         origin: What it is made from, as its marker has it.
         python: Where its Python is in it.
-        entries: The folders of the store that it has links into.
+        entries: The folders of the store that its files come from.
         steps: What is done, from an empty folder on.
     """
 
@@ -40,6 +40,10 @@ class Recipe:
         self.python = python
         self.entries = entries
         self.steps = steps
+
+    @property
+    def has_hard_links(self) -> bool:
+        return any(step[0] == "hardlink" for step in self.steps)
 
     def write(self) -> bytes:
         """As a file has it: a checksum, which tells what a disk did to it, and the rest."""
@@ -79,5 +83,4 @@ def follow(recipe: Recipe, root: str, destination: str) -> None:
     """
     os.mkdir(root, 0o777)  # noqa: PTH102
     place(root, recipe.steps, python=f"{destination}/{recipe.python}")
-    linked = any(step[0] == "hardlink" for step in recipe.steps)
-    write_marker(root, Marker(recipe.origin, seal_environment(root, linked=linked)))
+    write_marker(root, Marker(recipe.origin, seal_environment(root, linked=recipe.has_hard_links)))

@@ -11,7 +11,7 @@ import sys
 from buildlock.environment.marker import describe_marker, is_unchanged, read_marker
 from buildlock.environment.recipe import follow, read_recipe
 from buildlock.environment.roots import ROOTS, keep_root
-from buildlock.environment.seal import Looking, find_broken
+from buildlock.environment.seal import Looking, find_broken, read_seal
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ def _is_made_by(recipe: Recipe, environment: str) -> bool:
 def _make(recipe: Recipe, destination: str, store: str) -> bool:
     parent, name = os.path.split(destination)
     if os.stat(parent).st_dev != os.stat(store).st_dev:  # noqa: PTH116
+        return False
+    if recipe.has_hard_links and not all(read_seal(entry).linked for entry in recipe.entries):
         return False
     looking = Looking(recipe.entries)
     # As `private_folder` makes it, which clears away what a killed process leaves of it.
