@@ -1,0 +1,210 @@
+"""The rows about locks: resolved, resolved again, and found to be up to date."""
+
+import itertools
+import shutil
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmarks.bench import PIP_CACHES, Bench
+from benchmarks.measuring import Step
+from benchmarks.projects import BUILD_LIST, write_project, write_requirements, write_uv_project
+from benchmarks.rows import Contender, Row
+
+REAL = "real/simple"
+OUR_LOCK = "build-lock.toml"
+THEIR_LOCK = "locked.txt"
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28")
+TORCHES = ("2.8.0", "2.9.1", "2.10.0", "2.11.0")
+"""One for each of the four variants; each has wheels for all of the above."""
+OUR_SHOWN = "buildlock lock --no-dynamic"
+UV_SHOWN = "uv pip compile --generate-hashes -o locked.txt R"
+
+
+def lock_with_buildlock(bench: Bench, project: Path, cache: Path, index: str | None, *options: str) -> Step:
+    command = [str(bench.tools.buildlock), "lock", "--quiet", "--no-dynamic", "--project", str(project), *options]
+    return Step(arguments=command, folder=project, environ=bench.environ(cache, index))
+
+
+def lock_with_uv(bench: Bench, folder: Path, cache: Path, index: str | None, *options: str) -> Step:
+    to = ["--quiet", "--generate-hashes", "-o", THEIR_LOCK]
+    if "--python-version" not in options:
+        to += ["--python", str(bench.tools.python)]
+    command = [str(bench.tools.uv), "pip", "compile", *to, *options, "requirements.in"]
+    return Step(arguments=command, folder=folder, environ=bench.environ(cache, index))
+
+
+def lock_with_pip(bench: Bench, folder: Path, cache: Path, index: str | None) -> Step:
+    command = [str(bench.tools.python), "-m", "pip", "lock", "--quiet", "-r", "requirements.in", "-o", "pylock.toml"]
+    return Step(arguments=command, folder=folder, environ=bench.environ(cache, index, **PIP_CACHES))
+
+
+def lock_cold(
+    bench: Bench,
+    *,
+    requires: Sequence[str] = BUILD_LIST,
+    index: str | None = REAL,
+    pip: bool = False,
+    relock: bool = False,
+) -> list[Contender]:
+    """Every run has an empty cache; a relock has the lock of before."""
+    before = bench.make_folder("before")
+    write_project(before, requires)
+    write_requirements(before / "requirements.in", requires)
+    ours = partial(lock_with_buildlock, index=index)
+    theirs = partial(lock_with_uv, index=index)
+    if relock:
+        bench.run(ours(bench, before, before / "cache"), theirs(bench, before, before / "cache"))
+
+    def prepare(make: Callable[[Bench, Path, Path], Step], own: Bench, folder: Path) -> list[Step]:
+        for name in ("pyproject.toml", "requirements.in", *((OUR_LOCK, THEIR_LOCK) if relock else ())):
+            shutil.copy(before / name, folder)
+        return [make(own, folder, folder / "cache")]
+
+    contenders = [
+        Contender(name="buildlock", shown=OUR_SHOWN, prepare=partial(prepare, ours)),
+        Contender(name="uv", shown=UV_SHOWN, prepare=partial(prepare, theirs)),
+    ]
+    if pip:
+        with_pip = partial(prepare, partial(lock_with_pip, index=index))
+        contenders.append(Contender(name="pip", shown="pip lock -r R", prepare=with_pip, rounds=1))
+    return contenders
+
+
+def repeat(*steps: Step) -> Callable[[Bench, Path], Sequence[Step]]:
+    """The same commands again, in the folder where they were run before."""
+    return lambda _bench, _folder: steps
+
+
+def lock_fully(bench: Bench, *, requires: Sequence[str] = BUILD_LIST, index: str = REAL) -> list[Contender]:
+    """Every pin is forgotten, so that everything is resolved; what the index said is in the caches."""
+    folder = bench.make_folder("warm")
+    write_project(folder, requires)
+    write_requirements(folder / "requirements.in", requires)
+    ours = lock_with_buildlock(bench, folder, folder / "cache", index, "--upgrade")
+    theirs = lock_with_uv(bench, folder, folder / "cache", index, "--upgrade")
+    bench.run(ours, theirs)
+    return [
+        Contender(name="buildlock", shown=f"{OUR_SHOWN} --upgrade", prepare=repeat(ours)),
+        Contender(name="uv", shown=f"{UV_SHOWN} --upgrade", prepare=repeat(theirs)),
+    ]
+
+
+def lock_unchanged(bench: Bench) -> list[Contender]:
+    folder = bench.make_folder("unchanged")
+    write_project(folder, BUILD_LIST)
+    write_requirements(folder / "requirements.in", BUILD_LIST)
+    ours = lock_with_buildlock(bench, folder, folder / "cache", REAL)
+    theirs = _uv_lock(bench, write_uv_project(folder / "uv", BUILD_LIST), folder / "cache")
+    compiled = lock_with_uv(bench, folder, folder / "cache", REAL)
+    bench.run(ours, theirs, compiled)
+    return [
+        Contender(name="buildlock", shown=OUR_SHOWN, prepare=repeat(ours)),
+        Contender(name="uv", shown="uv lock", prepare=repeat(theirs)),
+        Contender(name="uv pip compile", shown=UV_SHOWN, prepare=repeat(compiled)),
+    ]
+
+
+def _uv_lock(bench: Bench, project: Path, cache: Path, *options: str) -> Step:
+    command = [str(bench.tools.uv), "lock", "--quiet", "--python", str(bench.tools.python), *options]
+    return Step(arguments=command, folder=project, environ=bench.environ(cache, REAL))
+
+
+def check_unchanged(bench: Bench) -> list[Contender]:
+    folder = bench.make_folder("check")
+    write_project(folder, BUILD_LIST)
+    own = write_uv_project(folder / "uv", BUILD_LIST)
+    cache = folder / "cache"
+    bench.run(lock_with_buildlock(bench, folder, cache, REAL), _uv_lock(bench, own, cache))
+    command = [str(bench.tools.buildlock), "check", "--quiet"]
+    ours = Step(arguments=command, folder=folder, environ=bench.environ(cache, REAL))
+    theirs = _uv_lock(bench, own, cache, "--check")
+    return [
+        Contender(name="buildlock", shown="buildlock check", prepare=repeat(ours)),
+        Contender(name="uv", shown="uv lock --check", prepare=repeat(theirs)),
+    ]
+
+
+def lock_matrix(bench: Bench) -> list[Contender]:
+    """Four variants, each with a torch of its own, for four Pythons on two platforms."""
+    folder = bench.make_folder("matrix")
+    cache = folder / "cache"
+    tables = [f"python = {list(PYTHONS)}\nplatforms = {list(PLATFORMS)}\n".replace("'", '"')]
+    tables += [f'[tool.buildlock.variants.v{i}]\nrequires = ["torch=={torch}"]\n' for i, torch in enumerate(TORCHES)]
+    project = write_project(folder / "project", BUILD_LIST, "[tool.buildlock]\n" + "\n".join(tables))
+    ours = lock_with_buildlock(bench, project, cache, REAL, "--all", "--upgrade")
+    steps = []
+    for torch, python, platform in itertools.product(TORCHES, PYTHONS, PLATFORMS):
+        own = folder / f"{torch}-{python}-{platform}"
+        write_requirements(own / "requirements.in", [f"torch=={torch}", *BUILD_LIST[1:]])
+        options = ["--python-version", python, "--python-platform", platform, "--upgrade"]
+        steps.append(lock_with_uv(bench, own, cache, REAL, *options))
+    bench.run(ours, *steps)
+    return [
+        Contender(name="buildlock", shown=f"{OUR_SHOWN} --all --upgrade", prepare=repeat(ours)),
+        Contender(
+            name="uv",
+            shown=f"32 runs of {UV_SHOWN} --upgrade --python-version V --python-platform P",
+            prepare=repeat(*steps),
+        ),
+    ]
+
+
+ROWS = (
+    Row(name="check", title="check, unchanged", contenders=check_unchanged, goal=1.0, rounds=25),
+    *(
+        Row(
+            name=f"lock-cold-{delay}",
+            title=f"lock, empty cache, torch list, round trips of {delay} ms",
+            contenders=lock_cold,
+            goal=0.95,
+            delay=delay,
+        )
+        for delay in (20, 50)
+    ),
+    *(
+        Row(
+            name=f"relock-cold-{delay}",
+            title=f"the same with the lock of before, round trips of {delay} ms",
+            contenders=partial(lock_cold, relock=True),
+            goal=0.75,
+            delay=delay,
+        )
+        for delay in (20, 50)
+    ),
+    Row(
+        name="lock-cold-cpu",
+        title="lock, empty cache, the list with CPU torch, on loopback",
+        contenders=partial(lock_cold, index="cpu/simple", pip=True),
+        rounds=3,
+    ),
+    Row(
+        name="lock-cold-real",
+        title="lock, empty cache, torch list, the real index",
+        contenders=partial(lock_cold, index=None),
+        goal=0.8,
+        optional="real",
+    ),
+    Row(
+        name="lock-warm-full",
+        title="lock, warm, full resolution, one environment",
+        contenders=lock_fully,
+        goal=2.5,
+        rounds=15,
+    ),
+    Row(
+        name="lock-warm-unchanged",
+        title="lock, warm, nothing changed",
+        contenders=lock_unchanged,
+        goal=1.0,
+        rounds=25,
+    ),
+    Row(
+        name="lock-matrix",
+        title="lock, warm: 4 variants, each for 4 Pythons on 2 platforms",
+        contenders=lock_matrix,
+        goal=0.5,
+        rounds=3,
+    ),
+)
