@@ -16,6 +16,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import ParamSpec, TypeVar, final
@@ -77,9 +78,10 @@ class Mirror:
         self._since = 0.0
         self._counters = Counters()
 
-    async def serve(self, port: int = 0) -> None:
-        server = await asyncio.start_server(self._converse, "127.0.0.1", port, backlog=256)
-        print(server.sockets[0].getsockname()[1], flush=True)
+    async def serve(self, started: Callable[[int], object]) -> None:
+        """Answer until cancelled; who started it is told the port."""
+        server = await asyncio.start_server(self._converse, "127.0.0.1", backlog=256)
+        started(server.sockets[0].getsockname()[1])
         async with server:
             await server.serve_forever()
 
@@ -231,4 +233,5 @@ def _show_file(path: Path, size: int, span: tuple[int, int] | None, *, ranges: b
 
 
 if __name__ == "__main__":
-    asyncio.run(Mirror(Path(sys.argv[1]), RealIndex(sys.argv[2]) if sys.argv[2:] else None).serve())
+    upstream = RealIndex(sys.argv[2]) if sys.argv[2:] else None
+    asyncio.run(Mirror(Path(sys.argv[1]), upstream).serve(partial(print, flush=True)))

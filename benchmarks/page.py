@@ -103,8 +103,8 @@ def _time(spread: Spread | None) -> str:
 
 
 def _describe_costs(results: Results) -> Iterator[str]:
-    yield "| operation | tool | ÷ uv | time | processor time | memory | requests | downloaded |"
-    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    yield "| operation | tool | ÷ uv | time | processor time | memory | requests | downloaded | the mirror's time |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for row in ROWS:
         for tool in results.tools(row.name):
             ratio = results.ratio(row.name, tool)
@@ -118,6 +118,7 @@ def _describe_costs(results: Results) -> Iterator[str]:
                 f"{memory / 1e6:.0f} MB",
                 f"{requests:.0f}" if row.mirrored else "not counted",
                 f"{downloaded / 1e6:.2f} MB" if row.mirrored else "not counted",
+                _time(results.spread(row.name, tool, "mirror")) if row.mirrored else "-",
             ]
             yield f"| {row.name} | {' | '.join(cells)} |"
 
@@ -159,7 +160,7 @@ def _draw_ratios(results: Results) -> str:
         parts.append(svg.text(place, bottom + 16, f"{tick:g}", kind="quiet", anchor="middle"))
     for number, row in enumerate(rows):
         height = 60 + _STEP * number
-        parts.append(svg.text(16, height + 4, row.title))
+        parts.append(svg.text(16, height + 4, row.title.replace("`", "")))
         if row.goal:
             place = scale(row.goal)
             parts.append(svg.line((place, height - 8), (place, height + 8), "goal", width=3))

@@ -166,7 +166,7 @@ ROWS = (
     *(
         Row(
             name=f"relock-cold-{delay}",
-            title=f"the same with the lock of before, round trips of {delay} ms",
+            title=f"lock again, empty cache, the lock of before is there, round trips of {delay} ms",
             contenders=partial(lock_cold, relock=True),
             goal=0.75,
             delay=delay,
