@@ -75,8 +75,7 @@ def _measure(chosen: argparse.Namespace) -> None:
     MIRROR.mkdir(exist_ok=True)
     fetch_cpu_torch(tools.python, CPU_TORCH)
     work = FOLDER / ".work"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
+    work.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=work))
     configured = find_configured_index(tools.python)
     index = configured or find_default_index(tools.python)
@@ -99,7 +98,8 @@ def _measure(chosen: argparse.Namespace) -> None:
                     write_results(found)
     finally:
         print(f"took {time.monotonic() - started:.0f} s; deleting what was installed", file=sys.stderr)
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f"took {time.monotonic() - started:.0f} s in all", file=sys.stderr)
 
 
 def _show(row: Row, found: Any) -> None:

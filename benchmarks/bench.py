@@ -64,7 +64,7 @@ def _ask(*command: str | Path) -> str:
 
 
 @final
-@dataclass
+@dataclass(eq=False)
 class Bench:
     tools: Tools
     mirror: MirrorProcess

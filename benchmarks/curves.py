@@ -7,10 +7,11 @@ from pathlib import Path
 
 from benchmarks import universe
 from benchmarks.bench import MIRROR, Bench
+from benchmarks.measuring import Step
 from benchmarks.projects import write_project
 from benchmarks.rows import Contender, Row
 from benchmarks.rows_install import install_cold, install_warm
-from benchmarks.rows_lock import OUR_SHOWN, lock_cold, lock_fully, lock_with_buildlock, repeat
+from benchmarks.rows_lock import OUR_SHOWN, lock_anew, lock_cold, lock_fully, lock_with_buildlock
 
 _PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 _PLATFORMS = (
@@ -101,10 +102,13 @@ def _lock_alone(bench: Bench, tables: str) -> list[Contender]:
     packages = universe.many_packages(_PACKAGES)
     index = _make(f"packages-{_PACKAGES}", packages)
     folder = bench.make_folder("alone")
-    project = write_project(folder / "project", list(packages), tables)
-    step = lock_with_buildlock(bench, project, folder / "cache", index, "--all", "--upgrade")
-    bench.run(step)
-    return [Contender(name="buildlock", shown=f"{OUR_SHOWN} --all --upgrade", prepare=repeat(step))]
+    write_project(folder, list(packages), tables)
+
+    def lock(bench: Bench, own: Path, cache: Path) -> Step:
+        return lock_with_buildlock(bench, own, cache, index, "--all")
+
+    prepare = lock_anew(lock, [folder / "pyproject.toml"], folder / "cache")
+    return [Contender(name="buildlock", shown=f"{OUR_SHOWN} --all", prepare=prepare)]
 
 
 CURVES = (
@@ -114,7 +118,7 @@ CURVES = (
         sizes=(10, 100, 1000),
         operations={
             "lock, empty cache": partial(_with_packages, lock_cold),
-            "lock --upgrade, warm": partial(_with_packages, lock_fully),
+            "lock, warm": partial(_with_packages, lock_fully),
             "install, warm": partial(_with_packages, partial(install_warm, mode=None, peers=False)),
         },
     ),
@@ -131,13 +135,13 @@ CURVES = (
         name="targets",
         title="targets",
         sizes=(1, 4, 8, 16, 32),
-        operations={"lock --upgrade, warm": _lock_targets},
+        operations={"lock, warm": _lock_targets},
     ),
     Curve(
         name="variants",
         title="variants",
         sizes=(1, 2, 4, 8, 16),
-        operations={"lock --upgrade, warm": _lock_variants},
+        operations={"lock, warm": _lock_variants},
     ),
     Curve(
         name="page",
@@ -145,7 +149,7 @@ CURVES = (
         sizes=(100, 1000, 10000),
         operations={
             "lock, empty cache": partial(_with_page, lock_cold),
-            "lock --upgrade, warm": partial(_with_page, lock_fully),
+            "lock, warm": partial(_with_page, lock_fully),
         },
     ),
     Curve(
@@ -154,7 +158,7 @@ CURVES = (
         sizes=(10, 30, 100),
         operations={
             "lock, empty cache": partial(_with_graph, lock_cold),
-            "lock --upgrade, warm": partial(_with_graph, lock_fully),
+            "lock, warm": partial(_with_graph, lock_fully),
         },
     ),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from benchmarks.bench import PIP_CACHES, Bench
@@ -25,21 +25,23 @@ class Locked:
     """Has all that an install needs."""
     index: str
 
-    @classmethod
-    def make(cls, bench: Bench, requires: Sequence[str], index: str) -> "Locked":
-        folder = bench.make_folder("locked")
-        project = write_project(folder / "project", requires)
-        cache = folder / "cache"
-        lock = [str(bench.tools.buildlock), "lock", "--quiet", "--no-dynamic", "--project", str(project)]
-        bench.run(Step(arguments=lock, folder=folder, environ=bench.environ(cache, index)))
-        lines = {hashes: read_locked(project / "build-lock.toml", hashes=hashes) for hashes in (True, False)}
-        return cls(
-            project=project,
-            hashed=write_requirements(folder / "hashed.txt", lines[True]),
-            plain=write_requirements(folder / "plain.txt", lines[False]),
-            cache=cache,
-            index=index,
-        )
+
+@cache
+def lock_list(bench: Bench, requires: tuple[str, ...], index: str) -> Locked:
+    """Lock a list, once for all the rows that install it: they share its caches."""
+    folder = bench.make_folder("locked")
+    project = write_project(folder / "project", requires)
+    filled = folder / "cache"
+    lock = [str(bench.tools.buildlock), "lock", "--quiet", "--no-dynamic", "--project", str(project)]
+    bench.run(Step(arguments=lock, folder=folder, environ=bench.environ(filled, index)))
+    lines = {hashes: read_locked(project / "build-lock.toml", hashes=hashes) for hashes in (True, False)}
+    return Locked(
+        project=project,
+        hashed=write_requirements(folder / "hashed.txt", lines[True]),
+        plain=write_requirements(folder / "plain.txt", lines[False]),
+        cache=filled,
+        index=index,
+    )
 
 
 def _choose(mode: str | None) -> dict[str, str]:
@@ -50,9 +52,9 @@ def install_with_buildlock(
     locked: Locked, bench: Bench, folder: Path, *, cold: bool = False, fast: bool = False, mode: str | None = None
 ) -> list[Step]:
     tool = bench.tools.fast if fast else bench.tools.buildlock
-    cache = folder / "cache" if cold else locked.cache
+    known = bench.environ(folder / "cache" if cold else locked.cache, locked.index, **_choose(mode))
     command = [str(tool), "install", "--quiet", "--project", str(locked.project), "--target", str(folder / "E")]
-    return [Step(arguments=command, folder=folder, environ=bench.environ(cache, locked.index, **_choose(mode)))]
+    return [Step(arguments=command, folder=folder, environ=known)]
 
 
 def install_with_uv(
@@ -87,7 +89,7 @@ def install_warm(
     peers: bool = True,
 ) -> list[Contender]:
     """From what is in the caches. With `peers`, also in other ways than the one that is compared, and by pip."""
-    locked = Locked.make(bench, requires, index)
+    locked = lock_list(bench, tuple(requires), index)
     note = f" (UV_LINK_MODE={mode})" if mode else ""
     contenders = [
         Contender(
@@ -108,6 +110,7 @@ def install_warm(
                 name="uv, symlinks",
                 shown="the same with UV_LINK_MODE=symlink",
                 prepare=partial(install_with_uv, locked, mode="symlink"),
+                rounds=2,
             ),
             Contender(name="pip", shown=PIP_SHOWN, prepare=partial(install_with_pip, locked), rounds=1),
         ]
@@ -117,7 +120,7 @@ def install_warm(
 def install_cold(
     bench: Bench, *, requires: Sequence[str] = INSTALL_LIST, index: str = CPU, peers: bool = True
 ) -> list[Contender]:
-    locked = Locked.make(bench, requires, index)
+    locked = lock_list(bench, tuple(requires), index)
     ours = partial(install_with_buildlock, locked, cold=True)
     contenders = [
         Contender(name="buildlock", shown="buildlock install --target E", prepare=ours),
@@ -152,7 +155,7 @@ def _once_made(make: Callable[..., list[Step]], again: Callable[[Path], Sequence
 
 
 def first_import(bench: Bench) -> list[Contender]:
-    locked = Locked.make(bench, INSTALL_LIST, CPU)
+    locked = lock_list(bench, INSTALL_LIST, CPU)
 
     def use(folder: Path) -> list[str]:
         return [str(folder / "E" / "bin" / "python"), "-c", "import torch"]
@@ -169,7 +172,7 @@ def first_import(bench: Bench) -> list[Contender]:
 
 def install_again(bench: Bench) -> list[Contender]:
     """The environment is there and has all that is wanted."""
-    locked = Locked.make(bench, INSTALL_LIST, CPU)
+    locked = lock_list(bench, INSTALL_LIST, CPU)
     folder = bench.make_folder("installed")
     known = bench.environ(locked.cache, locked.index)
     bench.run(*install_with_uv(locked, bench, folder))

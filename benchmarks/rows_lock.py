@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.bench import PIP_CACHES, Bench
 from benchmarks.measuring import Step
 from benchmarks.projects import BUILD_LIST, write_project, write_requirements, write_uv_project
-from benchmarks.rows import Contender, Row
+from benchmarks.rows import Contender, Prepare, Row
 
 REAL = "real/simple"
 OUR_LOCK = "build-lock.toml"
@@ -40,6 +40,22 @@ def lock_with_pip(bench: Bench, folder: Path, cache: Path, index: str | None) ->
     return Step(arguments=command, folder=folder, environ=bench.environ(cache, index, **PIP_CACHES))
 
 
+def lock_anew(make: Callable[[Bench, Path, Path], Step], files: Sequence[Path], cache: Path | None) -> Prepare:
+    """Lock in a new folder with these files; without a `cache`, with an empty one."""
+
+    def prepare(bench: Bench, folder: Path) -> list[Step]:
+        for file in files:
+            shutil.copy(file, folder)
+        return [make(bench, folder, cache or folder / "cache")]
+
+    return prepare
+
+
+def _write_both(folder: Path, requires: Sequence[str]) -> list[Path]:
+    write_project(folder, requires)
+    return [folder / "pyproject.toml", write_requirements(folder / "requirements.in", requires)]
+
+
 def lock_cold(
     bench: Bench,
     *,
@@ -50,45 +66,38 @@ def lock_cold(
 ) -> list[Contender]:
     """Every run has an empty cache; a relock has the lock of before."""
     before = bench.make_folder("before")
-    write_project(before, requires)
-    write_requirements(before / "requirements.in", requires)
-    ours = partial(lock_with_buildlock, index=index)
-    theirs = partial(lock_with_uv, index=index)
+    files = _write_both(before, requires)
+    ours, theirs = partial(lock_with_buildlock, index=index), partial(lock_with_uv, index=index)
     if relock:
-        bench.run(ours(bench, before, before / "cache"), theirs(bench, before, before / "cache"))
-
-    def prepare(make: Callable[[Bench, Path, Path], Step], own: Bench, folder: Path) -> list[Step]:
-        for name in ("pyproject.toml", "requirements.in", *((OUR_LOCK, THEIR_LOCK) if relock else ())):
-            shutil.copy(before / name, folder)
-        return [make(own, folder, folder / "cache")]
-
+        bench.run(*(make(bench, before, before / "cache") for make in (ours, theirs)))
+        files += [before / OUR_LOCK, before / THEIR_LOCK]
     contenders = [
-        Contender(name="buildlock", shown=OUR_SHOWN, prepare=partial(prepare, ours)),
-        Contender(name="uv", shown=UV_SHOWN, prepare=partial(prepare, theirs)),
+        Contender(name="buildlock", shown=OUR_SHOWN, prepare=lock_anew(ours, files, None)),
+        Contender(name="uv", shown=UV_SHOWN, prepare=lock_anew(theirs, files, None)),
     ]
     if pip:
-        with_pip = partial(prepare, partial(lock_with_pip, index=index))
+        with_pip = lock_anew(partial(lock_with_pip, index=index), files, None)
         contenders.append(Contender(name="pip", shown="pip lock -r R", prepare=with_pip, rounds=1))
     return contenders
 
 
-def repeat(*steps: Step) -> Callable[[Bench, Path], Sequence[Step]]:
-    """The same commands again, in the folder where they were run before."""
-    return lambda _bench, _folder: steps
-
-
 def lock_fully(bench: Bench, *, requires: Sequence[str] = BUILD_LIST, index: str = REAL) -> list[Contender]:
-    """Every pin is forgotten, so that everything is resolved; what the index said is in the caches."""
+    """No lock is there, so that everything is resolved; what the index said is in the caches."""
     folder = bench.make_folder("warm")
-    write_project(folder, requires)
-    write_requirements(folder / "requirements.in", requires)
-    ours = lock_with_buildlock(bench, folder, folder / "cache", index, "--upgrade")
-    theirs = lock_with_uv(bench, folder, folder / "cache", index, "--upgrade")
-    bench.run(ours, theirs)
+    files, cache = _write_both(folder, requires), folder / "cache"
+    ours = lock_anew(partial(lock_with_buildlock, index=index), files, cache)
+    theirs = lock_anew(partial(lock_with_uv, index=index), files, cache)
+    for prepare in (ours, theirs):
+        bench.run(*prepare(bench, bench.make_folder("filling")))
     return [
-        Contender(name="buildlock", shown=f"{OUR_SHOWN} --upgrade", prepare=repeat(ours)),
-        Contender(name="uv", shown=f"{UV_SHOWN} --upgrade", prepare=repeat(theirs)),
+        Contender(name="buildlock", shown=OUR_SHOWN, prepare=ours),
+        Contender(name="uv", shown=UV_SHOWN, prepare=theirs),
     ]
+
+
+def _again(name: str, shown: str, step: Step) -> Contender:
+    """The same command again, where it was run before."""
+    return Contender(name=name, shown=shown, prepare=lambda _bench, _folder: [step])
 
 
 def lock_unchanged(bench: Bench) -> list[Contender]:
@@ -100,9 +109,9 @@ def lock_unchanged(bench: Bench) -> list[Contender]:
     compiled = lock_with_uv(bench, folder, folder / "cache", REAL)
     bench.run(ours, theirs, compiled)
     return [
-        Contender(name="buildlock", shown=OUR_SHOWN, prepare=repeat(ours)),
-        Contender(name="uv", shown="uv lock", prepare=repeat(theirs)),
-        Contender(name="uv pip compile", shown=UV_SHOWN, prepare=repeat(compiled)),
+        _again("buildlock", OUR_SHOWN, ours),
+        _again("uv", "uv lock", theirs),
+        _again("uv pip compile", UV_SHOWN, compiled),
     ]
 
 
@@ -121,33 +130,36 @@ def check_unchanged(bench: Bench) -> list[Contender]:
     ours = Step(arguments=command, folder=folder, environ=bench.environ(cache, REAL))
     theirs = _uv_lock(bench, own, cache, "--check")
     return [
-        Contender(name="buildlock", shown="buildlock check", prepare=repeat(ours)),
-        Contender(name="uv", shown="uv lock --check", prepare=repeat(theirs)),
+        _again("buildlock", "buildlock check", ours),
+        _again("uv", "uv lock --check", theirs),
     ]
 
 
 def lock_matrix(bench: Bench) -> list[Contender]:
-    """Four variants, each with a torch of its own, for four Pythons on two platforms."""
-    folder = bench.make_folder("matrix")
-    cache = folder / "cache"
+    """Four variants, each with a torch of its own, for four Pythons on two platforms; no lock is there."""
+    before = bench.make_folder("matrix")
+    cache = before / "cache"
     tables = [f"python = {list(PYTHONS)}\nplatforms = {list(PLATFORMS)}\n".replace("'", '"')]
     tables += [f'[tool.buildlock.variants.v{i}]\nrequires = ["torch=={torch}"]\n' for i, torch in enumerate(TORCHES)]
-    project = write_project(folder / "project", BUILD_LIST, "[tool.buildlock]\n" + "\n".join(tables))
-    ours = lock_with_buildlock(bench, project, cache, REAL, "--all", "--upgrade")
-    steps = []
-    for torch, python, platform in itertools.product(TORCHES, PYTHONS, PLATFORMS):
-        own = folder / f"{torch}-{python}-{platform}"
-        write_requirements(own / "requirements.in", [f"torch=={torch}", *BUILD_LIST[1:]])
-        options = ["--python-version", python, "--python-platform", platform, "--upgrade"]
-        steps.append(lock_with_uv(bench, own, cache, REAL, *options))
-    bench.run(ours, *steps)
+    write_project(before, BUILD_LIST, "[tool.buildlock]\n" + "\n".join(tables))
+
+    def lock_all(bench: Bench, folder: Path, cache: Path) -> Step:
+        return lock_with_buildlock(bench, folder, cache, REAL, "--all")
+
+    def lock_each(bench: Bench, folder: Path) -> list[Step]:
+        steps = []
+        for torch, python, platform in itertools.product(TORCHES, PYTHONS, PLATFORMS):
+            own = folder / f"{torch}-{python}-{platform}"
+            write_requirements(own / "requirements.in", [f"torch=={torch}", *BUILD_LIST[1:]])
+            steps.append(
+                lock_with_uv(bench, own, cache, REAL, "--python-version", python, "--python-platform", platform)
+            )
+        return steps
+
+    ours = lock_anew(lock_all, [before / "pyproject.toml"], cache)
     return [
-        Contender(name="buildlock", shown=f"{OUR_SHOWN} --all --upgrade", prepare=repeat(ours)),
-        Contender(
-            name="uv",
-            shown=f"32 runs of {UV_SHOWN} --upgrade --python-version V --python-platform P",
-            prepare=repeat(*steps),
-        ),
+        Contender(name="buildlock", shown=f"{OUR_SHOWN} --all", prepare=ours),
+        Contender(name="uv", shown=f"32 runs of {UV_SHOWN} --python-version V --python-platform P", prepare=lock_each),
     ]
 
 
