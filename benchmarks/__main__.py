@@ -2,12 +2,15 @@
 
 import argparse
 import datetime as dt
+import os
 import re
 import shutil
+import signal
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,9 @@ from benchmarks.rounds import measure_row
 from benchmarks.rows import Row
 from benchmarks.table import ROWS
 
-BUDGET = 60.0
+WORK = FOLDER / ".work"
+OWN = WORK / str(os.getpid())
+BUDGET = 30.0
 """Seconds that the rounds of a row may take before it begins no further one."""
 _SHOWN = (
     ("seconds", 1, " s"),
@@ -46,10 +51,20 @@ _SHOWN = (
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = _make_parser()
     chosen = parser.parse_args(arguments)
-    if not chosen.report:
-        _measure(chosen)
-    if not chosen.quick:
+    if chosen.report:
         page.write_report()
+        return 0
+    # Ended by a signal too, what it started is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    OWN.mkdir(parents=True)
+    try:
+        started = time.monotonic()
+        _measure(chosen)
+        if not chosen.quick:
+            page.write_report()
+        print(f"took {time.monotonic() - started:.0f} s; deleting what was installed", file=sys.stderr)
+    finally:
+        _clear()
     return 0
 
 
@@ -69,14 +84,11 @@ def _make_parser() -> argparse.ArgumentParser:
 
 def _measure(chosen: argparse.Namespace) -> None:
     tools = Tools(buildlock=chosen.buildlock, fast=chosen.fast, uv=chosen.uv, python=Path(sys.executable))
-    options = {name for name in ("real", "cuda") if getattr(chosen, name)}
+    given = {"": True, "real": chosen.real, "cuda": chosen.cuda, "fast": tools.fast, "reflinks": has_reflinks(OWN)}
     every = [row for curve in CURVES for row in curve.rows()] if chosen.curves else ROWS
-    rows = [row for row in every if re.search(chosen.only, row.name) and (not row.optional or row.optional in options)]
+    rows = [row for row in every if re.search(chosen.only, row.name) and given[row.needs]]
     MIRROR.mkdir(exist_ok=True)
     fetch_cpu_torch(tools.python, CPU_TORCH)
-    work = FOLDER / ".work"
-    work.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=work))
     configured = find_configured_index(tools.python)
     index = configured or find_default_index(tools.python)
     found: dict[str, Any] = {
@@ -86,20 +98,35 @@ def _measure(chosen: argparse.Namespace) -> None:
         "versions": tools.versions(),
         "rows": {},
     }
-    started = time.monotonic()
-    try:
-        with start_mirror(MIRROR, index) as mirror, Launcher(folder / "log") as launcher:
-            bench = Bench(tools=tools, mirror=mirror, launcher=launcher, folder=folder, configured=configured)
-            reflinks = has_reflinks(folder)
-            for row in (row for row in rows if reflinks or not row.reflinks):
-                found["rows"][row.name] = measure_row(bench, row, quick=chosen.quick, budget=BUDGET)
-                _show(row, found["rows"][row.name])
-                if not chosen.quick:
-                    write_results(found)
-    finally:
-        print(f"took {time.monotonic() - started:.0f} s; deleting what was installed", file=sys.stderr)
+    with start_mirror(MIRROR, index) as mirror, Launcher(OWN / "log") as launcher:
+        bench = Bench(tools=tools, mirror=mirror, launcher=launcher, folder=OWN, configured=configured)
+        bench.patience *= 10 if chosen.cuda else 1
+        for row in rows:
+            found["rows"][row.name] = measure_row(bench, row, quick=chosen.quick, budget=BUDGET)
+            _show(row, found["rows"][row.name])
+            if not chosen.quick:
+                write_results(found)
+
+
+def _clear() -> None:
+    """Delete what was installed, by runs that were interrupted too: a million files, so in several threads."""
+    runs = [folder for folder in WORK.iterdir() if folder.name.isdigit()]
+    ended = [folder for folder in runs if folder == OWN or not _is_alive(int(folder.name))]
+    with ThreadPoolExecutor(4) as pool:
+        below = [each for folder in ended for each in folder.iterdir() if each.is_dir()]
+        list(pool.map(partial(shutil.rmtree, ignore_errors=True), below))
+    for folder in ended:
         shutil.rmtree(folder, ignore_errors=True)
-        print(f"took {time.monotonic() - started:.0f} s in all", file=sys.stderr)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _show(row: Row, found: Any) -> None:

@@ -52,11 +52,12 @@ class Tools:
         }
 
     def _describe_buildlock(self) -> str:
+        """The version, and the last commit that changed the source: results are of that, whatever else is committed."""
         version = _ask(self.buildlock, "--version").split()[-1]
-        commit = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        return f"{version} ({commit.stdout.strip()})" if commit.returncode == 0 else version
+        git = ["git", "-C", str(ROOT)]
+        commit = _ask(*git, "log", "-1", "--format=%h", "--", "src")
+        changed = _ask(*git, "status", "--porcelain", "--", "src")
+        return f"{version} ({commit}{' and changes' if changed else ''})"
 
 
 def _ask(*command: str | Path) -> str:
@@ -74,7 +75,9 @@ class Bench:
     configured: str | None
     """The default index that this machine is told to use, where it is not the one that the tools have built in."""
     limit: float = 120.0
-    """Seconds for one command."""
+    """Seconds for a command that is measured."""
+    patience: float = 300.0
+    """Seconds for one that is not, and may have to be recorded."""
     _made: int = field(default=0, init=False)
 
     def make_folder(self, name: str) -> Path:
@@ -92,6 +95,8 @@ class Bench:
             "PIP_CACHE_DIR": str(cache / "pip"),
             "BUILDLOCK_CACHE_DIR": str(cache / "buildlock"),
             "UV_PYTHON_DOWNLOADS": "never",
+            "UV_HTTP_TIMEOUT": "600",  # large files are recorded before their first byte is replayed
+            "PIP_DEFAULT_TIMEOUT": "600",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_CONFIG_FILE": os.devnull,
         }
@@ -106,7 +111,7 @@ class Bench:
     def run(self, *steps: Step) -> None:
         """Run something that is not measured."""
         for step in steps:
-            self.launcher.run(step, limit=max(self.limit, 600.0))
+            self.launcher.run(step, limit=self.patience)
 
     def measure(self, steps: Sequence[Step]) -> Measurement:
         return self.launcher.measure(steps, limit=self.limit, mirror=self.mirror)

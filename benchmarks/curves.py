@@ -91,7 +91,7 @@ def _lock_targets(bench: Bench, size: int) -> list[Contender]:
 
 def _lock_variants(bench: Bench, size: int) -> list[Contender]:
     tables = [
-        f'[tool.buildlock.variants.v{number}]\nrequires = ["p{number + 1}=={1 + number % 3}.0"]\n'
+        f'[tool.buildlock.variants.v{number}]\nrequires = ["p{number + 1}=={2 + number % 2}.0"]\n'
         for number in range(size)
     ]
     return _lock_alone(bench, "\n".join(tables))
@@ -127,7 +127,7 @@ CURVES = (
         title="files of a wheel",
         sizes=(100, 1000, 10000),
         operations={
-            "install, empty cache": partial(_with_wheel, partial(install_cold, peers=False)),
+            "install, empty cache": partial(_with_wheel, install_cold),
             "install, warm": partial(_with_wheel, partial(install_warm, mode=None, peers=False)),
         },
     ),

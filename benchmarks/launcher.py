@@ -10,9 +10,11 @@ import posix
 import sys
 import time
 
+NOT_STARTED = 127
+"""As a shell says that there is no such command."""
+
 
 def launch(arguments: list[str], environ: dict[str, str], folder: str, log: str) -> None:
-    posix.chdir(folder)
     flags = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC
     actions = [
         (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDONLY, 0),
@@ -20,13 +22,22 @@ def launch(arguments: list[str], environ: dict[str, str], folder: str, log: str)
         (posix.POSIX_SPAWN_DUP2, 1, 2),
     ]
     started = time.perf_counter()
-    process = posix.posix_spawn(arguments[0], arguments, environ, file_actions=actions, setpgroup=0)
-    sys.stdout.write(f"{process}\n")
-    sys.stdout.flush()
+    try:
+        posix.chdir(folder)
+        process = posix.posix_spawn(arguments[0], arguments, environ, file_actions=actions, setpgroup=0)
+    except OSError:
+        answer(0)
+        answer((NOT_STARTED, 0.0, 0.0, 0))
+        return
+    answer(process)
     _, status, usage = posix.wait4(process, 0)
     seconds = time.perf_counter() - started
     code = posix.waitstatus_to_exitcode(status)
-    sys.stdout.write(f"{(code, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)!r}\n")
+    answer((code, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+
+
+def answer(value: object) -> None:
+    sys.stdout.write(f"{value!r}\n")
     sys.stdout.flush()
 
 

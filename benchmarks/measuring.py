@@ -9,10 +9,12 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
+
+from benchmarks.launcher import NOT_STARTED
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,13 +85,21 @@ class Launcher:
         process.stdin.write(f"{task!r}\n")
         process.stdin.flush()
         number = int(process.stdout.readline())
-        stop = threading.Timer(limit, os.killpg, (number, signal.SIGKILL))
+        stop = threading.Timer(limit, _kill, (number,))
         stop.start()
-        answer = process.stdout.readline()
-        stop.cancel()
+        try:
+            answer = process.stdout.readline()
+        except BaseException:
+            # It is in a group of its own, which no Ctrl-C reaches.
+            _kill(number)
+            raise
+        finally:
+            stop.cancel()
         code, seconds, processor, kibibytes = ast.literal_eval(answer)
         if code:
-            said = self._log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
+            said = (
+                "" if code == NOT_STARTED else self._log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
+            )
             took = f"stopped after {limit:.0f} s" if code == -signal.SIGKILL else f"exit {code}"
             raise RunError(f"{Path(step.arguments[0]).name} {' '.join(step.arguments[1:3])}: {took}\n{said}")
         return seconds, processor, kibibytes * 1024
@@ -111,6 +121,12 @@ class Launcher:
             downloaded=int(counted.get("sent", 0)),
             mirror=counted.get("processor", 0.0),
         )
+
+
+def _kill(number: int) -> None:
+    if number:
+        with suppress(ProcessLookupError):
+            os.killpg(number, signal.SIGKILL)
 
 
 @final

@@ -16,6 +16,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -114,7 +115,8 @@ class Mirror:
     async def _send(self, writer: asyncio.StreamWriter, method: str, answer: Answer, *, counted: bool) -> None:
         status = 404 if answer.status == NOT_RECORDED else answer.status
         length = answer.length if answer.file else len(answer.body)
-        head = [f"HTTP/1.1 {status} X", f"Content-Length: {length}"]
+        # Without a date pip keeps nothing.
+        head = [f"HTTP/1.1 {status} X", f"Content-Length: {length}", f"Date: {formatdate(usegmt=True)}"]
         head += [f"{name}: {value}" for name, value in answer.headers.items()]
         whole = "\r\n".join([*head, "", ""]).encode() + (b"" if method == "HEAD" else answer.body)
         writer.write(whole)

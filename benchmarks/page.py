@@ -53,7 +53,7 @@ def draw(results: Sequence[Results]) -> Mapping[str, str]:
 def choose(results: Sequence[Results]) -> Results:
     """What the page shows first: the newest results that have every row of a plain run, else the newest with any."""
     measured = [each for each in results if any(each.tools(row.name) for row in ROWS)]
-    plain = [row.name for row in ROWS if row.plain]
+    plain = [row.name for row in ROWS if not row.needs]
     return next((each for each in measured if all(each.tools(name) for name in plain)), measured[0])
 
 
@@ -63,6 +63,11 @@ def _describe_results(results: Results) -> Iterator[str]:
     yield "| --- | ---: | ---: | --- | ---: | ---: | ---: |"
     for row in ROWS:
         yield f"| {row.title} | {' | '.join(_describe_row(results, row))} |"
+    failures = {row.name: said for row in ROWS if (said := results.failure(row.name))}
+    if failures:
+        yield ""
+    for name, said in failures.items():
+        yield f"- {name} failed: `{said.splitlines()[0]}`"
 
 
 def _introduce(results: Results) -> str:

@@ -16,6 +16,7 @@ import json
 import threading
 import urllib.error
 import urllib.request
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
@@ -89,6 +90,7 @@ class Recording:
         self._urls: dict[str, str] = {}
         self._pages: dict[str, bytes | None] = {}
         self._lock = threading.RLock()
+        self._filling: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         (folder / "pages").mkdir(parents=True, exist_ok=True)
         (folder / "files").mkdir(exist_ok=True)
         for path in sorted((folder / "files").glob("*.json")):
@@ -100,6 +102,8 @@ class Recording:
         with self._lock:
             if name not in self._pages:
                 body = self._load_page(name)
+                if body is None:
+                    return None
                 self._pages[name] = self._rewrite(body) if body else None
             return self._pages[name]
 
@@ -162,11 +166,12 @@ class Recording:
         """Whether these bytes are there, now."""
         if file.has(start, end):
             return True
-        with self._lock:
+        if self.index is None:
+            return False
+        # One after the other for a file, but no file waits for another: some take minutes.
+        with self._filling[file.path.name]:
             if file.has(start, end):
                 return True
-            if self.index is None:
-                return False
             last = (file.size + BLOCK - 1) // BLOCK
             wanted = range(start // BLOCK, min(last, (end + BLOCK - 1) // BLOCK))
             if len(wanted) == last or not file.ranges:

@@ -1,12 +1,13 @@
 """What the benchmark found, a file for each day and kind of machine: `2026-11-22-linux-x86_64-2-cores.json`.
 
 A file holds what was run, not what follows from it; the page is made from that. Rows that are measured again on the
-same day, with the same versions, replace those of before.
+same day, with the same versions, replace those of before; other versions have a file of their own.
 """
 
+import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,21 +69,29 @@ class Results:
 
 def read_results(folder: Path = FOLDER) -> list[Results]:
     """All of them, the newest first."""
-    paths = sorted(folder.glob("*.json"), reverse=True)
+    paths = sorted(folder.glob("*.json"), key=lambda path: path.stem, reverse=True)
     return [Results(name=path.stem, content=json.loads(path.read_text(encoding="utf-8"))) for path in paths]
 
 
 def write_results(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
     """Write what was found, and keep what else was found on that day by the same versions."""
-    path = folder / f"{content['date']}-{content['machine']['kind']}.json"
-    whole: dict[str, Any] = dict(content)
-    if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if before["versions"] == content["versions"] and before["format"] == FORMAT:
-            whole["rows"] = {**before["rows"], **content["rows"]}
     folder.mkdir(exist_ok=True)
+    whole: dict[str, Any] = dict(content)
+    for path in _name_files(folder, f"{content['date']}-{content['machine']['kind']}"):
+        if not path.exists():
+            break
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if before["versions"] == content["versions"]:
+            whole["rows"] = {**before["rows"], **content["rows"]}
+            break
     path.write_text(_dump(whole), encoding="utf-8", newline="\n")
     return path
+
+
+def _name_files(folder: Path, name: str) -> Iterator[Path]:
+    """The file of a day, and those of other versions on it."""
+    yield folder / f"{name}.json"
+    yield from (folder / f"{name}-{number}.json" for number in itertools.count(2))
 
 
 def _dump(content: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ def measure_row(bench: Bench, row: Row, *, quick: bool, budget: float) -> dict[s
         rounds = QUICK_ROUNDS if quick else row.rounds
         for number, contender, measurement in _run_rounds(bench, row, contenders, rounds, budget):
             runs.append({"round": number, "tool": contender.name, **_round(measurement)})
-    except (RunError, OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other rows are not lost
         found["failed"] = _anonymize(str(error), bench)[:1500]
         print(f"{row.name}: {error}", file=sys.stderr)
     found["took"] = round(time.monotonic() - started, 1)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from benchmarks.bench import Bench
 from benchmarks.measuring import Step
@@ -37,17 +37,10 @@ class Row:
     rounds: int = 5
     delay: int = 0
     """Milliseconds of a round trip to the mirror."""
-    optional: str = ""
-    """The option that the row is measured with; without it, it is not."""
-    reflinks: bool = False
-    """It is about file systems that can share what files hold."""
-
-    @property
-    def plain(self) -> bool:
-        """Whether every run measures it, without options and on every file system."""
-        return not self.optional and not self.reflinks
+    needs: Literal["", "fast", "reflinks", "real", "cuda"] = ""
+    """What it is not measured without: buildlock's extra, a file system that can share what files hold, an option."""
 
     @property
     def mirrored(self) -> bool:
         """Whether it asks the mirror alone, which counts."""
-        return self.optional != "real"
+        return self.needs != "real"

@@ -105,6 +105,7 @@ def install_warm(
                 name="uv, no hashes",
                 shown="the same without --require-hashes",
                 prepare=partial(install_with_uv, locked, hashes=False),
+                rounds=3,
             ),
             Contender(
                 name="uv, symlinks",
@@ -118,28 +119,23 @@ def install_warm(
 
 
 def install_cold(
-    bench: Bench, *, requires: Sequence[str] = INSTALL_LIST, index: str = CPU, peers: bool = True
+    bench: Bench,
+    *,
+    requires: Sequence[str] = INSTALL_LIST,
+    index: str = CPU,
+    fast: bool = False,
+    pip: bool = False,
 ) -> list[Contender]:
+    """Every run has an empty cache. `fast` is buildlock with its extra of that name."""
     locked = lock_list(bench, tuple(requires), index)
-    ours = partial(install_with_buildlock, locked, cold=True)
+    ours = partial(install_with_buildlock, locked, cold=True, fast=fast)
     contenders = [
         Contender(name="buildlock", shown="buildlock install --target E", prepare=ours),
         Contender(name="uv", shown=UV_SHOWN, prepare=partial(install_with_uv, locked, cold=True)),
     ]
-    if not peers:
-        return contenders
-    contenders.append(
-        Contender(
-            name="pip",
-            shown=PIP_SHOWN,
-            prepare=partial(install_with_pip, locked, cold=True),
-            rounds=1,
-            rehearsed=False,
-        )
-    )
-    if bench.tools.fast:
-        faster = partial(install_with_buildlock, locked, cold=True, fast=True)
-        contenders.insert(2, Contender(name="buildlock[fast]", shown="the same with the extra `fast`", prepare=faster))
+    if pip:
+        theirs = partial(install_with_pip, locked, cold=True)
+        contenders.append(Contender(name="pip", shown=PIP_SHOWN, prepare=theirs, rounds=1, rehearsed=False))
     return contenders
 
 
@@ -216,6 +212,7 @@ ROWS = (
         title="the same with hardlinks",
         contenders=partial(install_warm, mode="hardlink"),
         goal=1.05,
+        rounds=3,
     ),
     Row(
         name="install-warm-copy", title="the same with copies", contenders=partial(install_warm, mode="copy"), rounds=3
@@ -225,15 +222,15 @@ ROWS = (
         title="the same with reflinks",
         contenders=partial(install_warm, mode="clone"),
         rounds=3,
-        reflinks=True,
+        needs="reflinks",
     ),
     Row(
         name="install-warm-cuda",
         title="install, warm, new environment: CUDA torch",
-        contenders=partial(install_warm, mode=None, requires=BUILD_LIST, index="real/simple"),
+        contenders=partial(install_warm, mode=None, requires=BUILD_LIST, index="real/simple", peers=False),
         goal=0.2,
         rounds=3,
-        optional="cuda",
+        needs="cuda",
     ),
     Row(
         name="first-import",
@@ -245,9 +242,17 @@ ROWS = (
     Row(
         name="install-cold",
         title="install, empty cache, from the mirror on loopback",
-        contenders=install_cold,
+        contenders=partial(install_cold, pip=True),
         goal=1.0,
         rounds=3,
+    ),
+    Row(
+        name="install-cold-fast",
+        title="the same with `buildlock[fast]`",
+        contenders=partial(install_cold, fast=True),
+        goal=0.8,
+        rounds=3,
+        needs="fast",
     ),
     Row(name="install-again", title="install, the environment exists", contenders=install_again, goal=1.0, rounds=15),
 )

@@ -196,7 +196,7 @@ ROWS = (
         title="lock, empty cache, torch list, the real index",
         contenders=partial(lock_cold, index=None),
         goal=0.8,
-        optional="real",
+        needs="real",
     ),
     Row(
         name="lock-warm-full",

@@ -40,6 +40,12 @@ def test_a_command_that_fails_is_told_with_what_it_said(launcher: Launcher, tmp_
         launcher.measure([step(tmp_path, "print('alas'); raise SystemExit(3)")], limit=30)
 
 
+def test_a_command_that_is_not_there_is_told(launcher: Launcher, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="exit 127"):
+        launcher.measure([Step(arguments=[str(tmp_path / "absent")], folder=tmp_path, environ={})], limit=30)
+    assert launcher.measure([step(tmp_path, "pass")], limit=30).seconds > 0
+
+
 def test_a_command_that_takes_too_long_is_stopped(launcher: Launcher, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="stopped after 0 s"):
         launcher.measure([step(tmp_path, "import time; time.sleep(60)")], limit=0.3)

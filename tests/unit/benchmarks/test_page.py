@@ -17,6 +17,7 @@ WANTED = {
     "the same with the hardlink fallback": ("install-warm-hardlink", 1.05),
     "first `import torch` in a fresh environment": ("first-import", 0.45),
     "install, cold, from a local index": ("install-cold", 1.0),
+    "the same with an optional extra": ("install-cold-fast", 0.8),
     "install, the environment exists": ("install-again", 1.0),
     "check, unchanged": ("check", 1.0),
     "lock, cold, torch list, round trips of 20 ms": ("lock-cold-20", 0.95),
@@ -94,13 +95,16 @@ def test_a_row_shows_the_ratio_its_spread_and_whether_the_goal_is_met() -> None:
 
 
 def test_a_row_that_failed_says_so() -> None:
-    shown = page.describe([make({"check": row(1.0), "lock-matrix": {"runs": [], "failed": "exit 1", "took": 1.0}})])
+    shown = page.describe(
+        [make({"check": row(1.0), "lock-matrix": {"runs": [], "failed": "uv: exit 1\nalas", "took": 1.0}})]
+    )
     (line,) = [line for line in shown["results"] if "4 variants" in line]
     assert "| failed |" in line
+    assert shown["results"][-1] == "- lock-matrix failed: `uv: exit 1`"
 
 
 def test_results_of_every_row_are_shown_before_newer_ones_of_some() -> None:
-    whole = make({row_.name: row(1.0) for row_ in ROWS if row_.plain}, "2026-01-01")
+    whole = make({row_.name: row(1.0) for row_ in ROWS if not row_.needs}, "2026-01-01")
     some = make({"check": row(1.0)}, "2026-01-02")
     assert page.choose([some, whole]) is whole
     assert page.choose([some]) is some
@@ -126,9 +130,11 @@ def test_rows_measured_again_that_day_replace_the_earlier_ones(tmp_path: Path) -
     assert sum('"round"' in line for line in path.read_text().splitlines()) == 4
 
 
-def test_other_versions_begin_anew(tmp_path: Path) -> None:
-    write_results(make({"check": row(1.0)}).content, tmp_path)
-    other = make({"lock-cold-20": row(1.0)}).content
-    write_results({**other, "versions": {"uv": "3"}}, tmp_path)
-    (found,) = read_results(tmp_path)
-    assert list(found.content["rows"]) == ["lock-cold-20"]
+def test_other_versions_have_a_file_of_their_own(tmp_path: Path) -> None:
+    check, lock = make({"check": row(1.0)}).content, make({"lock-cold-20": row(1.0)}).content
+    for _ in range(2):
+        write_results(check, tmp_path)
+        write_results({**lock, "versions": {"uv": "3"}}, tmp_path)
+    newest, before = read_results(tmp_path)
+    assert newest.content["rows"] == lock["rows"]
+    assert before.content["rows"] == check["rows"]
