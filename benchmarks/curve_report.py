@@ -9,8 +9,10 @@ from benchmarks.results import Results
 
 _TOOLS = ("buildlock", "uv")
 _MEASURES = {"seconds": ("time", 1000.0, "ms"), "memory": ("memory", 1e-6, "MB")}
-_PANEL, _HEIGHT = 300, 190
 _LEFT, _TOP = 60, 56
+_ACROSS, _DOWN = 430, 160
+_TICKS = 5
+"""So many fit on the height of a panel."""
 
 
 def choose(results: Sequence[Results], curve: Curve) -> Results | None:
@@ -38,6 +40,12 @@ def describe(results: Sequence[Results]) -> Iterator[str]:
                     if _read(newest, curve, operation, tool):
                         cells = _describe_line(newest, curve, operation, tool)
                         yield f"| {curve.title} | {operation} | {tool} | {' | '.join(cells)} |"
+    yield ""
+    for curve in CURVES:
+        if newest := choose(results, curve):
+            for row in curve.rows():
+                if said := newest.failure(row.name):
+                    yield f"- {row.title} failed: `{said.splitlines()[0]}`"
 
 
 def _describe_line(results: Results, curve: Curve, operation: str, tool: str) -> Iterator[str]:
@@ -48,42 +56,44 @@ def _describe_line(results: Results, curve: Curve, operation: str, tool: str) ->
 
 
 def draw(results: Sequence[Results]) -> Mapping[str, str]:
-    panels = [(newest, curve, what) for curve in CURVES for what in _MEASURES if (newest := choose(results, curve))]
-    if not panels:
-        return {}
-    parts = [part for number, panel in enumerate(panels) for part in _draw_panel(number, *panel)]
-    parts += _draw_key()
-    rows = (len(panels) + 1) // 2
-    drawn = svg.picture(2 * _PANEL + 40, _TOP + rows * (_HEIGHT + 60), "How time and memory grow", parts)
-    return {"benchmarks-growth.svg": drawn}
-
-
-def _draw_key() -> Iterator[str]:
-    yield svg.text(16, 24, "Time and memory against size; both axes are logarithmic")
-    for place, tool in ((400, "buildlock"), (490, "uv")):
-        yield svg.dot(place, 20, tool)
-        yield svg.text(place + 10, 24, tool)
-
-
-def _draw_panel(number: int, results: Results, curve: Curve, what: str) -> Iterator[str]:
-    title, factor, unit = _MEASURES[what]
-    left, top = _LEFT + (number % 2) * (_PANEL + 10), _TOP + (number // 2) * (_HEIGHT + 60)
-    right, bottom = left + _PANEL - 80, top + _HEIGHT
-    lines = [
-        (operation, tool, points)
+    """A row of panels for each operation: its time, and its memory."""
+    drawn = [
+        (newest, curve, operation)
+        for curve in CURVES
+        if (newest := choose(results, curve))
         for operation in curve.operations
-        for tool in _TOOLS
-        if (points := _read(results, curve, operation, tool, what))
+        if _read(newest, curve, operation)
     ]
-    values = [value * factor for _, _, points in lines for value in points.values()]
-    across, up = svg.LogScale(curve.sizes, left, right), svg.LogScale(values, bottom, top + 16)
-    yield svg.text(left, top + 4, f"{title}, {unit}: {curve.title}")
-    for tick in up.ticks():
+    if not drawn:
+        return {}
+    parts = [svg.text(16, 24, "Time and memory against size; all axes are logarithmic")]
+    for place, tool in ((460, "buildlock"), (550, "uv")):
+        parts += [svg.dot(place, 20, tool), svg.text(place + 10, 24, tool)]
+    for row, (newest, curve, operation) in enumerate(drawn):
+        for column, what in enumerate(_MEASURES):
+            corner = (_LEFT + column * _ACROSS, _TOP + row * _DOWN)
+            parts += _draw_panel(newest, curve, operation, what, corner)
+    width, height = 2 * _ACROSS + 20, _TOP + len(drawn) * _DOWN
+    return {"benchmarks-growth.svg": svg.picture(width, height, "How time and memory grow", parts)}
+
+
+def _draw_panel(
+    results: Results, curve: Curve, operation: str, what: str, corner: tuple[float, float]
+) -> Iterator[str]:
+    title, factor, unit = _MEASURES[what]
+    left, top = corner
+    right, bottom = left + _ACROSS - 80, top + _DOWN - 60
+    lines = {tool: points for tool in _TOOLS if (points := _read(results, curve, operation, tool, what))}
+    values = [value * factor for points in lines.values() for value in points.values()]
+    across, up = svg.LogScale(curve.sizes, left, right), svg.LogScale(values, bottom, top + 14, margin=0.15)
+    yield svg.text(left, top, f"{operation}: {title} in {unit} against {curve.title}")
+    ticks = up.ticks()
+    for tick in ticks[:: 1 + len(ticks) // _TICKS]:
         yield svg.line((left, up(tick)), (right, up(tick)), "line")
         yield svg.text(left - 6, up(tick) + 4, f"{tick:,g}", kind="quiet", anchor="end")
     for size in curve.sizes:
         yield svg.text(across(size), bottom + 16, f"{size:,}", kind="quiet", anchor="middle")
-    for _, tool, points in lines:
+    for tool, points in lines.items():
         places = [(across(size), up(value * factor)) for size, value in points.items()]
         yield svg.path(places, tool)
         yield from (svg.dot(x, y, tool, radius=2.5) for x, y in places)

@@ -72,9 +72,11 @@ def _describe_results(results: Results) -> Iterator[str]:
 
 def _introduce(results: Results) -> str:
     machine, versions = results.machine, results.versions
+    loads = results.loads(row.name for row in ROWS)
+    load = f", the load before each row {min(loads):g} to {max(loads):g}" if loads else ", its load not kept"
     return (
         f"{results.date}, {machine['system']}, {machine['cores']} cores ({machine['processor']}), "
-        f"{machine['memory'] / 2**30:.0f} GiB, CPython {versions['python']}: buildlock {versions['buildlock']}, "
+        f"{machine['memory'] / 2**30:.0f} GiB{load}; CPython {versions['python']}: buildlock {versions['buildlock']}, "
         f"uv {versions['uv']}, pip {versions['pip']}."
     )
 
@@ -158,7 +160,7 @@ def _draw_ratios(results: Results) -> str:
     scale = svg.LogScale([*ends, 0.1, 10.0], _LEFT, _RIGHT)
     bottom = 60 + _STEP * len(rows)
     parts = [svg.text(16, 24, "Time beside uv: left of 1 is faster"), *_draw_key(_LEFT, 24)]
-    for tick in scale.ticks((1, 2, 5)):
+    for tick in scale.ticks():
         place = scale(tick)
         even = tick == 1.0
         parts.append(svg.line((place, 40), (place, bottom), "even" if even else "line", width=1.5 if even else 1))

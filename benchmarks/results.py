@@ -7,7 +7,7 @@ same day, with the same versions, replace those of before; other versions have a
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,11 @@ class Results:
     @property
     def date(self) -> str:
         return str(self.content["date"])
+
+    def loads(self, rows: Iterable[str]) -> list[float]:
+        """How many processes wanted to run on the machine when each row began, where that was kept."""
+        found = (self.content["rows"].get(row, {}) for row in rows)
+        return [row["load"] for row in found if "load" in row]
 
     def failure(self, row: str) -> str | None:
         found = self.content["rows"].get(row)

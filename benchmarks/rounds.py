@@ -1,5 +1,6 @@
 """Run the tools of a row in turn, round after round, and keep what each run cost."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ def measure_row(bench: Bench, row: Row, *, quick: bool, budget: float) -> dict[s
     """What the results file says of a row; a row that fails is told as such, with what was measured before it."""
     started = time.monotonic()
     runs: list[dict[str, Any]] = []
-    found: dict[str, Any] = {"runs": runs}
+    found: dict[str, Any] = {"runs": runs, "load": round(os.getloadavg()[0], 1)}
     try:
         contenders = _set_up(bench, row)
         found["commands"] = {contender.name: contender.shown for contender in contenders}

@@ -27,8 +27,12 @@ class Locked:
 
 
 @cache
-def lock_list(bench: Bench, requires: tuple[str, ...], index: str) -> Locked:
-    """Lock a list, once for all the rows that install it: they share its caches."""
+def lock_list(bench: Bench, requires: tuple[str, ...], index: str, mode: str | None = None) -> Locked:
+    """Lock a list, once for all the rows that install it in a mode: they share its caches.
+
+    Rows of another mode do not: hard links change what the file system says of the files that a cache holds.
+    """
+    del mode
     folder = bench.make_folder("locked")
     project = write_project(folder / "project", requires)
     filled = folder / "cache"
@@ -89,7 +93,7 @@ def install_warm(
     peers: bool = True,
 ) -> list[Contender]:
     """From what is in the caches. With `peers`, also in other ways than the one that is compared, and by pip."""
-    locked = lock_list(bench, tuple(requires), index)
+    locked = lock_list(bench, tuple(requires), index, mode)
     note = f" (UV_LINK_MODE={mode})" if mode else ""
     contenders = [
         Contender(

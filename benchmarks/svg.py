@@ -15,6 +15,8 @@ _STYLE = """
   }
   text { font: 12px system-ui, sans-serif; stroke: none; }
 """
+_ROUNDED = 1e-9
+"""What a logarithm may be beside a round number."""
 
 
 def picture(width: int, height: int, title: str, parts: Iterable[str]) -> str:
@@ -45,20 +47,19 @@ def path(points: Sequence[tuple[float, float]], kind: str) -> str:
 
 
 class LogScale:
-    """Where a number lies between two ends of a logarithmic axis."""
+    """Where a number lies between two ends of a logarithmic axis; with `margin`, its ends lie beyond the numbers."""
 
-    def __init__(self, values: Iterable[float], start: float, end: float) -> None:
+    def __init__(self, values: Iterable[float], start: float, end: float, *, margin: float = 0.0) -> None:
         logs = [math.log10(value) for value in values]
-        self._low, self._high = math.floor(2 * min(logs)) / 2, math.ceil(2 * max(logs) + 1e-9) / 2
-        if self._low == self._high:
-            self._high += 0.5
+        self._low, self._high = min(logs) - margin, max(logs) + margin
         self._start, self._end = start, end
 
     def __call__(self, value: float) -> float:
-        share = (math.log10(value) - self._low) / (self._high - self._low)
+        share = (math.log10(value) - self._low) / ((self._high - self._low) or 1.0)
         return self._start + share * (self._end - self._start)
 
-    def ticks(self, steps: Sequence[int] = (1,)) -> list[float]:
+    def ticks(self) -> list[float]:
+        """The round numbers on it."""
         decades = range(math.floor(self._low), math.ceil(self._high) + 1)
-        every = [step * 10.0**decade for decade in decades for step in steps]
-        return [value for value in every if self._low - 1e-9 <= math.log10(value) <= self._high + 1e-9]
+        every = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
+        return [value for value in every if self._low - _ROUNDED <= math.log10(value) <= self._high + _ROUNDED]

@@ -114,9 +114,10 @@ def test_growth_is_told_for_each_tool() -> None:
     (curve,) = [curve for curve in CURVES if curve.name == "page"]
     operation = next(iter(curve.operations))
     points = {curve.row_name(operation, size): row(size / 100, peer=1.0) for size in curve.sizes}
-    (ours, theirs) = [
-        line for line in page.describe([make({"check": row(1.0), **points})])["curves"] if operation in line
-    ]
+    points["page/lock, warm/100"] = {"runs": [], "failed": "uv: exit 1", "took": 1.0}
+    shown = page.describe([make({"check": row(1.0), **points})])["curves"]
+    assert shown[-1] == "- lock, warm, 100 files on a page failed: `uv: exit 1`"
+    (ours, theirs) = [line for line in shown if operation in line]
     assert "| buildlock | 100: 1000 ms, 1,000: 10000 ms, 10,000: 100000 ms | 1.00 |" in ours
     assert "| uv | 100: 1000 ms, 1,000: 1000 ms, 10,000: 1000 ms | 0.00 |" in theirs
 
