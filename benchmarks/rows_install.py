@@ -195,8 +195,9 @@ def install_again(bench: Bench) -> list[Contender]:
         ),
     }
 
-    def steps(command: Sequence[str], _bench: Bench, own: Path) -> list[Step]:
-        return [Step(arguments=command, folder=own, environ=known)]
+    def steps(command: Sequence[str], _bench: Bench, _own: Path) -> list[Step]:
+        # In one folder, as a user would: what buildlock remembers is of the folder that it runs in.
+        return [Step(arguments=command, folder=locked.project, environ=known)]
 
     return [
         Contender(name=name, shown=shown, prepare=partial(steps, command), rounds=3 if name == "pip" else None)
