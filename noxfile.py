@@ -56,6 +56,11 @@ def fill_wheelhouse(*arguments: str) -> None:
     subprocess.run([*command, "--no-deps", "--only-binary=:all:", "--dest", str(WHEELHOUSE), *arguments], check=True)
 
 
+def has_extra(name: str) -> bool:
+    project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
+    return name in project.get("optional-dependencies", {})
+
+
 def locked_requirements() -> str:
     """The build requirements of buildlock itself with their hashes, from its own lock, without buildlock."""
     text = (ROOT / "build-lock.toml").read_text()
@@ -144,3 +149,31 @@ def report(session: nox.Session) -> None:
     install(session, "test", "fuzz")
     path = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "fixtures"))
     session.run("python", "-m", "support.hostile_report", *session.posargs, env={"PYTHONPATH": path})
+
+
+@nox.session(python="{}.{}".format(*LOCKED) if LOCKED in PYTHONS else None)
+def benchmark(session: nox.Session) -> None:
+    """Measure buildlock beside the newest uv and pip, and write docs/benchmarks.md; `-- --help` has more."""
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "fixtures"))
+    if session.posargs == ["--report"]:
+        session.run("python", "-m", "benchmarks", "--report", env={"PYTHONPATH": path})
+        return
+    session.install("--upgrade", "pip", "uv")
+    made = Path(session.create_tmp()).resolve()
+    shutil.rmtree(made / "dist", ignore_errors=True)
+    session.run("uv", "build", "--quiet", "--wheel", "--out-dir", str(made / "dist"))
+    (wheel,) = (made / "dist").glob("*.whl")
+    options = [f"--uv={session.bin}/uv"]
+    for name, extra in (("buildlock", ""), *((("fast", "[fast]"),) if has_extra("fast") else ())):
+        python = str(made / name / "bin" / "python")
+        session.run("uv", "venv", "--quiet", "--clear", "--python", f"{session.bin}/python", str(made / name))
+        session.run("uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", python, f"{wheel}{extra}")
+        options.append(f"--{name}={made / name / 'bin' / 'buildlock'}")
+    session.run(
+        "python",
+        "-m",
+        "benchmarks",
+        *options,
+        *session.posargs,
+        env={"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": None},
+    )
