@@ -78,17 +78,19 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports")
 
 
+def run_tests(session: nox.Session, wanted: str, **environment: str) -> None:
+    # Two for each core: many tests wait for a process or a server. Each process that starts would compile every
+    # module again where the shell forbids to keep what it compiled.
+    command = ("pytest", "-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal", "-m", wanted)
+    session.run(*command, *session.posargs, env={"PYTHONDONTWRITEBYTECODE": "", **environment})
+
+
 @nox.session(python=EXTREMES, tags=["test"])
 def tests(session: nox.Session) -> None:
     """Everything that is not heavy, on the newest Python there is; on the oldest, what is not slow."""
     install(session, "test")
     fill_wheelhouse(*REAL_BACKEND)
-    # Two for each core: many tests wait for a process or a server. Each process that starts would compile every
-    # module again where the shell forbids to keep what it compiled.
-    workers = str(2 * (os.cpu_count() or 1))
-    wanted = "not heavy" if session.python == EXTREMES[-1] else "not heavy and not slow"
-    command = ("pytest", "-n", workers, "--dist", "worksteal", "-m", wanted)
-    session.run(*command, *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
+    run_tests(session, "not heavy" if session.python == EXTREMES[-1] else "not heavy and not slow")
 
 
 @nox.session(python="{}.{}".format(*LOCKED) if LOCKED in PYTHONS else None, tags=["test"])
@@ -124,6 +126,15 @@ def heavy(session: nox.Session) -> None:
     """Real PyTorch, real projects, the real index, a real browser."""
     install(session, "test", "heavy")
     session.run("pytest", "-m", "heavy", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("mode", ["hardlink", "clone", "copy"])
+def link_modes(session: nox.Session, mode: str) -> None:
+    """The tests, environments made in another way than by links to folders."""
+    install(session, "test")
+    fill_wheelhouse(*REAL_BACKEND)
+    run_tests(session, "not heavy", UV_LINK_MODE=mode)
 
 
 @nox.session

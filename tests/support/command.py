@@ -22,6 +22,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+LINK_MODE = "UV_LINK_MODE"
+"""Set by `nox -s link_modes`: the tests pass with each."""
 _TOOLS = ("BUILDLOCK_", "PIP_", "UV_", "XDG_")
 _OTHERS = frozenset(
     {
@@ -167,7 +169,7 @@ def hermetic(home: Path, index: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.upper().startswith(_TOOLS) and name.upper() not in _OTHERS
+        if (not name.upper().startswith(_TOOLS) and name.upper() not in _OTHERS) or name == LINK_MODE
     }
     homes = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_CACHE_HOME")
     return {
