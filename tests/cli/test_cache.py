@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from index.server import IndexServer
-from support.command import Checkout, CopyLockedProject
+from support.command import Checkout, CopyLockedProject, through_links
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="the processes and locks are those of POSIX")
 PLANT_BYTECODE = """
@@ -112,6 +112,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 class TestVerbs:
+    @through_links
     def test_damage_is_named_and_healed(self, tiny: Checkout, server: IndexServer) -> None:
         tiny.succeed("install", "-q")
         assert tiny.succeed("cache", "dir").stdout == f"{tiny.cache}\n"
@@ -178,6 +179,7 @@ class TestUse:
         assert clean.wait().code == 0
         assert not (project.cache / "store-v2").exists()
 
+    @through_links
     def test_a_command_keeps_its_environment(self, tiny: Checkout) -> None:
         """It is not buildlock any more, and holds nothing but its environment."""
         command = [sys.executable, "-m", "buildlock", "run", "-q", "--", "python", "-c"]
@@ -205,8 +207,15 @@ class TestAttacks:
 
     @pytest.mark.parametrize(
         "attack",
-        [PLANT_BYTECODE, FORGE_MARKER, KEEP_TIMES, PLANT_PATH, BREAK_MARKER, REPLACE_ALL],
-        ids=["bytecode", "marker", "times", "pth", "no marker", "another folder"],
+        [
+            pytest.param(PLANT_BYTECODE, id="bytecode"),
+            pytest.param(FORGE_MARKER, id="marker"),
+            # Of hard links it is known, and documented, that only `cache verify` finds it.
+            pytest.param(KEEP_TIMES, id="times", marks=through_links),
+            pytest.param(PLANT_PATH, id="pth"),
+            pytest.param(BREAK_MARKER, id="no marker"),
+            pytest.param(REPLACE_ALL, id="another folder"),
+        ],
     )
     def test_of_a_command_on_its_environment(self, tiny: Checkout, attack: str) -> None:
         command = ("run", "-q", "--", "python", "-c")

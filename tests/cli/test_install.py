@@ -8,7 +8,7 @@ import pytest
 
 from index.faults import cut_short, only_first, with_body, with_status, with_wrong_byte
 from index.server import IndexServer
-from support.command import Checkout, CopyLockedProject, run_process
+from support.command import Checkout, CopyLockedProject, run_process, through_links
 
 CU124 = ("--variant", "cu124", "--no-dynamic")
 
@@ -76,6 +76,7 @@ class TestEnvironment:
         assert again.stderr == f"Found {len(seed.packages('cu124'))} packages of cu124\n"
         assert not server.exchanges
 
+    @through_links
     def test_is_made_again_where_it_was_changed(self, tiny: Checkout, server: IndexServer) -> None:
         root = Path(tiny.succeed("install").stdout.strip())
         server.exchanges.clear()

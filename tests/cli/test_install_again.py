@@ -11,7 +11,7 @@ import pytest
 
 from buildlock.cli.again import ask_once, install_again
 from index.server import IndexServer
-from support.command import Checkout, CopyLockedProject
+from support.command import Checkout, CopyLockedProject, through_links
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there it goes the ordinary way")
 
@@ -91,6 +91,7 @@ def damage_the_recipe(root: Path) -> None:
     recipe.write_bytes(recipe.read_bytes()[:-1] + b"x")
 
 
+@through_links
 @pytest.mark.parametrize(
     "change",
     [write_into_the_store, add_to_the_store, leave_bytecode, change_a_script, plant, lose_the_store, damage_the_recipe],
@@ -135,6 +136,7 @@ def test_what_is_out_of_the_ordinary_is_left_to_the_ordinary_way(note: str, plac
     assert not os.path.lexists(f"{tmp_path}/{place}")
 
 
+@through_links
 def test_what_was_written_into_is_not_linked_again(tiny: Checkout, note: str, tmp_path: Path) -> None:
     root = Path(note.split("\n")[1])
     add_to_the_store(root)

@@ -15,6 +15,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import pytest
+
 from support.warm import can_run, run_warm, start_warm
 
 if sys.version_info >= (3, 11):
@@ -24,6 +26,9 @@ else:
 
 LINK_MODE = "UV_LINK_MODE"
 """Set by `nox -s link_modes`: the tests pass with each."""
+through_links = pytest.mark.skipif(
+    os.environ.get(LINK_MODE, "symlink") != "symlink", reason="environments are not made of links to folders"
+)
 _TOOLS = ("BUILDLOCK_", "PIP_", "UV_", "XDG_")
 _OTHERS = frozenset(
     {
