@@ -92,13 +92,18 @@ def _unpack(content: bytes) -> dict[str, bytes] | None:
         return {path.relative_to(tree).as_posix(): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
 
 
-def _read_with_the_standard_library(content: bytes) -> dict[str, bytes]:
+def _read_with_the_standard_library(content: bytes) -> dict[str, bytes] | None:
+    """The same as others read it; `None` where a link leads to a folder, of which they have no content."""
     files = {}
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz", encoding="utf-8") as archive:
         for info in archive:
             if not info.isdir():
-                opened = archive.extractfile(info)
-                assert opened is not None
+                try:
+                    opened = archive.extractfile(info)
+                except KeyError:
+                    return None
+                if opened is None:
+                    return None
                 files[info.name.removeprefix("./")] = opened.read()
     return files
 
@@ -109,7 +114,8 @@ def test_a_mutated_tar_is_refused_or_read_as_others_read_it(tar: bytes) -> None:
     content = pack(tar)
     files = _unpack(content)
     if files is not None and sys.platform == "linux":
-        assert files == _read_with_the_standard_library(content)
+        others = _read_with_the_standard_library(content)
+        assert others is None or files == others
 
 
 @given(
