@@ -70,15 +70,17 @@ def create_environment(
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         with private_folder(destination.parent, f".{destination.name[:100]}.buildlock-") as scratch:
+            launcher = _LAUNCHERS.get(interpreter.target.platforms[0], "posix")
             chosen = mode
             if chosen is None:
                 chosen = choose_mode(str(wheels[0].entry / MANIFEST), str(scratch)) if wheels else "symlink"
             if chosen == "hardlink":
                 expect_hard_links(wheels)
-            # Without a mode it is made of links, if it goes to where the store is.
-            kept = recipes if chosen == (mode or "symlink") else None
+            # Without a mode it is made of links, if it goes to where the store is. On Windows what starts a command holds
+            # the path of its Python.
+            kept = recipes if chosen == (mode or "symlink") and launcher == "posix" else None
             recipe = _recall(kept, identity, wheels) or _devise(
-                scratch, destination, interpreter, wheels, identity=identity, mode=chosen
+                scratch, destination, interpreter, wheels, identity=identity, mode=chosen, launcher=launcher
             )
             root = scratch / "environment"
             follow(recipe, str(root), str(destination))
@@ -114,6 +116,7 @@ def _devise(
     *,
     identity: str,
     mode: LinkMode,
+    launcher: Launcher,
 ) -> Recipe:
     """How to make an environment.
 
@@ -123,7 +126,6 @@ def _devise(
     """
     layout = create_skeleton(scratch / "skeleton", interpreter)
     skeleton = read_skeleton(scratch / "skeleton")
-    launcher = _LAUNCHERS.get(interpreter.target.platforms[0], "posix")
     plan = Plan(skeleton, layout, launcher, python=str(destination / layout.python), mode=mode)
     for wheel in wheels:
         plan.add(wheel)
