@@ -76,8 +76,8 @@ def create_environment(
                 chosen = choose_mode(str(wheels[0].entry / MANIFEST), str(scratch)) if wheels else "symlink"
             if chosen == "hardlink":
                 expect_hard_links(wheels)
-            # Without a mode it is made of links, if it goes to where the store is. On Windows what starts a command holds
-            # the path of its Python.
+            # Without a mode it is made of links, if it goes to where the store is. On Windows what starts a command
+            # holds the path of its Python.
             kept = recipes if chosen == (mode or "symlink") and launcher == "posix" else None
             recipe = _recall(kept, identity, wheels) or _devise(
                 scratch, destination, interpreter, wheels, identity=identity, mode=chosen, launcher=launcher
