@@ -75,7 +75,7 @@ def find_environment_damage(root: Path, note: str) -> str | None:
         layout = read_origin(marker.origin).layout
         # Distributions that others have inside them, such as those in setuptools, are nowhere that their RECORD says.
         for library in {layout.purelib, layout.platlib}:
-            for record in (root / library).glob("*.dist-info/RECORD"):
+            for record in filter(_is_file, (root / library).glob("*.dist-info/RECORD")):
                 lines = parse_record(record.read_text(encoding="utf-8")).values()
                 # What is behind a link is the store's.
                 here = [line for line in lines if posixpath.normpath(f"{library}/{line.path}") in own and line.digest]
@@ -98,6 +98,10 @@ def _find(read: Callable[[], Iterator[str]]) -> str | None:
         return str(error)
     except (KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return "what is recorded of it was changed"
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _is_folder(path: Path) -> bool:
