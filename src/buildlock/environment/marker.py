@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR, S_ISLNK
 
+from buildlock.environment.plain_file import read_plain
 from buildlock.environment.seal import Seal, is_as_sealed, make_seal, parse_seal
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
@@ -40,10 +41,9 @@ def read_marker(root: str) -> Marker:
         ValueError: It is not one that we wrote.
     """
     path = f"{root}/{MARKER}"
-    if S_ISLNK(os.lstat(root).st_mode) or S_ISLNK(os.lstat(path).st_mode):
-        raise OSError(f"`{path}` is a link")
-    with open(path, "rb") as file:  # noqa: PTH123
-        origin, newline, rest = file.read().partition(b"\n")
+    if S_ISLNK(os.lstat(root).st_mode):
+        raise OSError(f"`{root}` is a link")
+    origin, newline, rest = read_plain(path).partition(b"\n")
     if not newline:
         raise ValueError(f"`{path}` is not ours")
     return Marker(origin, parse_seal(rest))

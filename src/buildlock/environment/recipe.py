@@ -11,6 +11,7 @@ from zlib import crc32
 
 from buildlock.environment.marker import Marker, seal_environment, write_marker
 from buildlock.environment.placing import place
+from buildlock.environment.plain_file import read_plain
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ def read_recipe(path: str) -> Recipe:
         OSError: There is none.
         ValueError: It is not as it was written.
     """
-    with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes longer to import
-        content = file.read()
+    content = read_plain(path)
     if content[:8] != b"%08x" % crc32(content[8:]):
         raise ValueError(f"`{path}` was changed")
     try:

@@ -37,6 +37,28 @@ def interpreter() -> Interpreter:
     return find_interpreter(None, os.environ)
 
 
+def pipe(marker: Path) -> None:
+    marker.unlink()
+    os.mkfifo(marker)
+
+
+def grow_without_end(marker: Path) -> None:
+    os.truncate(marker, 1 << 42)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+@pytest.mark.parametrize("change", [pipe, grow_without_end])
+def test_a_marker_that_has_no_end_is_not_read(
+    interpreter: Interpreter, place: Path, change: Callable[[Path], None]
+) -> None:
+    create(place, interpreter)
+    change(place / MARKER)
+    assert open_environment(place, IDENTITY) is None
+    renew_bytecode(place, IDENTITY, interpreter)
+    with pytest.raises(EnvironmentPreparationError, match="cannot be replaced"):
+        create(place, interpreter)
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     return tmp_path / "place" / "environment"
