@@ -18,7 +18,7 @@ from buildlock.environment.isolated import BuildEnvironment, create_environment,
 from buildlock.environment.marker import MARKER
 from buildlock.environment.store import Store
 from buildlock.environment.stored import StoredWheel
-from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
+from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError, InvalidArchiveError
 from buildlock.project.model import LinkMode
 from buildlock.reporting import silence
 from support.wheel_forge import DATA, INFO, changed, forge, make_wheel, sound_wheel
@@ -35,6 +35,13 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture(scope="session")
 def interpreter() -> Interpreter:
     return find_interpreter(None, os.environ)
+
+
+@pytest.mark.parametrize("name", [".buildlock.unfinished", ".buildlock/inner", "pyvenv.cfg/inner"])
+def test_a_wheel_cannot_bring_what_the_marker_is_written_to(store: Store, name: str) -> None:
+    """A link there would lead into the store, and be written through."""
+    with pytest.raises(InvalidArchiveError, match="would replace the environment's own files"):
+        add(store, *make_wheel(files={f"{DATA}/data/{name}": b"mine"}))
 
 
 def pipe(marker: Path) -> None:
