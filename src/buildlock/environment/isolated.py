@@ -139,7 +139,7 @@ def open_environment(destination: Path, identity: str) -> BuildEnvironment | Non
     try:
         marker = read_marker(str(destination))
         origin = read_origin(marker.origin)
-        if origin.identity != identity or not is_unchanged(str(destination), marker.seal):
+        if origin.identity != identity or not is_unchanged(str(destination), marker):
             return None
         if find_broken(origin.entries):
             return None

@@ -80,4 +80,4 @@ def follow(recipe: Recipe, root: str, destination: str) -> None:
     os.mkdir(root, 0o777)  # noqa: PTH102
     place(root, recipe.steps, python=f"{destination}/{recipe.python}")
     linked = any(step[0] == "hardlink" for step in recipe.steps)
-    write_marker(root, Marker(recipe.origin, seal_environment(root, linked=linked)))
+    write_marker(root, Marker(recipe.origin, destination, seal_environment(root, linked=linked)))

@@ -81,7 +81,7 @@ def _is_made_by(recipe: Recipe, environment: str) -> bool:
     marker = read_marker(environment)
     return (
         marker.origin == recipe.origin
-        and is_unchanged(environment, marker.seal)
+        and is_unchanged(environment, marker)
         and os.path.exists(f"{environment}/{recipe.python}")  # noqa: PTH110
         and not find_broken(recipe.entries)
     )

@@ -44,6 +44,15 @@ def test_a_wheel_cannot_bring_what_the_marker_is_written_to(store: Store, name: 
         add(store, *make_wheel(files={f"{DATA}/data/{name}": b"mine"}))
 
 
+def test_an_environment_that_was_moved_is_made_anew(interpreter: Interpreter, place: Path) -> None:
+    """Its scripts name the Python of where it was."""
+    create(place, interpreter)
+    moved = place.rename(place.with_name("moved"))
+    assert open_environment(moved, IDENTITY) is None
+    create(moved, interpreter)
+    assert open_environment(moved, IDENTITY) is not None
+
+
 def pipe(marker: Path) -> None:
     marker.unlink()
     os.mkfifo(marker)
