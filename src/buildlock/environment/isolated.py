@@ -69,7 +69,7 @@ def create_environment(
     _check_replaceable(destination)
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with private_folder(destination.parent, f".{destination.name[:100]}.buildlock-") as scratch:
+        with private_folder(destination.parent, f".{destination.name[:50]}.buildlock-") as scratch:
             if mode is None:
                 mode = choose_mode(str(wheels[0].entry / MANIFEST), str(scratch)) if wheels else "symlink"
             recipe = _recall(recipes, identity, wheels, mode) or _devise(

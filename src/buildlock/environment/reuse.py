@@ -93,7 +93,7 @@ def _make(recipe: Recipe, destination: str, store: str) -> bool:
         return False
     looking = Looking(recipe.entries)
     # As `private_folder` makes it, which clears away what a killed process leaves of it.
-    scratch = f"{parent}/.{name[:100]}.buildlock-{os.urandom(8).hex()}"
+    scratch = f"{parent}/.{name[:50]}.buildlock-{os.urandom(8).hex()}"
     lock = os.open(f"{scratch}.lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

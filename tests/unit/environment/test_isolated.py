@@ -44,6 +44,12 @@ def test_a_wheel_cannot_bring_what_the_marker_is_written_to(store: Store, name: 
         add(store, *make_wheel(files={f"{DATA}/data/{name}": b"mine"}))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a name has as many letters there")
+def test_a_folder_may_have_as_long_a_name_as_any(interpreter: Interpreter, tmp_path: Path) -> None:
+    """In letters of several bytes it is longer than it looks."""
+    create(tmp_path / ("\U0001f40d" * 63), interpreter)
+
+
 def test_an_environment_that_was_moved_is_made_anew(interpreter: Interpreter, place: Path) -> None:
     """Its scripts name the Python of where it was."""
     create(place, interpreter)
