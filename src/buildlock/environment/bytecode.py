@@ -94,7 +94,9 @@ def renew_bytecode(root: Path, identity: str, interpreter: Interpreter) -> None:
         for name in strange:
             (root / name).unlink()
         compile_bytecode([root / name for name in strange if find_source(name) in there], interpreter)
-        write_marker(str(root), Marker(marker.origin, seal_environment(str(root), linked=marker.seal.linked)))
+        write_marker(
+            str(root), Marker(marker.origin, marker.place, seal_environment(str(root), linked=marker.seal.linked))
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return  # it will not be opened
 

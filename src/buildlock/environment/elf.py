@@ -87,7 +87,7 @@ class _Reader:
     def _search_paths(self, offset: int, size: int, loads: list[tuple[int, int, int]]) -> tuple[str, ...]:
         table = self._read(offset, min(size, _MAX_DYNAMIC))
         entry = struct.Struct(f"{self._order}{'QQ' if self._wide else 'II'}")
-        strings, wanted = None, []
+        strings, wanted = None, dict[int, int]()
         for at in range(0, len(table) - entry.size + 1, entry.size):
             tag, value = entry.unpack_from(table, at)
             if tag == _DT_NULL:
@@ -95,12 +95,12 @@ class _Reader:
             if tag == _DT_STRTAB:
                 strings = value
             elif tag in (_DT_RPATH, _DT_RUNPATH):
-                wanted.append(value)
+                wanted[tag] = value  # the loader takes the last of each
         if strings is None or not wanted:
             return ()
         base = next((strings - start + at for at, start, length in loads if start <= strings < start + length), strings)
         paths: list[str] = []
-        for place in wanted:
+        for place in wanted.values():
             text = self._read(base + place, _MAX_TEXT).partition(b"\0")[0]
             paths += [part for part in os.fsdecode(text).split(":") if part]
         return tuple(paths)

@@ -69,7 +69,7 @@ def create_environment(
     _check_replaceable(destination)
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with private_folder(destination.parent, f".{destination.name[:100]}.buildlock-") as scratch:
+        with private_folder(destination.parent, f".{destination.name[:50]}.buildlock-") as scratch:
             launcher = _LAUNCHERS.get(interpreter.target.platforms[0], "posix")
             chosen = mode
             if chosen is None:
@@ -147,7 +147,7 @@ def open_environment(destination: Path, identity: str) -> BuildEnvironment | Non
     try:
         marker = read_marker(str(destination))
         origin = read_origin(marker.origin)
-        if origin.identity != identity or not is_unchanged(str(destination), marker.seal):
+        if origin.identity != identity or not is_unchanged(str(destination), marker):
             return None
         if find_broken(origin.entries):
             return None

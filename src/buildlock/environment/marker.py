@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR, S_ISLNK
 
+from buildlock.environment.plain_file import read_plain
 from buildlock.environment.seal import Seal, is_as_sealed, make_seal, parse_seal
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
@@ -22,13 +23,15 @@ class Marker:
 
     Args:
         origin: What it was made from, in a line; of `describe_origin`.
+        place: Its folder: scripts in it name that, so it is of no use where it was moved.
         seal: What was seen of it; nothing of its own folder, which gets the marker and its name later.
     """
 
-    __slots__ = ("origin", "seal")
+    __slots__ = ("origin", "place", "seal")
 
-    def __init__(self, origin: bytes, seal: Seal) -> None:
+    def __init__(self, origin: bytes, place: str, seal: Seal) -> None:
         self.origin = origin
+        self.place = place
         self.seal = seal
 
 
@@ -40,13 +43,13 @@ def read_marker(root: str) -> Marker:
         ValueError: It is not one that we wrote.
     """
     path = f"{root}/{MARKER}"
-    if S_ISLNK(os.lstat(root).st_mode) or S_ISLNK(os.lstat(path).st_mode):
-        raise OSError(f"`{path}` is a link")
-    with open(path, "rb") as file:  # noqa: PTH123
-        origin, newline, rest = file.read().partition(b"\n")
+    if S_ISLNK(os.lstat(root).st_mode):
+        raise OSError(f"`{root}` is a link")
+    origin, _, rest = read_plain(path).partition(b"\n")
+    place, newline, seal = rest.partition(b"\n")
     if not newline:
         raise ValueError(f"`{path}` is not ours")
-    return Marker(origin, parse_seal(rest))
+    return Marker(origin, os.fsdecode(place), parse_seal(seal))
 
 
 def write_marker(root: str, marker: Marker) -> None:
@@ -57,7 +60,7 @@ def write_marker(root: str, marker: Marker) -> None:
     """
     unfinished = f"{root}/{MARKER}.unfinished"
     with open(unfinished, "wb") as file:  # noqa: PTH123
-        file.write(marker.origin + b"\n" + marker.seal.write())
+        file.write(b"\n".join([marker.origin, os.fsencode(marker.place), marker.seal.write()]))
     os.replace(unfinished, f"{root}/{MARKER}")  # noqa: PTH105
 
 
@@ -74,8 +77,11 @@ def seal_environment(root: str, *, linked: bool) -> Seal:
     return make_seal(root, linked=linked, leave_out=(MARKER, f"{MARKER}.unfinished"))
 
 
-def is_unchanged(root: str, seal: Seal) -> bool:
-    """Whether all that an environment has of its own is as it was."""
+def is_unchanged(root: str, marker: Marker) -> bool:
+    """Whether all that an environment has of its own is as it was, and where it was."""
+    seal = marker.seal
+    if marker.place != root:
+        return False
     try:
         tops = {name for name in seal.names if "/" not in name} | {MARKER}
         return set(os.listdir(root)) == tops and is_as_sealed(root, seal)  # noqa: PTH208

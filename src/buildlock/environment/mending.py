@@ -15,12 +15,15 @@ from buildlock.environment.bytecode import compile_bytecode, find_source, is_byt
 from buildlock.environment.contents import find_changed
 from buildlock.environment.interpreter import Interpreter
 from buildlock.environment.own_files import hash_file, replace_content
+from buildlock.environment.plain_file import read_plain
 from buildlock.environment.removal import remove_tree
 from buildlock.environment.seal import SEAL, Seal, find_broken, make_seal, read_seal
 from buildlock.environment.stored import BYTECODE, UNCOMPILED, StoredWheel
 from buildlock.environment.wheel import UnpackedFile
 
 _CACHE = "__pycache__"
+_MAX_BYTECODE = 64 << 20
+"""Bytes of a file; what is larger was not compiled by us."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +100,7 @@ def expect_hard_links(wheels: Iterable[StoredWheel]) -> None:
 def read_uncompiled(entry: Path) -> Sequence[str]:
     """The bytecode that commands made for themselves, by path in the wheel."""
     try:
-        return (entry / UNCOMPILED).read_bytes().decode("utf-8").split("\0")
+        return os.fsdecode(read_plain(str(entry / UNCOMPILED))).split("\0")
     except (OSError, ValueError):
         return ()
 
@@ -110,7 +113,7 @@ def note_uncompiled(entry: Path, paths: Iterable[str]) -> None:
     """
     noted = read_uncompiled(entry)
     if wanted := sorted({*noted, *filter(find_source, paths)}):
-        replace_content(entry / UNCOMPILED, "\0".join(wanted).encode())
+        replace_content(entry / UNCOMPILED, os.fsencode("\0".join(wanted)))
 
 
 def keep_bytecode(wheel: StoredWheel, interpreter: Interpreter) -> None:
@@ -138,7 +141,7 @@ def keep_bytecode(wheel: StoredWheel, interpreter: Interpreter) -> None:
     replace_content(wheel.entry / BYTECODE, json.dumps(bytecode).encode())
     replace_content(wheel.entry / SEAL, after.write())
     if rest := [path for path in noted if path not in set(wanted)]:
-        replace_content(wheel.entry / UNCOMPILED, "\0".join(rest).encode())
+        replace_content(wheel.entry / UNCOMPILED, os.fsencode("\0".join(rest)))
     else:
         (wheel.entry / UNCOMPILED).unlink()
 
@@ -152,7 +155,8 @@ def _read_seal(entry: Path) -> Seal | None:
 
 def _is_as_compiled(path: Path, digest: str) -> bool:
     try:
-        return stat.S_ISREG(path.lstat().st_mode) and hash_file(path) == digest
+        status = path.lstat()
+        return stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_BYTECODE and hash_file(path) == digest
     except OSError:
         return False
 
@@ -176,10 +180,14 @@ def _find_damage(
     for path, file in files.items():
         if path not in there:
             return path
-        if path in suspect and (not _has_mode(tree / path, file) or any(find_changed(tree, [file.line]))):
+        if path in suspect and (not _looks_whole(tree / path, file) or any(find_changed(tree, [file.line]))):
             return path
     return None
 
 
-def _has_mode(path: Path, file: UnpackedFile) -> bool:
-    return os.name != "posix" or bool(path.lstat().st_mode & stat.S_IXUSR) == file.executable
+def _looks_whole(path: Path, file: UnpackedFile) -> bool:
+    """Whether there is a file of its size and mode: nothing else is opened, or read for as long as it is."""
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or file.line.size not in {None, status.st_size}:
+        return False
+    return os.name != "posix" or bool(status.st_mode & stat.S_IXUSR) == file.executable

@@ -275,7 +275,8 @@ class Plan:
         wanted = self._resolve(posixpath.normpath(posixpath.join(place, posixpath.relpath(target, folder))))
         if not self._has(wanted):
             return False
-        if not (wheel.tree / target).is_dir() or self._place(wheel, target) != wanted:
+        # `os.path` says no of what no path can be; what a library looks for is a stranger's.
+        if not os.path.isdir(wheel.tree / target) or self._place(wheel, target) != wanted:  # noqa: PTH112
             return True
         found = self._find(wanted)
         return isinstance(found, _Folder) and found.is_merged
@@ -289,7 +290,7 @@ class Plan:
                 return False
             if node.children is None:
                 assert node.wheel is not None
-                return node.wheel.tree.joinpath(node.path, *names[at:]).exists()
+                return os.path.exists(node.wheel.tree.joinpath(node.path, *names[at:]))  # noqa: PTH110 - as above
             if name not in node.children:
                 return False
             node = node.children[name]

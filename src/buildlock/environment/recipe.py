@@ -11,6 +11,7 @@ from zlib import crc32
 
 from buildlock.environment.marker import Marker, seal_environment, write_marker
 from buildlock.environment.placing import place
+from buildlock.environment.plain_file import read_plain
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ def read_recipe(path: str) -> Recipe:
         OSError: There is none.
         ValueError: It is not as it was written.
     """
-    with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes longer to import
-        content = file.read()
+    content = read_plain(path)
     if content[:8] != b"%08x" % crc32(content[8:]):
         raise ValueError(f"`{path}` was changed")
     try:
@@ -83,4 +83,5 @@ def follow(recipe: Recipe, root: str, destination: str) -> None:
     """
     os.mkdir(root, 0o777)  # noqa: PTH102
     place(root, recipe.steps, python=f"{destination}/{recipe.python}")
-    write_marker(root, Marker(recipe.origin, seal_environment(root, linked=recipe.has_hard_links)))
+    seal = seal_environment(root, linked=recipe.has_hard_links)
+    write_marker(root, Marker(recipe.origin, destination, seal))

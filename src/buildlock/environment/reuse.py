@@ -81,7 +81,7 @@ def _is_made_by(recipe: Recipe, environment: str) -> bool:
     marker = read_marker(environment)
     return (
         marker.origin == recipe.origin
-        and is_unchanged(environment, marker.seal)
+        and is_unchanged(environment, marker)
         and os.path.exists(f"{environment}/{recipe.python}")  # noqa: PTH110
         and not find_broken(recipe.entries)
     )
@@ -95,7 +95,7 @@ def _make(recipe: Recipe, destination: str, store: str) -> bool:
         return False
     looking = Looking(recipe.entries)
     # As `private_folder` makes it, which clears away what a killed process leaves of it.
-    scratch = f"{parent}/.{name[:100]}.buildlock-{os.urandom(8).hex()}"
+    scratch = f"{parent}/.{name[:50]}.buildlock-{os.urandom(8).hex()}"
     lock = os.open(f"{scratch}.lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

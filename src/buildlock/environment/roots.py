@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from buildlock.environment.plain_file import read_plain
+
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
     from typing import Final
@@ -38,8 +40,7 @@ def keep_root(roots: str, environment: str) -> None:
 def read_root(note: str) -> str | None:
     """The environment that was noted; `None` where the note cannot be read."""
     try:
-        with open(note, "rb") as file:  # noqa: PTH123
-            path = os.fsdecode(file.read())
-    except OSError:
+        path = os.fsdecode(read_plain(note))
+    except (OSError, ValueError):
         return None
     return path if os.path.isabs(path) else None  # noqa: PTH117

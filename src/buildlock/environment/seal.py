@@ -11,6 +11,8 @@ import os
 import sys
 from array import array
 
+from buildlock.environment.plain_file import read_plain
+
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,8 +70,7 @@ def read_seal(entry: str) -> Seal:
         OSError: There is none.
         ValueError: It is not as it was written.
     """
-    with open(f"{entry}/{SEAL}", "rb") as file:  # noqa: PTH123 - pathlib takes longer to import
-        seal = parse_seal(file.read())
+    seal = parse_seal(read_plain(f"{entry}/{SEAL}"))
     if seal.names[0] != ".":
         raise ValueError("its seal was changed")
     return seal

@@ -1,5 +1,6 @@
 """The store: verified wheels, unpacked once, found by the sha256 of their file."""
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,10 +13,11 @@ from typing import Final
 from filelock import FileLock
 
 from buildlock.environment.interpreter import Interpreter
-from buildlock.environment.mending import keep_bytecode, mend
+from buildlock.environment.mending import Mended, keep_bytecode, mend
 from buildlock.environment.own_files import check_own, hash_open, make_own, mark_used
 from buildlock.environment.private_folder import clear_abandoned, private_folder
 from buildlock.environment.recipe import RECIPES
+from buildlock.environment.removal import move_away
 from buildlock.environment.seal import SEAL, TREE, find_boot, find_broken
 from buildlock.environment.stored import (
     BYTECODE,
@@ -37,6 +39,8 @@ from buildlock.stamps import Stamp, stamp_of
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PREFIX = "scratch-"
+_OUT_OF_REACH = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP})
+"""What commands can make of a folder of theirs: no mode, or more folders in folders than a path can name."""
 KEPT: Final = "kept.json"
 """What is recorded of a file that is kept whole."""
 
@@ -237,7 +241,12 @@ class Store:
         with self.hold(wheel.sha256):
             if not find_broken([str(wheel.entry)]):
                 return None  # another process did
-            mended = mend(wheel)
+            try:
+                mended = mend(wheel)
+            except OSError as error:
+                if error.errno not in _OUT_OF_REACH:
+                    raise
+                mended = Mended(left=(), damaged=str(error.filename or wheel.tree))
         if mended.left or mended.damaged:
             # The next environments get copies, so that what is written into one is nobody else's.
             (self._written / wheel.sha256).touch(mode=0o600)
@@ -263,9 +272,7 @@ class Store:
         """Take something out of sight at once, then remove it."""
         with self.scratch() as scratch:
             try:
-                entry.rename(scratch / "damaged")
-            except FileNotFoundError:
-                return  # another process did
+                move_away(entry, scratch / "damaged")  # where no other process did
             except OSError as error:
                 raise EnvironmentPreparationError(
                     f"`{entry}` is damaged and cannot be removed: {error.strerror or error}"

@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from buildlock.environment.entry_points import Command
 from buildlock.environment.linkage import Linkage, find_linkage
+from buildlock.environment.plain_file import read_plain
 from buildlock.environment.record import RecordLine, encode_digest, write_record
 from buildlock.environment.seal import SEAL, TREE, make_seal
 from buildlock.environment.wheel import UnpackedFile, WheelFacts
@@ -82,9 +83,11 @@ class StoredWheel:
             EnvironmentPreparationError: What is recorded was changed.
         """
         try:
-            content = (self.entry / FILES).read_bytes()
+            content = read_plain(str(self.entry / FILES))
         except OSError as error:
             raise self._refuse(error.strerror or str(error)) from error
+        except ValueError as error:
+            raise self._refuse(str(error)) from error
         if hashlib.sha256(content).hexdigest() != self.record:
             raise self._refuse("it was changed")
         return tuple(
@@ -97,7 +100,7 @@ class StoredWheel:
     def read_bytecode(self) -> Mapping[str, str]:
         """The bytecode that we compiled, by path, with its sha256; what is not recorded right is none."""
         try:
-            known = json.loads((self.entry / BYTECODE).read_bytes())
+            known = json.loads(read_plain(str(self.entry / BYTECODE)))
         except (OSError, ValueError, RecursionError):
             return {}
         return known if isinstance(known, dict) else {}
@@ -188,7 +191,7 @@ def read_facts(entry: Path) -> WheelFacts:
 
 
 def _read_manifest(entry: Path) -> dict[str, Any]:
-    checksum, _, body = (entry / MANIFEST).read_bytes().partition(b"\n")
+    checksum, _, body = read_plain(str(entry / MANIFEST)).partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != checksum:
         raise ValueError("its manifest was changed")
     manifest: dict[str, Any] = json.loads(body)

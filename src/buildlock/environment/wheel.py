@@ -49,6 +49,7 @@ _OWN_SCRIPT = re.compile(
     r"(python|pythonw|pypy)[0-9.]*[a-z]?(\.exe)?|(de)?activate(\.\w+)?|activate_this\.py|pyvenv\.cfg"
 )
 _OWN_FOLDERS = frozenset({"bin", "scripts", "lib", "lib64", "include"})
+_OWN_FILES = frozenset({"pyvenv.cfg", ".buildlock", ".buildlock.unfinished"})
 _OWN_LIBRARY = re.compile(r"(python|pypy)[0-9.]*[a-z]?|site-packages")
 
 
@@ -282,9 +283,9 @@ class Wheel:
             case "scripts":
                 return not parts or _OWN_SCRIPT.fullmatch(parts[0]) is not None
             case "data":
-                if len(parts) == 1:
-                    return parts[0] in _OWN_FOLDERS or parts[0] in ("pyvenv.cfg", ".buildlock")
-                return parts[0] in ("lib", "lib64") and _OWN_LIBRARY.fullmatch(parts[1]) is not None
+                if parts[0] in _OWN_FILES or (len(parts) == 1 and parts[0] in _OWN_FOLDERS):
+                    return True
+                return len(parts) > 1 and parts[0] in ("lib", "lib64") and _OWN_LIBRARY.fullmatch(parts[1]) is not None
             case "headers":
                 return False
 

@@ -71,3 +71,14 @@ def test_numbers_without_bound_cost_nothing(tmp_path: Path) -> None:
         head + huge + struct.pack("<QQ", 5, (1 << 64) - 1) + struct.pack("<QQ", 29, 1 << 63)
     )
     assert read_elf(tmp_path / "file") in (ElfFacts(paths=(), is_program=False), ElfFacts(paths=(), is_program=True))
+
+
+def test_of_many_search_paths_the_last_counts(tmp_path: Path) -> None:
+    """As for the loader; all of them together could be as large as one likes."""
+    count = 60_000
+    size, text = 16 * (count + 1), b"$ORIGIN/a:" * 6_000
+    head = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    segment = struct.pack("<IIQQQQQQ", 2, 4, 120, 0, 0, size, size, 8)
+    table = struct.pack("<QQ", 5, 120 + size) + struct.pack("<QQ", 29, 0) * count
+    (tmp_path / "file").write_bytes(head + segment + table + text + b"\0")
+    assert read_elf(tmp_path / "file") == ElfFacts(paths=("$ORIGIN/a",) * 6_000, is_program=False)

@@ -18,7 +18,7 @@ from buildlock.environment.isolated import BuildEnvironment, create_environment,
 from buildlock.environment.marker import MARKER
 from buildlock.environment.store import Store
 from buildlock.environment.stored import StoredWheel
-from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
+from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError, InvalidArchiveError
 from buildlock.project.model import LinkMode
 from buildlock.reporting import silence
 from support.wheel_forge import DATA, INFO, changed, forge, make_wheel, sound_wheel
@@ -35,6 +35,50 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture(scope="session")
 def interpreter() -> Interpreter:
     return find_interpreter(None, os.environ)
+
+
+@pytest.mark.parametrize("name", [".buildlock.unfinished", ".buildlock/inner", "pyvenv.cfg/inner"])
+def test_a_wheel_cannot_bring_what_the_marker_is_written_to(store: Store, name: str) -> None:
+    """A link there would lead into the store, and be written through."""
+    with pytest.raises(InvalidArchiveError, match="would replace the environment's own files"):
+        add(store, *make_wheel(files={f"{DATA}/data/{name}": b"mine"}))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a name has as many letters there")
+def test_a_folder_may_have_as_long_a_name_as_any(interpreter: Interpreter, tmp_path: Path) -> None:
+    """In letters of several bytes it is longer than it looks."""
+    create(tmp_path / ("\U0001f40d" * 63), interpreter)
+
+
+def test_an_environment_that_was_moved_is_made_anew(interpreter: Interpreter, place: Path) -> None:
+    """Its scripts name the Python of where it was."""
+    create(place, interpreter)
+    moved = place.rename(place.with_name("moved"))
+    assert open_environment(moved, IDENTITY) is None
+    create(moved, interpreter)
+    assert open_environment(moved, IDENTITY) is not None
+
+
+def pipe(marker: Path) -> None:
+    marker.unlink()
+    os.mkfifo(marker)
+
+
+def grow_without_end(marker: Path) -> None:
+    os.truncate(marker, 1 << 42)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+@pytest.mark.parametrize("change", [pipe, grow_without_end])
+def test_a_marker_that_has_no_end_is_not_read(
+    interpreter: Interpreter, place: Path, change: Callable[[Path], None]
+) -> None:
+    create(place, interpreter)
+    change(place / MARKER)
+    assert open_environment(place, IDENTITY) is None
+    renew_bytecode(place, IDENTITY, interpreter)
+    with pytest.raises(EnvironmentPreparationError, match="cannot be replaced"):
+        create(place, interpreter)
 
 
 @pytest.fixture

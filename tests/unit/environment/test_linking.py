@@ -158,6 +158,24 @@ def test_a_library_that_finds_what_is_its_own_is_linked(store: Store, interprete
 
 
 @compiler
+def test_a_library_may_look_for_what_no_path_can_be(store: Store, interpreter: Interpreter, tmp_path: Path) -> None:
+    long = "x" * 300
+    user = build(
+        tmp_path / "made",
+        "libuser.so",
+        "int user(void) { return 42; }",
+        *(
+            "-shared",
+            "-fPIC",
+            f"-Wl,-rpath,$ORIGIN/{long}:$ORIGIN/../{long}:$ORIGIN/../other/{long}:$ORIGIN/../user/{long}",
+        ),
+    )
+    wheels = add(store, "user", {"user/libuser.so": user}), add(store, "other", {"other/__init__.py": b""})
+    library = create(store, interpreter, *wheels).site_packages / "user" / "libuser.so"
+    assert library.read_bytes() == user
+
+
+@compiler
 def test_a_program_beside_those_of_other_wheels_is_the_environments_own(
     store: Store, interpreter: Interpreter, tmp_path: Path
 ) -> None:

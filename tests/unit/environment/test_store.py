@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable
@@ -302,6 +303,98 @@ def test_what_was_left_in_a_wheel_is_taken_out(store: Store, stored: StoredWheel
     assert store.find(stored.sha256) == found
 
 
+def link_program(tree: Path) -> None:
+    (tree / "demo" / "program").unlink()
+    (tree / "demo" / "program").symlink_to(sys.executable)
+
+
+def nest_too_deep(tree: Path) -> None:
+    """Deeper than any path can name."""
+    folder = os.open(tree / "demo", os.O_RDONLY)
+    for _ in range(30):
+        os.mkdir("x" * 200, dir_fd=folder)
+        inner = os.open("x" * 200, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+
+
+def grow_without_end(tree: Path) -> None:
+    os.truncate(tree / "demo" / "code.py", 1 << 42)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
+@pytest.mark.parametrize("change", [link_program, nest_too_deep, grow_without_end])
+def test_a_wheel_that_cannot_be_read_through_is_fetched_again(
+    store: Store, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    files = {"demo/__init__.py": b"", "demo/code.py": b"", "demo/program": b"#!/bin/sh"}
+    archive, sha256 = save(tmp_path, *make_wheel(files=files, programs=["demo/program"]))
+    stored = store.add(archive, sha256=sha256, filename=archive.name)
+    change(stored.tree)
+    assert store.find(sha256) is None
+    again = store.add(archive, sha256=sha256, filename=archive.name)
+    assert again.written
+    assert store.find(sha256) == again
+
+
+def lock_entry(tree: Path) -> None:
+    (tree / "demo" / "new").touch()
+    tree.parent.chmod(0o500)
+
+
+def lock_folder(tree: Path) -> None:
+    (tree / "demo").chmod(0)
+
+
+def lock_file(tree: Path) -> None:
+    (tree / "demo" / "code.py").chmod(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("change", [lock_entry, lock_folder, lock_file])
+def test_what_its_user_took_the_mode_from_is_fetched_again(
+    archive: tuple[Path, str], change: Callable[[Path], None]
+) -> None:
+    path, sha256 = archive
+    content = path.read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, 65534, 65534)
+        os.seteuid(65534)
+        try:
+            own = Store(Path(folder, "store"), silence)
+            copy = Path(folder, path.name)
+            copy.write_bytes(content)
+            change(own.add(copy, sha256=sha256, filename=path.name).tree)
+            assert own.find(sha256) is None
+            assert own.add(copy, sha256=sha256, filename=path.name) == own.find(sha256)
+        finally:
+            os.seteuid(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+@pytest.mark.parametrize("name", ["seal", "manifest.json", "files.json", "bytecode.json", "uncompiled"])
+def test_a_pipe_in_place_of_what_is_recorded_is_not_waited_for(
+    store: Store, stored: StoredWheel, archive: tuple[Path, str], name: str
+) -> None:
+    (stored.entry / name).unlink(missing_ok=True)
+    os.mkfifo(stored.entry / name)
+    add_file(stored.tree)
+    found = store.find(stored.sha256) or store.add(archive[0], sha256=stored.sha256, filename=stored.filename)
+    assert not (found.tree / "sitecustomize.py").exists()
+
+
+def test_bytecode_with_a_name_that_is_no_text_is_taken_out(store: Store, stored: StoredWheel) -> None:
+    cache = stored.tree / "demo" / "__pycache__"
+    cache.mkdir()
+    try:
+        Path(os.fsdecode(os.fsencode(cache) + b"/\xff.cpython-311.pyc")).touch()
+    except OSError:
+        pytest.skip("the file system has names of text alone")
+    assert store.find(stored.sha256) is not None
+    assert list(cache.iterdir()) == []
+
+
 @pytest.mark.parametrize("damage", [flip_byte, remove, make_executable, link_folder])
 def test_a_copy_that_was_changed_is_damaged(
     store: Store, stored: StoredWheel, tmp_path: Path, damage: Callable[[Path], None]
@@ -316,11 +409,11 @@ def test_a_copy_that_was_changed_is_damaged(
 def test_a_store_that_cannot_be_read_now_loses_nothing(
     store: Store, stored: StoredWheel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Path) -> bytes:
+    def fail(_: str) -> bytes:
         raise OSError(24, "Too many open files")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", fail)
+        patch.setattr("buildlock.environment.stored.read_plain", fail)
         with pytest.raises(EnvironmentPreparationError, match="cannot be read: Too many open files"):
             store.find(stored.sha256)
     assert store.find(stored.sha256) == stored
