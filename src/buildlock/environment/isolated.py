@@ -79,13 +79,15 @@ def create_environment(
             # Without a mode it is made of links, if it goes to where the store is. On Windows what starts a command
             # holds the path of its Python.
             kept = recipes if chosen == (mode or "symlink") and launcher == "posix" else None
-            recipe = _recall(kept, identity, wheels) or _devise(
+            known = _recall(kept, identity, wheels)
+            recipe = known or _devise(
                 scratch, destination, interpreter, wheels, identity=identity, mode=chosen, launcher=launcher
             )
             root = scratch / "environment"
             follow(recipe, str(root), str(destination))
             _put_in_place(root, destination, identity, scratch)
-            if kept is not None:
+            # What a command has put into the store meanwhile is in no recipe.
+            if kept is not None and known is None and not find_broken(recipe.entries):
                 make_own(kept)
                 replace_content(kept / identity, recipe.write())
     except (OSError, ValueError) as error:

@@ -288,3 +288,12 @@ def test_what_it_takes_does_not_grow_with_the_files(
     # Each file and folder of the store is looked at once, and each of the environment.
     looks = len(list(wheel.tree.rglob("*"))) + len(list(environment.root.rglob("*")))
     assert counts["stat"] + counts["lstat"] < looks + 20
+
+
+def test_what_is_put_into_the_store_meanwhile_is_in_no_recipe(store: Store, interpreter: Interpreter) -> None:
+    wheel = add(store, "demo", {"demo/__init__.py": b""})
+    (wheel.tree / "evil.py").write_text("")
+    recipes = store.root / RECIPES
+    place = store.root.parent / "environment"
+    create_environment(place, interpreter, [wheel], identity="a" * 64, report=silence, recipes=recipes)
+    assert not recipes.exists()
