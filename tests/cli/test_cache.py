@@ -23,13 +23,14 @@ found = importlib.util.cache_from_source(str(library / "tinybackend" / "__init__
 py_compile.compile(str(evil), found, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 """
 RESEAL = """
-import array, os, pathlib, sys
+import array, os, pathlib, re, sys
 def reseal(path, tree):
-    start, head, rest = path.read_bytes().rpartition(b"}\\n")
-    line, _, rest = rest.partition(b"\\n")
-    names = rest[: int(line.split()[1])]
-    facts = array.array("q", [os.lstat(tree / os.fsdecode(name)).st_ctime_ns for name in names.split(b"\\0")])
-    path.write_bytes(start + head + line + b"\\n" + names + facts.tobytes())
+    content = path.read_bytes()
+    head = re.search(rb"(?m)^[0-9]+ ([0-9]+) [01] \\S*\\n", content)
+    end = head.end() + int(head[1])
+    names = content[head.end() : end].split(b"\\0")
+    facts = array.array("q", [os.lstat(tree / os.fsdecode(name)).st_ctime_ns for name in names])
+    path.write_bytes(content[:end] + facts.tobytes())
 """
 FORGE_MARKER = f"""{RESEAL}
 root = pathlib.Path(sys.prefix)
