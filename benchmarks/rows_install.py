@@ -57,8 +57,8 @@ def install_with_buildlock(
 ) -> list[Step]:
     tool = bench.tools.fast if fast else bench.tools.buildlock
     known = bench.environ(folder / "cache" if cold else locked.cache, locked.index, **_choose(mode))
-    command = [str(tool), "install", "--quiet", "--project", str(locked.project), "--target", str(folder / "E")]
-    return [Step(arguments=command, folder=folder, environ=known)]
+    command = [str(tool), "install", "--quiet", "--target", str(folder / "E")]
+    return [Step(arguments=command, folder=locked.project, environ=known)]
 
 
 def install_with_uv(
@@ -69,7 +69,7 @@ def install_with_uv(
     make = [uv, "venv", "--quiet", "--python", str(bench.tools.python), str(folder / "E")]
     what = ["--require-hashes", str(locked.hashed)] if hashes else [str(locked.plain)]
     fill = [uv, "pip", "sync", "--quiet", "--python", str(folder / "E"), *what]
-    return [Step(arguments=each, folder=folder, environ=known) for each in (make, fill)]
+    return [Step(arguments=each, folder=locked.project, environ=known) for each in (make, fill)]
 
 
 def install_with_pip(locked: Locked, bench: Bench, folder: Path, *, cold: bool = False) -> list[Step]:
@@ -78,7 +78,7 @@ def install_with_pip(locked: Locked, bench: Bench, folder: Path, *, cold: bool =
     make = [python, "-m", "venv", "--without-pip", str(folder / "E")]
     to = [python, "-m", "pip", "--python", str(folder / "E"), "install", "--quiet", "--no-compile", "--no-deps"]
     fill = [*to, "--require-hashes", "--requirement", str(locked.hashed)]
-    return [Step(arguments=each, folder=folder, environ=known) for each in (make, fill)]
+    return [Step(arguments=each, folder=locked.project, environ=known) for each in (make, fill)]
 
 
 PIP_SHOWN = "python -m venv --without-pip E && pip --python E install --no-deps --no-compile --require-hashes -r R"
