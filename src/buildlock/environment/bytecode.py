@@ -87,7 +87,7 @@ def renew_bytecode(root: Path, identity: str, interpreter: Interpreter) -> None:
             return
         now = seal_environment(str(root), linked=marker.seal.linked)
         there = set(now.names)
-        changed = [name for name in marker.seal.find_changed(now) if not _is_folder(root / name)]
+        changed = [name for name in marker.seal.find_changed(now) if not is_folder(root / name)]
         strange = [name for name in changed if name in there]
         if not strange or not all(map(is_bytecode, changed)):
             return
@@ -101,5 +101,6 @@ def renew_bytecode(root: Path, identity: str, interpreter: Interpreter) -> None:
         return  # it will not be opened
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder itself, and no link to one."""
     return path.is_dir() and not path.is_symlink()

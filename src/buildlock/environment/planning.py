@@ -179,7 +179,7 @@ class Plan:
         library, facts = self._library(wheel), wheel.facts
         description = _Folder(wheel=wheel, path=facts.dist_info)
         # uv sees no distribution where this is a link.
-        description.open()
+        children = description.open()
         elsewhere = [
             replace(line, path=posixpath.relpath(place, library))
             for path, line in lines.items()
@@ -188,7 +188,7 @@ class Plan:
         if elsewhere or scripts:
             known = (wheel.tree / facts.dist_info / "RECORD").read_bytes()
             made = ("record", library, known + write_record(elsewhere).encode(), tuple(scripts))
-            description.open()["RECORD"] = _File(owner=wheel.filename, made=made)
+            children["RECORD"] = _File(owner=wheel.filename, made=made)
         self._put(library, facts.dist_info, description)
 
     def _library(self, wheel: StoredWheel) -> str:
@@ -239,7 +239,7 @@ class Plan:
     def _are_same(self, known: _File, other: _File) -> bool:
         """Wheels that share a namespace may bring the same `__init__.py`; nobody can tell whose it is, or must."""
         if known.made or other.made:
-            return known.made[:1] == other.made[:1] != ("record",) and known.made == other.made
+            return known.made == other.made and known.made[0] != "record"
         if known.wheel is None or other.wheel is None:
             return False
         lines = [self._lines[each.wheel.sha256].get(each.path) for each in (known, other) if each.wheel is not None]

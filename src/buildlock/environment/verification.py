@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from buildlock.environment.bytecode import is_bytecode
+from buildlock.environment.bytecode import is_bytecode, is_folder
 from buildlock.environment.contents import find_changed
 from buildlock.environment.kept import read_kept
 from buildlock.environment.marker import describe_marker, read_marker, seal_environment
@@ -70,7 +70,7 @@ def find_environment_damage(root: Path, note: str) -> str | None:
             raise ValueError("its marker was changed")
         marker = read_marker(str(root))
         changed = marker.seal.find_changed(seal_environment(str(root), linked=marker.seal.linked))
-        yield from (path for path in sorted(changed) if not is_bytecode(path) and not _is_folder(root / path))
+        yield from (path for path in sorted(changed) if not is_bytecode(path) and not is_folder(root / path))
         own = {name for name in marker.seal.names if not (root / name).is_symlink()}
         layout = read_origin(marker.origin).layout
         # Distributions that others have inside them, such as those in setuptools, are nowhere that their RECORD says.
@@ -102,7 +102,3 @@ def _find(read: Callable[[], Iterator[str]]) -> str | None:
 
 def _is_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
