@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, cast
+from unittest.mock import patch
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from packaging.pylock import PackageSdist, PackageWheel
 from packaging.requirements import Requirement
@@ -14,8 +15,10 @@ from buildlock.artifacts import wheel_tags
 from buildlock.errors import NoSolutionError
 from buildlock.lockfile.markers import MarkerWriter
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs
+from buildlock.resolver.provider import Choice, Identifier, Provider
 from buildlock.resolver.request import Resolution, ResolutionRequest
 from buildlock.resolver.resolve import resolve_all
+from buildlock.resolver.settle import settle
 from buildlock.targets import Target
 from buildlock.workflows.merging import merge_resolutions
 from support.small_universe import SmallUniverse, describe_sdist, make_target, written
@@ -132,6 +135,24 @@ def try_everything(packages: Packages) -> Iterator[Pins]:
 
 def read_pins(resolution: Resolution) -> Pins:
     return {package.name: str(package.version) for package in resolution.packages}
+
+
+@settings(max_examples=200, deadline=None)
+@given(packages=universes, roots=roots, targets=several)
+def test_what_needs_no_search_is_what_a_search_finds(
+    packages: Packages, roots: list[str], targets: Sequence[Target]
+) -> None:
+    answers = []
+
+    def note(provider: Provider) -> Mapping[Identifier, Choice] | None:
+        answers.append(settle(provider))
+        return answers[-1]
+
+    with patch("buildlock.resolver.search.settle", note):
+        resolutions = ask(packages, roots, targets)
+    assume(answers[0] is not None)
+    with patch("buildlock.resolver.search.settle", return_value=None):
+        assert ask(packages, roots, targets) == resolutions
 
 
 @settings(max_examples=200, deadline=None)

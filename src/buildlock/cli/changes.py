@@ -31,6 +31,8 @@ def describe_change(change: Change, environment: LockedEnvironment) -> Text:
 def _describe_source(change: Change, environment: LockedEnvironment) -> list[str]:
     """What is locked of a package that has to be built, and what that takes; nothing where there are wheels alone."""
     inside = environment if change.build is None else environment.builds[change.build]
+    if not environment.builds:
+        return []
     for package in inside.packages:
         if package.name == change.name and package.version == change.after and is_source(package):
             build = environment.builds[find_key(package)]

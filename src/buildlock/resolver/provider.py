@@ -150,10 +150,7 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
         wanted = list(requirements[identifier])
         demands = [requirement for requirement in wanted if isinstance(requirement, Demand)]
         refused = len(demands) < len(wanted)
-        needs = {
-            target: [demand.need for demand in demands if target in demand.targets]
-            for target in sorted(frozenset[int]().union(*(demand.targets for demand in demands)))
-        }
+        needs = _sort_by_target(demands)
         if not wanted:
             # What required it was dropped. resolvelib still wants a match, which it leaves out in the end.
             needs = {min(self.partition.of(name)[block] & self._considered): []}
@@ -169,8 +166,12 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
         # metadata of all that are required together can be on its way.
         best = next(make_choices(), None)
         if best is not None:
-            self._announce(best)
+            self.announce(best)
         return make_choices
+
+    def choose(self, demands: Sequence[Demand]) -> Choice | None:
+        """The best choice that meets some demands, all of one package and block."""
+        return next(self._list_choices(demands[0].name, _sort_by_target(demands)), None)
 
     def is_satisfied_by(self, requirement: Requirement, candidate: Choice) -> bool:
         # In each round resolvelib asks this of all that is pinned: of a thousand packages half a million times.
@@ -199,6 +200,11 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
                 return [Refusal(name=candidate.name, target=target)]
             found.append((target, needs))
         return self._make_demands(found)
+
+    def announce(self, choice: Choice) -> None:
+        """Have the metadata of a choice on its way, of each file once."""
+        for target, artifact in {c.artifact.url: (t, c.artifact) for t, c in choice.candidates}.values():
+            self.views[target].universe.anticipate_metadata(artifact)
 
     def _make_demands(self, found: Iterable[tuple[int, Iterable[Need]]]) -> tuple[Demand, ...]:
         """One demand for each need and block, in the order in which the needs come."""
@@ -245,7 +251,10 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
                 )
         return None
 
-    def _announce(self, choice: Choice) -> None:
-        """Have the metadata of a choice on its way, of each file once."""
-        for target, artifact in {c.artifact.url: (t, c.artifact) for t, c in choice.candidates}.values():
-            self.views[target].universe.anticipate_metadata(artifact)
+
+def _sort_by_target(demands: Sequence[Demand]) -> dict[int, list[Need]]:
+    """What is needed in each target, the first target first."""
+    return {
+        target: [demand.need for demand in demands if target in demand.targets]
+        for target in sorted(frozenset[int]().union(*(demand.targets for demand in demands)))
+    }

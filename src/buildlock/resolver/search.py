@@ -18,6 +18,7 @@ from buildlock.resolver.needs import Need
 from buildlock.resolver.partition import Partition
 from buildlock.resolver.provider import Cause, Choice, Identifier, Provider, Requirement
 from buildlock.resolver.request import Resolution, ResolvedPackage
+from buildlock.resolver.settle import settle
 from buildlock.resolver.view import Candidate, View
 
 ROUNDS = (200, 400, 800, 1600, 3200)
@@ -71,6 +72,9 @@ def search(provider: Provider, rounds: Sequence[int] | None = None) -> Pins:
         UnsolvedError: There is none, or none was found in so many rounds.
         InvalidProjectError, UnavailableError, IntegrityError: As the universe raises them.
     """
+    settled = settle(provider)
+    if settled is not None:
+        return settled
     history = History()
     limits = ROUNDS if rounds is None else rounds
     # Each package takes a round, whether it conflicts with anything or not, and there are more than the user names.

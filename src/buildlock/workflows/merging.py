@@ -1,6 +1,8 @@
 """The resolutions of several targets as the packages of one lock."""
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from packaging.pylock import (
@@ -46,8 +48,10 @@ def merge_resolutions(
         for package in resolution.packages:
             entries.setdefault((package.name, package.version, package.index), {})[target] = package
     writer = MarkerWriter(targets)
+    keys = sorted(entries)
+    by_name = {name: list(group) for name, group in itertools.groupby(keys, key=itemgetter(0))}
     packages = []
-    for key in sorted(entries):
+    for key in keys:
         name, version, index = key
         artifacts = {package.artifact.url: package.artifact for package in entries[key].values()}
         packages.append(
@@ -55,7 +59,7 @@ def merge_resolutions(
                 name=name,
                 version=version,
                 marker=writer.distinguish(entries[key]),
-                dependencies=_find_dependencies(entries[key], entries) or None,
+                dependencies=_find_dependencies(entries[key], entries, by_name) or None,
                 **_place([files[url] for url in artifacts], next(iter(artifacts.values())), index, indexes),
             )
         )
@@ -85,12 +89,14 @@ def _place(used: Sequence[Pinned], artifact: Artifact, index: str, indexes: Coll
     }
 
 
-def _find_dependencies(package: Mapping[int, ResolvedPackage], entries: _Entries) -> list[Mapping[str, Any]]:
+def _find_dependencies(
+    package: Mapping[int, ResolvedPackage], entries: _Entries, by_name: Mapping[NormalizedName, Sequence[_Key]]
+) -> list[Mapping[str, Any]]:
     """The entries that a package needs in some target, each with what it takes to tell it from others (PEP 751)."""
     needed = {(target, name) for target, resolved in package.items() for name in resolved.requires}
     dependencies: list[Mapping[str, Any]] = []
     for name in sorted({name for _, name in needed}):
-        keys = sorted(key for key in entries if key[0] == name)
+        keys = by_name[name]
         for key in keys:
             if not any((target, name) in needed for target in entries[key]):
                 continue

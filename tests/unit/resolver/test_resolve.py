@@ -180,6 +180,7 @@ def test_gives_up_with_the_names_of_what_conflicts(monkeypatch: pytest.MonkeyPat
 
 def test_gives_up_without_conflicts_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "ROUNDS", (1,))
+    monkeypatch.setattr(search, "settle", lambda _: None)
     error = fail({"a": {"1.0": {"requires": ["b"]}}, "b": {"1.0": {}}}, "a")
     assert error.message == "no solution was found in 1 steps"
 

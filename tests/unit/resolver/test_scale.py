@@ -32,6 +32,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         monkeypatch.setattr(owner, name, staticmethod(counting) if name == "_satisfies" else counting)
 
+    count(Provider, "choose")
     count(Provider, "find_matches")
     count(Provider, "_satisfies")
     count(Evaluator, "evaluate")
@@ -76,8 +77,22 @@ def make_star(count: int) -> Packages:
     return {**around, "base": {f"{version}.0": {} for version in range(1, 50)}}
 
 
-@pytest.mark.parametrize("make", [make_tree, make_star])
-def test_of_requirements(work: Counter[str], make: Callable[[int], Packages]) -> None:
+def make_chain(count: int) -> Packages:
+    """Each needs the next one, and all need one."""
+    base: Packages = {"base": {"1.0": {}}}
+    return {
+        **base,
+        **{f"p{n}": {"1.0": {"requires": ["base", *([f"p{n + 1}"] * (n + 1 < count))]}} for n in range(count)},
+    }
+
+
+@pytest.mark.parametrize("searched", [False, True])
+@pytest.mark.parametrize("make", [make_tree, make_star, make_chain])
+def test_of_requirements(
+    work: Counter[str], make: Callable[[int], Packages], *, searched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if searched:
+        monkeypatch.setattr("buildlock.resolver.search.settle", lambda _: None)
     done = {}
     for count in (20, 200):
         work.clear()
@@ -85,6 +100,7 @@ def test_of_requirements(work: Counter[str], make: Callable[[int], Packages]) ->
         assert max(Counter(universe.listed).values()) == 1
         assert max(Counter(universe.read).values()) == 1
         done[count] = work.copy()
+    assert ("find_matches" in done[200]) == searched
     for question, times in done[200].items():
         assert times <= 12 * done[20][question], question
 
