@@ -4,13 +4,10 @@ import json
 import os
 import re
 import shutil
-import signal
 import struct
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ from packaging.version import InvalidVersion, Version
 from buildlock.answers.looking import asking, find_command, is_file
 from buildlock.environment.interpreter_facts import find_base_executable
 from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
+from buildlock.groups import kill_group
 from buildlock.targets import OLDEST, Target, abi_tag, current_target
 
 TIMEOUT = 30
@@ -198,7 +196,7 @@ def _run(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str, int]:
 
     def stop() -> None:
         expired.set()
-        _kill(process)
+        kill_group(process)
 
     timer = threading.Timer(TIMEOUT, stop)
     timer.start()
@@ -209,16 +207,7 @@ def _run(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str, int]:
             timer.cancel()
             # Whatever it still prints or waits for, it has said what it had to.
             if len(output) == _MAX_ANSWER:
-                _kill(process)
+                kill_group(process)
     if expired.is_set():
         raise _UnusableError(f"it did not answer within {TIMEOUT} seconds")
     return output.decode("utf-8", "replace"), process.returncode
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Stop a process, and what it started, which may hold its output open."""
-    if sys.platform == "win32":
-        process.kill()
-        return
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)

@@ -2,17 +2,15 @@
 
 import os
 import shutil
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 from typing import IO
 
 from buildlock.errors import EnvironmentPreparationError, HostError
+from buildlock.groups import kill_group
 from buildlock.index.git_remote import Remote
 from buildlock.index.insecurity import find_insecure, warn_insecure
 from buildlock.project.network import InsecureHost
@@ -206,7 +204,8 @@ def _run(command: Sequence[str], *, folder: Path, environ: Mapping[str, str]) ->
         # After its own end, what it started may stay: the cache of credentials, the shared connection of ssh. These may
         # also keep the pipes open.
         if process.poll() is None:
-            _end_group(process)
+            kill_group(process)
+            process.wait()
     output.join(_PATIENCE)
     complaints.join(_PATIENCE)
     complaint = complaints.content.decode("utf-8", "replace") + late
@@ -235,12 +234,3 @@ class _Reader(Thread):
                     self.content = (self.content + chunk)[-self._last :]
                 elif len(self.content) <= self._first:
                     self.content += chunk
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    if sys.platform == "win32":
-        process.kill()
-    else:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

@@ -1,13 +1,11 @@
 """Passwords from the command `keyring`, asked for as uv and pip do."""
 
-import os
-import signal
 import subprocess
-import sys
 from contextlib import suppress
 from threading import Thread
 from typing import IO
 
+from buildlock.groups import kill_group
 from buildlock.reporting import Noted, Reporter, Warned
 
 _PATIENCE = 120.0
@@ -89,7 +87,8 @@ def _run(command: list[str]) -> tuple[int | None, bytes]:
             reader.join(1.0)
     finally:
         if process.poll() is None:
-            _end(process)
+            kill_group(process)
+            process.wait()
     return code, bytes(output[:_LARGEST])
 
 
@@ -98,12 +97,3 @@ def _drain(stream: IO[bytes], output: bytearray) -> None:
         while chunk := stream.read(4096):
             if len(output) < _LARGEST:
                 output += chunk
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if sys.platform == "win32":
-        process.kill()
-    else:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
