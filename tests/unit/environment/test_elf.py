@@ -82,3 +82,39 @@ def test_of_many_search_paths_the_last_counts(tmp_path: Path) -> None:
     table = struct.pack("<QQ", 5, 120 + size) + struct.pack("<QQ", 29, 0) * count
     (tmp_path / "file").write_bytes(head + segment + table + text + b"\0")
     assert read_elf(tmp_path / "file") == ElfFacts(paths=("$ORIGIN/a",) * 6_000, is_program=False)
+
+
+def write_library(path: Path, *, bits: int, order: str, search: bytes) -> None:
+    """The least that a loader of that kind goes by: headers, a segment with all of it, the dynamic section, text."""
+    word = "Q" if bits == 64 else "I"
+    head_size, entry_size = (64, 56) if bits == 64 else (52, 32)
+    dynamic = head_size + 2 * entry_size
+    text = dynamic + 4 * 2 * struct.calcsize(f"{order}{word}")
+    strings = b"\0" + search + b"\0"
+    size = text + len(strings)
+    start = 0x10000
+
+    def segment(kind: int, offset: int, length: int) -> bytes:
+        place = (offset, start + offset, start + offset, length, length)
+        if bits == 64:
+            return struct.pack(f"{order}II6Q", kind, 4, *place, 8)
+        return struct.pack(f"{order}8I", kind, *place, 4, 4)
+
+    kinds = bytes([bits // 32, "<>".index(order) + 1, 1])
+    head = b"\x7fELF" + kinds + bytes(9)
+    head += struct.pack(f"{order}HHI3{word}I6H", 3, 8, 1, 0, head_size, 0, 0, head_size, entry_size, 2, 0, 0, 0)
+    # DT_STRTAB, DT_STRSZ, DT_RUNPATH, DT_NULL.
+    entries = struct.pack(f"{order}8{word}", 5, start + text, 10, len(strings), 29, 1, 0, 0)
+    path.write_bytes(head + segment(1, 0, size) + segment(2, dynamic, len(entries)) + entries + strings)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [32, 64])
+def test_libraries_of_other_machines(tmp_path: Path, bits: int, order: str) -> None:
+    path = tmp_path / "library.so"
+    write_library(path, bits=bits, order=order, search=b"$ORIGIN/../../nvidia/lib")
+    assert read_elf(path) == ElfFacts(paths=("$ORIGIN/../../nvidia/lib",), is_program=False)
+    if shutil.which("readelf"):
+        shown = subprocess.run(["readelf", "-d", path], capture_output=True, text=True, check=True)
+        assert "[$ORIGIN/../../nvidia/lib]" in shown.stdout, shown
+        assert not shown.stderr
