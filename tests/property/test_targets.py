@@ -106,8 +106,14 @@ def fits_target(stem: str, tag: str, target: Target) -> bool:
     return not wheel_tags(f"{stem}-{tag}.whl")[1].isdisjoint(target.tags)
 
 
-def find_needed(packages: Packages, pins: Pins, roots: Sequence[str], target: Target) -> frozenset[str] | None:
-    """What is needed, if `pins` satisfy it all in the target; as a reader of the PEPs would see it."""
+def find_needed(
+    packages: Packages, pins: Pins, roots: Sequence[str], target: Target, targets: Sequence[Target]
+) -> frozenset[str] | None:
+    """What is needed, if `pins` satisfy it all in a target of these; as a reader of the PEPs would see it.
+
+    What one target needs, all have that a lock cannot tell from it: of those, some may get a wheel and some the sdist.
+    """
+    alike = list_alike(target, targets)
     pending = [Requirement(root) for root in roots]
     seen = set()
     while pending:
@@ -117,15 +123,21 @@ def find_needed(packages: Packages, pins: Pins, roots: Sequence[str], target: Ta
         name = requirement.name
         if name not in pins or not requirement.specifier.contains(pins[name], prereleases=True):
             return None
-        file = find_file(packages[name][pins[name]], name, pins[name], target)
-        if file is None:
-            return None
-        for extra in ("", *requirement.extras):
-            if (name, extra) not in seen:
-                seen.add((name, extra))
-                found = file["requires"] if extra == "" else file.get("extras", {}).get(extra, [])
-                pending += map(Requirement, found)
-    return frozenset(name for name, _ in seen)
+        for twin in alike:
+            file = find_file(packages[name][pins[name]], name, pins[name], twin)
+            if file is None:
+                return None
+            for extra in ("", *requirement.extras):
+                if (name, extra, str(twin)) not in seen:
+                    seen.add((name, extra, str(twin)))
+                    found = file["requires"] if extra == "" else file.get("extras", {}).get(extra, [])
+                    pending += map(Requirement, found)
+    return frozenset(name for name, _, _ in seen)
+
+
+def list_alike(target: Target, targets: Sequence[Target]) -> Sequence[Target]:
+    """The targets that no marker of a lock tells from one of them, itself included."""
+    return [each for each in targets if str(each.marker) == str(target.marker)]
 
 
 def try_everything(packages: Packages) -> Iterator[Pins]:
@@ -162,17 +174,14 @@ def test_solves_each_target_as_if_it_were_alone(
 ) -> None:
     resolutions = ask(packages, roots, targets)
     if resolutions is None:
-        alike: dict[str, list[Target]] = {}
-        for target in targets:
-            alike.setdefault(str(target.marker), []).append(target)
         assert any(
-            all(any(find_needed(packages, p, roots, t) is None for t in twins) for p in try_everything(packages))
-            for twins in alike.values()
+            all(find_needed(packages, pins, roots, target, targets) is None for pins in try_everything(packages))
+            for target in targets
         )
         return
     for target, resolution in zip(targets, resolutions, strict=True):
         pins = read_pins(resolution)
-        assert find_needed(packages, pins, roots, target) == frozenset(pins)
+        assert find_needed(packages, pins, roots, target, targets) == frozenset(pins)
         for package in resolution.packages:
             stem = f"{package.name}-{package.version}"
             fits = {
@@ -189,7 +198,7 @@ def test_the_targets_agree_where_they_can(packages: Packages, roots: list[str], 
     if resolutions is None:
         return
     possible = any(
-        all(find_needed(packages, pins, roots, target) is not None for target in targets)
+        all(find_needed(packages, pins, roots, target, targets) is not None for target in targets)
         for pins in try_everything(packages)
     )
     chosen: dict[str, set[str]] = {}
@@ -213,7 +222,7 @@ def test_only_those_packages_differ_that_must(packages: Packages, roots: list[st
         for version in packages[name]:
             changed = [{**pins, name: version} if name in pins else pins for pins in solutions]
             assert not all(
-                find_needed(packages, pins, roots, target) == frozenset(pins)
+                find_needed(packages, pins, roots, target, targets) == frozenset(pins)
                 for pins, target in zip(changed, targets, strict=True)
             )
 
