@@ -159,12 +159,12 @@ class Release:
         return all(artifact.yanked is not None for artifact in self.artifacts)
 
 
-def group_by_version(artifacts: Iterable[Artifact]) -> Mapping[Version, tuple[Artifact, ...]]:
-    """Artifacts of one package, those of each version in their order."""
+def group_by_version(artifacts: Iterable[Artifact]) -> Sequence[tuple[Version, tuple[Artifact, ...]]]:
+    """Artifacts of one package by version, the newest first; those of each version in their order."""
     versions: dict[Version, list[Artifact]] = {}
     for artifact in artifacts:
         versions.setdefault(artifact.version, []).append(artifact)
-    return {version: tuple(files) for version, files in versions.items()}
+    return [(version, tuple(versions[version])) for version in sorted(versions, reverse=True)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

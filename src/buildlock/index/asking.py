@@ -8,12 +8,14 @@ from buildlock.artifacts import group_by_version
 from buildlock.errors import RefusedError, UnavailableError
 from buildlock.index.credentials import HINT as CREDENTIALS
 from buildlock.index.flat import read_directory
-from buildlock.index.http import HttpClient
+from buildlock.index.http import HttpClient, Response
 from buildlock.index.local import is_directory
-from buildlock.index.page import ACCEPT, ProjectPage, parse_page
+from buildlock.index.outline import KIND as OUTLINE
+from buildlock.index.outline import read_outline, write_outline
+from buildlock.index.page import ACCEPT, ProjectPage, parse_outlined_page, parse_page
 from buildlock.index.urls import InvalidUrlError, to_path
 from buildlock.project.model import Index
-from buildlock.reporting import Reporter
+from buildlock.reporting import Noted, Reporter
 
 UNAUTHORIZED = frozenset({401, 403})
 _ABSENT = frozenset({404, 410})
@@ -33,13 +35,7 @@ def ask_index(index: Index, name: NormalizedName, client: HttpClient, report: Re
         url, headers={"Accept": ACCEPT}, cache_control=index.cache_control, answers=ignored or frozenset()
     )
     if response.status == 200:  # noqa: PLR2004
-        return parse_page(
-            response.content,
-            url=response.url,
-            content_type=response.headers.get("content-type"),
-            name=name,
-            report=report,
-        )
+        return _read_page(response, name, client, report)
     if url.startswith("file:"):
         return _read_local(index, url, name, report)
     if ignored is None:
@@ -55,6 +51,43 @@ def ask_index(index: Index, name: NormalizedName, client: HttpClient, report: Re
         status=response.status,
         hint=hint,
     )
+
+
+def find_kept_page(index: Index, name: NormalizedName, client: HttpClient, report: Reporter) -> ProjectPage | None:
+    """What an index has said of a package, where `ask_index` would use that without asking again.
+
+    Raises:
+        InvalidPageError: It was not a page.
+    """
+    url = project_url(index.url, name)
+    head = client.peek(url, ACCEPT, index.cache_control)
+    if head is None:
+        return None
+    page = _read_outline(head.url, head.sha256, name, client, report)
+    if page is None:
+        # Read as a whole, which may find it damaged, and then it is asked for.
+        return ask_index(index, name, client, report)
+    report(Noted(f"used the kept answer of `{head.url}`"))
+    return page
+
+
+def _read_page(response: Response, name: NormalizedName, client: HttpClient, report: Reporter) -> ProjectPage:
+    """Read a page; of one that is read again, an outline is kept, or was."""
+    if response.kept is not None and (page := _read_outline(response.url, response.kept, name, client, report)):
+        return page
+    content_type = response.headers.get("content-type")
+    page = parse_page(response.content, url=response.url, content_type=content_type, name=name, report=report)
+    if response.kept is not None and page.outline is not None:
+        client.keep(response.url, OUTLINE, write_outline(page.outline, response.kept))
+    return page
+
+
+def _read_outline(
+    url: str, sha256: str, name: NormalizedName, client: HttpClient, report: Reporter
+) -> ProjectPage | None:
+    content = client.find_kept(url, OUTLINE)
+    outline = None if content is None else read_outline(content, sha256)
+    return None if outline is None else parse_outlined_page(outline, url=url, name=name, report=report)
 
 
 def project_url(index_url: str, name: NormalizedName) -> str:

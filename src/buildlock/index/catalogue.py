@@ -14,7 +14,8 @@ from buildlock.artifacts import Artifact, IndexAnswer, Listing, Release, group_b
 from buildlock.errors import InvalidProjectError, RefusedError
 from buildlock.index.asking import UNAUTHORIZED
 from buildlock.index.assignment import Assignment, assign
-from buildlock.index.flat import FlatListing, read_flat
+from buildlock.index.flat import FlatListing, is_local, read_flat
+from buildlock.index.futures import NotAtHandError, complete
 from buildlock.index.http import HttpClient
 from buildlock.index.page import ProjectPage
 from buildlock.index.pages import Pages
@@ -112,23 +113,30 @@ class Catalogue:
 
     def _begin(self, name: NormalizedName, assignment: Assignment) -> Future[Listing]:
         key = name, assignment
-        with self._lock:
-            if key not in self._listings:
-                self._listings[key] = self._workers.submit(self._list, name, assignment)
-            return self._listings[key]
+        if key not in self._listings:
+            at_hand = complete(lambda: self._list(name, assignment, at_hand=True))
+            with self._lock:
+                if key not in self._listings:
+                    self._listings[key] = at_hand or self._workers.submit(self._list, name, assignment)
+        return self._listings[key]
 
-    def _list(self, name: NormalizedName, assignment: Assignment) -> Listing:
+    def _list(self, name: NormalizedName, assignment: Assignment, *, at_hand: bool = False) -> Listing:
+        """Put a listing together; with `at_hand` of what nothing has to be waited for.
+
+        Raises:
+            NotAtHandError: Something has to be.
+        """
         strategy = self._inputs.settings.index_strategy
         asked: list[IndexAnswer] = []
         linked: list[Release] = []
         for location in assignment.find_links:
-            artifacts = self._read_flat(location).get(name, ())
+            artifacts = self._read_flat(location, at_hand=at_hand).get(name, ())
             shown = without_credentials(location)
             asked.append(IndexAnswer(index=shown, found=bool(artifacts)))
             linked += _releases(name, shown, group_by_version(artifacts))
         offers: list[list[Release]] = []
         for index in assignment.indexes:
-            page = self._ask(index, name)
+            page = self._ask(index, name, at_hand=at_hand)
             asked.append(
                 IndexAnswer(
                     index=index.location,
@@ -143,21 +151,28 @@ class Catalogue:
                     break
         if len(offers) > 1:
             self._shared[name] = [offer[0].index for offer in offers if offer]
+        several = bool(linked) or strategy == "unsafe-best-match"
         first, *others = offers or [[]]
         offers = [linked + first, *others]
         if strategy == "unsafe-best-match":
             offers = [[release for offer in offers for release in offer]]
         return Listing(
             name=name,
-            releases=tuple(release for offer in offers for release in _newest_first(offer)),
+            # Of one place they are so already.
+            releases=tuple(r for offer in offers for r in (_newest_first(offer) if several else offer)),
             asked=tuple(asked),
         )
 
-    def _ask(self, index: Index, name: NormalizedName) -> ProjectPage | None:
+    def _ask(self, index: Index, name: NormalizedName, *, at_hand: bool) -> ProjectPage | None:
         """What one index says of a package; `None` where it does not know it."""
         if index.format == "flat":
-            artifacts = self._read_flat(index.url).get(name)
+            artifacts = self._read_flat(index.url, at_hand=at_hand).get(name)
             return None if artifacts is None else ProjectPage(versions=group_by_version(artifacts))
+        if at_hand:
+            found, page = self._pages.find(index, name, self._client, self._report)
+            if not found:
+                raise NotAtHandError
+            return page
         try:
             return self._pages.ask(index, name, self._client, self._report)
         except RefusedError as error:
@@ -167,17 +182,28 @@ class Catalogue:
             self._report(Warned(f"the index `{index.location}` was passed over: it answered {error.status}"))
             return None
 
-    def _read_flat(self, location: str) -> FlatListing:
-        with self._lock:
-            if location not in self._flats:
-                self._flats[location] = self._flat_workers.submit(read_flat, location, self._client, self._report)
-            future = self._flats[location]
-        return future.result()
+    def _read_flat(self, location: str, *, at_hand: bool) -> FlatListing:
+        if location not in self._flats:
+            future = None
+            if is_local(location):
+                future = complete(lambda: read_flat(location, self._client, self._report))
+            elif at_hand:
+                raise NotAtHandError
+            with self._lock:
+                if location not in self._flats:
+                    self._flats[location] = future or self._flat_workers.submit(
+                        read_flat, location, self._client, self._report
+                    )
+        if at_hand and not self._flats[location].done():
+            raise NotAtHandError
+        return self._flats[location].result()
 
 
-def _releases(name: NormalizedName, index: str, versions: Mapping[Version, Sequence[Artifact]]) -> list[Release]:
-    """What one place offers, in its order."""
-    return [Release(name=name, version=version, index=index, artifacts=files) for version, files in versions.items()]
+def _releases(
+    name: NormalizedName, index: str, versions: Iterable[tuple[Version, Sequence[Artifact]]]
+) -> list[Release]:
+    """What one place offers, newest first."""
+    return [Release(name=name, version=version, index=index, artifacts=files) for version, files in versions]
 
 
 def _newest_first(releases: Iterable[Release]) -> list[Release]:

@@ -40,13 +40,18 @@ def read_flat(location: str, client: HttpClient, report: Reporter) -> FlatListin
     url = location if is_url(location) else Path(location).as_uri()
     response = client.get(url, headers={"Accept": ACCEPT_HTML})
     if response.status != 200:  # noqa: PLR2004
-        if not is_url(location) or location.startswith("file:"):
+        if is_local(location):
             raise UnavailableError(f"`{location}` is not there", hint="check `find-links` and the indexes")
         raise UnavailableError(
             f"`{without_credentials(location)}` could not be fetched: it answered {response.status}",
             hint="check the URL in `find-links` or of the index",
         )
     return _group(parse_link_page(response.content, url=response.url, report=report))
+
+
+def is_local(location: str) -> bool:
+    """Whether it is on this machine, as `read_flat` takes it."""
+    return not is_url(location) or location.startswith("file:")
 
 
 def read_directory(directory: Path, *, name: NormalizedName | None, report: Reporter) -> tuple[Artifact, ...]:

@@ -22,7 +22,7 @@ from buildlock.index.connections import Connections
 from buildlock.index.credentials import Credentials
 from buildlock.index.encoding import EncodingError, decode
 from buildlock.index.failures import TransientError, describe_failure, read_retry_after
-from buildlock.index.http_cache import HttpCache
+from buildlock.index.http_cache import Entry, Head, HttpCache
 from buildlock.index.patience import FACTOR
 from buildlock.index.urls import Address, InvalidUrlError, follow, parse_address
 from buildlock.project.model import Authentication
@@ -67,6 +67,8 @@ class Response:
     """With lower-case names."""
     content: bytes
     """Decoded."""
+    kept: str | None = None
+    """The sha256 of the content, where it was kept before and holds still."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -181,6 +183,14 @@ class HttpClient:
         kept = HttpCache(self._cache_dir, cache_control) if self._cache_dir and cache and "Range" not in sent else None
         return self.attempt(url, lambda: self._get_once(url, sent, max_bytes, kept, answers))
 
+    def peek(self, url: str, accept: str, cache_control: str | None = None) -> Head | None:
+        """What is known of the kept answer that `get` would use without asking; `None` where it would ask."""
+        address = self._parse(url)
+        if self._cache_dir is None or address.scheme == "file" or address.authorization:
+            return None
+        head = HttpCache(self._cache_dir, cache_control).peek(address.url, accept)
+        return head if head is not None and (head.fresh or self._offline) else None
+
     def find_kept(self, url: str, what: str) -> bytes | None:
         """What was made of a file that does not change, and kept; `None` where there is nothing."""
         cache = self._cache_of(url)
@@ -245,14 +255,13 @@ class HttpClient:
         entry = cache.find(address.url, accept) if cache else None
         if entry and (entry.fresh or self._offline):
             self._report(Noted(f"used the kept answer of `{address.url}`"))
-            return Response(url=address.url, status=200, headers=entry.headers, content=entry.content)
+            return _answer(entry)
         validators = entry.validators if entry else {}
         with self.stream(url, headers={**headers, **validators}, answers=answers) as stream:
             if stream.status == _NOT_MODIFIED:
                 if cache is None or entry is None or not stream.direct:
                     raise TransientError("it answered 304 without being asked for changes")
-                entry = cache.confirm(address.url, accept, entry, stream.headers)
-                return Response(url=address.url, status=200, headers=entry.headers, content=entry.content)
+                return _answer(cache.confirm(address.url, accept, entry, stream.headers))
             content = self._read(stream, max_bytes)
             # What only some may see is not left lying about.
             if cache and stream.direct and not stream.private and stream.status == 200:  # noqa: PLR2004
@@ -436,6 +445,10 @@ class HttpClient:
             raise UnavailableError(
                 f"`{url}` was not asked: this is offline", hint="it is kept by no cache of this machine"
             )
+
+
+def _answer(entry: Entry) -> Response:
+    return Response(url=entry.url, status=200, headers=entry.headers, content=entry.content, kept=entry.sha256)
 
 
 def _let_go(response: urllib3.BaseHTTPResponse) -> None:

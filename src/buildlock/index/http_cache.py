@@ -17,18 +17,23 @@ _MAX_AGE = re.compile(r"\d{1,9}")
 # Only what can be sent back in a header as it is.
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
 _DATE = re.compile(r"[A-Za-z0-9,: +-]{1,64}")
+_MOST_OF_HEAD = 1 << 20
+_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
+"""Of a file that is not there, or is not as it was written."""
 _NOT_KEPT = frozenset({"set-cookie", "www-authenticate", "authorization"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """A stored answer with status 200."""
+class Head:
+    """What is known of a stored answer with status 200 before its body is read."""
 
+    url: str
     headers: Mapping[str, str]
     """With lower-case names."""
     stored: float
     """When it was received or last confirmed, seconds since the epoch."""
-    content: bytes
+    sha256: str
+    """Of the body."""
 
     @property
     def fresh(self) -> bool:
@@ -53,6 +58,13 @@ class Entry:
         return validators
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry(Head):
+    """A stored answer with status 200."""
+
+    content: bytes
+
+
 class HttpCache:
     """A directory of answers, by URL and `Accept`.
 
@@ -68,19 +80,29 @@ class HttpCache:
         self._cache_control = cache_control
 
     def find(self, url: str, accept: str) -> Entry | None:
-        found = read_page(self._path(url, accept))
-        return found[1] if found and found[0] == url else None
+        entry = read_page(self._path(url, accept))
+        return entry if entry is not None and entry.url == url else None
+
+    def peek(self, url: str, accept: str) -> Head | None:
+        """What `find` would find, before it is known whether that is damaged."""
+        try:
+            with self._path(url, accept).open("rb") as file:
+                head = _read_head(file.readline(_MOST_OF_HEAD))
+        except _ERRORS:
+            return None
+        return head if head.url == url else None
 
     def store(self, url: str, accept: str, headers: Mapping[str, str], content: bytes) -> None:
         """Keep an answer with status 200, if it says that it may be kept and used again."""
         if self._cache_control is not None:
             headers = {**headers, "cache-control": self._cache_control}
         kept = {name: value for name, value in headers.items() if name not in _NOT_KEPT}
-        entry = Entry(headers=kept, stored=time.time(), content=content)
+        digest = hashlib.sha256(content).hexdigest()
+        entry = Entry(url=url, headers=kept, stored=time.time(), sha256=digest, content=content)
         if "no-store" in cache_directives(headers) or "*" in headers.get("vary", ""):
             return
         if entry.fresh or entry.validators:
-            self._write(url, accept, entry)
+            self._write(accept, entry)
 
     def confirm(self, url: str, accept: str, entry: Entry, headers: Mapping[str, str]) -> Entry:
         """`entry` after the server said that it still holds (RFC 9111, 4.3.4)."""
@@ -93,14 +115,14 @@ class HttpCache:
         key = hashlib.sha256(f"{url}\n{accept}".encode("utf-8", "surrogatepass")).hexdigest()
         return self._directory / key[:2] / key
 
-    def _write(self, url: str, accept: str, entry: Entry) -> None:
+    def _write(self, accept: str, entry: Entry) -> None:
         record = {
-            "url": url,
+            "url": entry.url,
             "stored": entry.stored,
-            "sha256": hashlib.sha256(entry.content).hexdigest(),
+            "sha256": entry.sha256,
             "headers": dict(entry.headers),
         }
-        path = self._path(url, accept)
+        path = self._path(entry.url, accept)
         with suppress(OSError):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent)
@@ -114,20 +136,25 @@ class HttpCache:
                 raise
 
 
-def read_page(path: Path) -> tuple[str, Entry] | None:
-    """The answer in a file and the URL that it is of; `None` where it is not as it was written."""
+def read_page(path: Path) -> Entry | None:
+    """The answer in a file; `None` where it is not as it was written."""
     try:
-        head, _, content = path.read_bytes().partition(b"\n")
-        record = json.loads(head)
-        entry = Entry(headers=record["headers"], stored=float(record["stored"]), content=content)
-        sound = (
-            isinstance(record["url"], str)
-            and record["sha256"] == hashlib.sha256(content).hexdigest()
-            and all(isinstance(text, str) for pair in entry.headers.items() for text in pair)
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+        line, _, content = path.read_bytes().partition(b"\n")
+        head = _read_head(line)
+    except _ERRORS:
         return None
-    return (record["url"], entry) if sound else None
+    if head.sha256 != hashlib.sha256(content).hexdigest():
+        return None
+    return Entry(url=head.url, headers=head.headers, stored=head.stored, sha256=head.sha256, content=content)
+
+
+def _read_head(line: bytes) -> Head:
+    record = json.loads(line)
+    head = Head(url=record["url"], headers=record["headers"], stored=float(record["stored"]), sha256=record["sha256"])
+    texts = (head.url, head.sha256, *(text for pair in head.headers.items() for text in pair))
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("it was not written so")
+    return head
 
 
 def cache_directives(headers: Mapping[str, str]) -> dict[str, str]:

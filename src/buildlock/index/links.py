@@ -37,12 +37,12 @@ class LinkCollector:
     """
 
     def __init__(self, *, page_url: str, name: NormalizedName | None, report: Reporter) -> None:
-        self._page_url = without_credentials(page_url)
+        self.page_url = without_credentials(page_url)
         self._name = name
         self._report = report
         self._artifacts: dict[str, Artifact] = {}
         self._contradictory: set[str] = set()
-        self._start_at(self._page_url)
+        self._start_at(self.page_url)
 
     @property
     def contradictory(self) -> frozenset[str]:
@@ -51,7 +51,7 @@ class LinkCollector:
 
     def begin_again(self) -> "LinkCollector":
         """Another one for the same page, which has collected nothing."""
-        return LinkCollector(page_url=self._page_url, name=self._name, report=self._report)
+        return LinkCollector(page_url=self.page_url, name=self._name, report=self._report)
 
     def find_version(self, stem: str, filenames: Iterable[str]) -> Version | None:
         """The version of some files, whose names all have this `stem_of`.
@@ -73,7 +73,7 @@ class LinkCollector:
             more = f" and {len(others)} more" if others else ""
             self._report(
                 Warned(
-                    f"`{self._page_url}` lists `{first}`{more} with two different hashes: "
+                    f"`{self.page_url}` lists `{first}`{more} with two different hashes: "
                     + ("they are not used" if others else "it is not used"),
                     hint="one of the two is not the file it claims to be; tell whoever runs the index",
                 )
@@ -83,7 +83,7 @@ class LinkCollector:
     def rebase(self, href: str) -> None:
         """Start relative links elsewhere (HTML's `<base href>`)."""
         try:
-            self._start_at(urljoin(self._page_url, href))
+            self._start_at(urljoin(self.page_url, href))
         except ValueError as error:
             self._leave_out(href, error)
 
@@ -163,11 +163,11 @@ class LinkCollector:
         url = self._origin + address if address.startswith("/") and not address.startswith("//") else address
         if not _PLAIN_URL.fullmatch(url):
             url = parse_address(urljoin(self._base, address)).url
-        if self._page_url.startswith("file:") or url.startswith("https:"):
+        if self.page_url.startswith("file:") or url.startswith("https:"):
             return url
         if url.startswith("file:"):
             raise ValueError("a page of a server links to a local file")
-        if self._page_url.startswith("https:") and not hashed:
+        if self.page_url.startswith("https:") and not hashed:
             raise ValueError("the link leaves https, and no hash protects the file")
         return url
 
@@ -186,7 +186,7 @@ class LinkCollector:
             self._artifacts[known.filename] = other
 
     def _leave_out(self, what: str, reason: ValueError) -> None:
-        self._report(Noted(f"left out `{excerpt(what)}` on `{self._page_url}`: {excerpt(str(reason))}"))
+        self._report(Noted(f"left out `{excerpt(what)}` on `{self.page_url}`: {excerpt(str(reason))}"))
 
 
 def stem_of(filename: str) -> str:

@@ -1,17 +1,19 @@
 """One project page of an index: the files it offers and the state of the project, out of HTML or JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from buildlock.artifacts import Artifact, group_by_version
+from buildlock.artifacts import Artifact, LazyArtifacts, group_by_version
 from buildlock.errors import InvalidPageError
 from buildlock.index.links import LinkCollector, MalformedPageError
+from buildlock.index.outline import FileGroup, Outline
 from buildlock.index.page_html import read_html
-from buildlock.index.page_json import check_version, group_files, read_json
+from buildlock.index.page_json import check_files, check_version, collect, outline_page, read_json
 from buildlock.reporting import Reporter
 from buildlock.text import excerpt, printable, without_credentials
 
@@ -41,18 +43,20 @@ _STATUSES = frozenset({"archived", "deprecated", "quarantined"})
 class ProjectPage:
     """What an index says of a package."""
 
-    versions: Mapping[Version, Sequence[Artifact]] = field(default_factory=dict)
-    """The files of each version; none where the project is quarantined."""
+    versions: Sequence[tuple[Version, Sequence[Artifact]]] = ()
+    """The files of each version, the newest first; none where the project is quarantined."""
     contradictory: frozenset[str] = frozenset()
     """The names of files that are left out because the page has two hashes of them."""
     status: str | None = None
     """PEP 792, where it is not `active`."""
     status_reason: str | None = None
+    outline: Outline | None = field(default=None, compare=False, repr=False)
+    """What may be kept of it, so that it is read faster the next time."""
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
         """All files, by version."""
-        return tuple(artifact for files in self.versions.values() for artifact in files)
+        return tuple(artifact for _, files in self.versions for artifact in files)
 
 
 def parse_page(
@@ -74,9 +78,27 @@ def parse_page(
     try:
         if _is_json(content, content_type):
             page = read_json(content, name)
-            versions = group_files(page.files, links)
-            return _make_page(links, page.status.get("status"), page.status.get("reason"), versions)
+            if outline := outline_page(page, links):
+                return _make_outlined_page(outline, links)
+            artifacts = collect(page.files, links)
+            status, reason = page.status.get("status"), page.status.get("reason")
+            return _make_page(status, reason, group_by_version(artifacts), links.contradictory)
         return _make_html_page(read_html(content, links), links)
+    except MalformedPageError as error:
+        raise _invalid(url, error) from error
+
+
+def parse_outlined_page(outline: Outline, *, url: str, name: NormalizedName, report: Reporter) -> ProjectPage:
+    """A page of which an outline was kept; as `parse_page` reads it.
+
+    Raises:
+        InvalidPageError: As of `parse_page`.
+    """
+    links = LinkCollector(page_url=url, name=name, report=report)
+    try:
+        for filename in outline.refused:
+            links.find_version(filename, (filename,))
+        return _make_outlined_page(outline, links)
     except MalformedPageError as error:
         raise _invalid(url, error) from error
 
@@ -117,23 +139,37 @@ def _is_json(content: bytes, content_type: str | None) -> bool:
 def _make_html_page(meta: Mapping[str, str], links: LinkCollector) -> ProjectPage:
     if version := meta.get("pypi:repository-version"):
         check_version(version)
-    return _make_page(links, meta.get("pypi:project-status"), meta.get("pypi:project-status-reason"))
+    status, reason = meta.get("pypi:project-status"), meta.get("pypi:project-status-reason")
+    return _make_page(status, reason, group_by_version(links.finish()), links.contradictory)
+
+
+def _make_outlined_page(outline: Outline, links: LinkCollector) -> ProjectPage:
+    def read(group: FileGroup) -> tuple[Artifact, ...]:
+        try:
+            files = group.read()
+            check_files(files)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise _invalid(links.page_url, MalformedPageError("what was kept of it is damaged")) from error
+        return collect(files, links.begin_again())
+
+    versions = [(group.version, LazyArtifacts(partial(read, group), yanked=group.yanked)) for group in outline.groups]
+    page = _make_page(outline.status.get("status"), outline.status.get("reason"), versions)
+    return replace(page, outline=outline)
 
 
 def _make_page(
-    links: LinkCollector, status: Any, reason: Any, versions: Mapping[Version, Sequence[Artifact]] | None = None
+    status: Any,
+    reason: Any,
+    versions: Sequence[tuple[Version, Sequence[Artifact]]],
+    contradictory: frozenset[str] = frozenset(),
 ) -> ProjectPage:
     if not isinstance(status, str | None) or not isinstance(reason, str | None):
         raise MalformedPageError("the project status or its reason is no string")
     known = status in _STATUSES
-    # PEP 792: nothing of a quarantined project is to be installed.
-    if status == "quarantined":
-        versions = {}
-    elif versions is None:
-        versions = group_by_version(links.finish())
     return ProjectPage(
-        versions=versions,
-        contradictory=links.contradictory,
+        # PEP 792: nothing of a quarantined project is to be installed.
+        versions=() if status == "quarantined" else versions,
+        contradictory=contradictory,
         status=status if known else None,
         status_reason=printable(reason) if known and reason else None,
     )

@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Any, NoReturn
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from buildlock.artifacts import Artifact, LazyArtifacts, group_by_version
+from buildlock.artifacts import Artifact
 from buildlock.index.links import LinkCollector, MalformedPageError, parse_time, stem_of
+from buildlock.index.outline import FileGroup, Outline
 from buildlock.text import excerpt, printable
 
 _MAX_SIZE = (1 << 63) - 1
@@ -42,7 +44,7 @@ class JsonPage:
 
 
 def read_json(content: bytes, name: NormalizedName | None) -> JsonPage:
-    """Read a page; its files are to be collected with `group_files`.
+    """Read a page; its files are to be collected with `collect`.
 
     Raises:
         MalformedPageError: It is no JSON, of a major version that we do not know, of another project, or has
@@ -63,42 +65,45 @@ def read_json(content: bytes, name: NormalizedName | None) -> JsonPage:
     files = page.get("files")
     if not isinstance(files, list):
         raise MalformedPageError("`files` is missing or no array")
-    _check_files(files)
+    check_files(files)
     status = page.get("project-status", {})
     if not isinstance(status, dict):
         raise MalformedPageError("`project-status` is no object")
     return JsonPage(files=files, status=status)
 
 
-def group_files(files: Sequence[Mapping[str, Any]], links: LinkCollector) -> Mapping[Version, Sequence[Artifact]]:
-    """The files of a page by version.
+def outline_page(page: JsonPage, links: LinkCollector) -> Outline | None:
+    """The files of a page by version; `None` where all have to be looked at together.
 
     Those of a version are read when they are looked at: best first, a resolver looks at few of thousands.
     """
-    if len({file["filename"] for file in files}) < len(files):
+    if len({file["filename"] for file in page.files}) < len(page.files):
         # Which of two files of one name counts, and whether they contradict each other, is to be told of all.
-        for file in files:
-            _collect(file, links)
-        return group_by_version(links.finish())
+        return None
     stems: dict[str, list[Mapping[str, Any]]] = {}
-    for file in files:
+    for file in page.files:
         stems.setdefault(stem_of(file["filename"]), []).append(file)
-    groups: dict[Version, list[Mapping[str, Any]]] = {}
+    versions: dict[Version, list[Mapping[str, Any]]] = {}
+    refused: list[str] = []
     for stem, group in stems.items():
-        version = links.find_version(stem, (file["filename"] for file in group))
-        if version is not None:
-            groups.setdefault(version, []).extend(group)
+        names = [file["filename"] for file in group]
+        version = links.find_version(stem, names)
+        if version is None:
+            refused += names
+        else:
+            versions.setdefault(version, []).extend(group)
+    groups = (
+        FileGroup(version=version, yanked=all(file.get("yanked") for file in files), read=partial(tuple, files))
+        for version, files in sorted(versions.items(), key=itemgetter(0), reverse=True)
+    )
+    return Outline(status=page.status, groups=tuple(groups), refused=tuple(refused))
 
-    def read(group: Iterable[Mapping[str, Any]]) -> tuple[Artifact, ...]:
-        own = links.begin_again()
-        for file in group:
-            _collect(file, own)
-        return own.finish()
 
-    return {
-        version: LazyArtifacts(partial(read, group), yanked=all(file.get("yanked") for file in group))
-        for version, group in groups.items()
-    }
+def collect(files: Iterable[Mapping[str, Any]], links: LinkCollector) -> tuple[Artifact, ...]:
+    """What some files of a page are, but for those that are left out."""
+    for file in files:
+        _collect(file, links)
+    return links.finish()
 
 
 def check_version(text: str) -> None:
@@ -134,7 +139,7 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise MalformedPageError(f"{constant} is not JSON")
 
 
-def _check_files(files: Sequence[Any]) -> None:
+def check_files(files: Sequence[Any]) -> None:
     """Do nothing unless a file of a page is not as it has to be."""
     good = set()
     for position, file in enumerate(files):

@@ -2,7 +2,7 @@
 
 from packaging.utils import NormalizedName
 
-from buildlock.index.asking import ask_index
+from buildlock.index.asking import ask_index, find_kept_page
 from buildlock.index.http import HttpClient
 from buildlock.index.page import ProjectPage
 from buildlock.project.model import Index
@@ -25,3 +25,21 @@ class Pages:
         if key not in self._pages:
             self._pages[key] = ask_index(index, name, client, report)
         return self._pages[key]
+
+    def find(
+        self, index: Index, name: NormalizedName, client: HttpClient, report: Reporter
+    ) -> tuple[bool, ProjectPage | None]:
+        """The same, where no server has to be asked: whether it is known, and what it is.
+
+        Raises:
+            InvalidPageError: As of `ask_index`; that is not kept.
+        """
+        key = index, name
+        if key not in self._pages:
+            if index.url.startswith("file:"):
+                self._pages[key] = ask_index(index, name, client, report)
+            elif page := find_kept_page(index, name, client, report):
+                self._pages[key] = page
+            else:
+                return False, None
+        return True, self._pages[key]

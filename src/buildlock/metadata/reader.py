@@ -8,8 +8,14 @@ from threading import Lock
 from typing import TypeAlias
 
 from buildlock.artifacts import Artifact, CoreMetadata
-from buildlock.errors import EnvironmentPreparationError, InvalidMetadataError, InvalidPageError, UnavailableError
+from buildlock.errors import (
+    EnvironmentPreparationError,
+    InvalidMetadataError,
+    InvalidPageError,
+    UnavailableError,
+)
 from buildlock.index.download import download
+from buildlock.index.futures import NotAtHandError, complete
 from buildlock.index.hashes import check_hashes
 from buildlock.index.http import HttpClient
 from buildlock.metadata.core import MAX_METADATA_SIZE, parse_core_metadata
@@ -69,22 +75,39 @@ class MetadataReader:
         """Start reading what `read` is going to be asked for; returns at once, with the answer to come."""
         with self._lock:
             known, future = self._reads.get(artifact.url, (None, None))
-            # Two pages may promise different names or hashes for one URL: neither gets the other's answer.
-            if future is None or known != artifact:
-                future = self._pool.submit(self._read, artifact)
-                self._reads[artifact.url] = artifact, future
-            return future
+        # Two pages may promise different names or hashes for one URL: neither gets the other's answer.
+        if future is None or known != artifact:
+            at_hand = complete(lambda: self._find(artifact))
+            with self._lock:
+                known, future = self._reads.get(artifact.url, (None, None))
+                if future is None or known != artifact:
+                    future = at_hand or self._pool.submit(self._read, artifact)
+                    self._reads[artifact.url] = artifact, future
+        return future
 
     def close(self) -> None:
         """Give up what was anticipated and not begun, and wait for the rest."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _read(self, artifact: Artifact) -> CoreMetadata:
-        assert artifact.kind == "wheel", "an sdist may have to be built for its metadata"
+    def _find(self, artifact: Artifact) -> CoreMetadata:
+        """What was read before of the very file that is promised at this URL, in this run or an earlier one.
+
+        Raises:
+            NotAtHandError: Nothing was.
+        """
         known, metadata = self._known.get(artifact.url, (None, None))
         if metadata is None or known != artifact:
-            metadata = self._find_kept(artifact) or self._fetch(artifact)
+            content = self._client.find_kept(artifact.url, _describe(artifact)) if _is_promised(artifact) else None
+            if content is None:
+                raise NotAtHandError
+            metadata = parse_core_metadata(content, artifact=artifact)
             self._known[artifact.url] = artifact, metadata
+        return metadata
+
+    def _read(self, artifact: Artifact) -> CoreMetadata:
+        assert artifact.kind == "wheel", "an sdist may have to be built for its metadata"
+        metadata = self._fetch(artifact)
+        self._known[artifact.url] = artifact, metadata
         return metadata
 
     def _fetch(self, artifact: Artifact) -> CoreMetadata:
@@ -103,11 +126,6 @@ class MetadataReader:
         metadata = parse_core_metadata(content, artifact=artifact)
         self._keep(artifact, content)
         return metadata
-
-    def _find_kept(self, artifact: Artifact) -> CoreMetadata | None:
-        """What an earlier run has read of the very file that is promised at this URL."""
-        content = self._client.find_kept(artifact.url, _describe(artifact)) if _is_promised(artifact) else None
-        return None if content is None else parse_core_metadata(content, artifact=artifact)
 
     def _keep(self, artifact: Artifact, content: bytes) -> None:
         # Without a hash another file could be there tomorrow.

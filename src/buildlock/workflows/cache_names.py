@@ -42,7 +42,7 @@ def _read(entry: Entry) -> Iterator[NormalizedName]:
             yield from (canonicalize_name(match[2]) for match in found if match[1] in installed)
         case "pages":
             if page := read_page(entry.path):
-                last = next(filter(None, reversed(urlsplit(page[0]).path.split("/"))), "")
+                last = next(filter(None, reversed(urlsplit(page.url).path.split("/"))), "")
                 yield canonicalize_name(unquote(last))
                 yield from _parse(unquote(last).removesuffix(".metadata"))
         case "repositories" | "answers":

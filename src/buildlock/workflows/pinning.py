@@ -64,10 +64,13 @@ class Pinner:
         known = {file.url or file.path or "": file for package in locked for file in _list_files(package)}
         artifacts = {each.artifact.url: each.artifact for resolution in resolutions for each in resolution.packages}
         wheels = [artifact for artifact in artifacts.values() if artifact.kind == "wheel"]
-        with phase(self.report, "waiting"):
-            pinned = map_parallel(lambda wheel: self._pin(wheel, known), wheels, give_up=self.client.close)
-        files = {wheel.url: file for wheel, file in zip(wheels, pinned, strict=True)}
-        files |= {a.url: self._pin(a, known) for a in artifacts.values() if a.kind == "sdist"}
+        files = {artifact.url: self._pin(artifact, known) for artifact in artifacts.values() if _is_at_hand(artifact)}
+        waiting = [wheel for wheel in wheels if wheel.url not in files]
+        if waiting:
+            with phase(self.report, "waiting"):
+                pinned = map_parallel(lambda wheel: self._pin(wheel, known), waiting, give_up=self.client.close)
+            files |= {wheel.url: file for wheel, file in zip(waiting, pinned, strict=True)}
+        files |= {a.url: self._pin(a, known) for a in artifacts.values() if a.url not in files}
         return merge_resolutions(resolutions, targets, files, self.indexes)
 
     def _pin(self, artifact: Artifact, known: Mapping[str, PinnedFile]) -> Pinned:
@@ -148,6 +151,11 @@ class Pinner:
             return None  # a size is a convenience for the reader: the hash decides
         total = response.headers.get("content-range", "").rpartition("/")[2]
         return int(total) if response.status == 206 and total.isascii() and total.isdigit() else None  # noqa: PLR2004
+
+
+def _is_at_hand(artifact: Artifact) -> bool:
+    """Whether all that is to be known of a file has been said by its index."""
+    return artifact.origin is None and "sha256" in artifact.hashes and artifact.size is not None
 
 
 def relative_path(url: str, folder: Path) -> str:

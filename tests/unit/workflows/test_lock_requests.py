@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from packaging.utils import NormalizedName
@@ -120,3 +121,62 @@ def test_a_package_that_another_index_has_served_is_not_asked_for_ahead(project:
     project.workspace.lock_path.write_text(text.replace(name + index, name + there), encoding="utf-8")
     project.write(BUILD_SYSTEM)
     assert "/simple/other/" not in project.lock()
+
+
+class TestPagesThatMayBeUsedAgain:
+    @pytest.fixture(autouse=True)
+    def _keep_pages(self, project: Project) -> None:
+        index = f'[[tool.uv.index]]\nurl = "{project.server.url()}"\ndefault = true\n'
+        project.write(f'{BUILD_SYSTEM}{index}cache-control = {{ api = "max-age=600" }}\n')
+        project.lock()
+
+    @staticmethod
+    def _list_kept(project: Project) -> list[Path]:
+        return [path for path in (project.workspace.cache_dir / "http-v1").rglob("*") if path.is_file()]
+
+    def test_no_server_is_asked_and_no_thread_begun(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        begun: list[str] = []
+        start = Thread.start
+
+        def note(thread: Thread) -> None:
+            begun.append(thread.name)
+            start(thread)
+
+        monkeypatch.setattr(Thread, "start", note)
+        before = project.workspace.lock_path.read_bytes()
+        project.workspace.lock_path.unlink()
+        assert not project.lock()
+        # Those of a subprocess, which an interpreter is asked with, have no name of their own.
+        assert all(name.startswith("Thread-") for name in begun)
+        assert project.workspace.lock_path.read_bytes() == before
+
+    def test_each_is_read_whole_once_more(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        parsed: list[str] = []
+
+        def read(content: bytes, name: NormalizedName | None) -> JsonPage:
+            parsed.append(str(name))
+            return read_json(content, name)
+
+        monkeypatch.setattr("buildlock.index.page.read_json", read)
+        for expected in (["helper", "leaf", "mid", "tool"], [], []):
+            parsed.clear()
+            assert not project.lock(upgrade=True)
+            assert sorted(parsed) == expected
+
+    def test_what_was_kept_of_them_counts_as_long_as_they_are_the_same(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project.lock(upgrade=True)
+        for path in self._list_kept(project):
+            path.write_bytes(path.read_bytes().replace(b'"max-age=600"', b'"max-age=000"'))
+        monkeypatch.setattr("buildlock.index.page.read_json", None)
+        assert project.lock(upgrade=True) == PAGES
+        assert {exchange.status for exchange in project.server.exchanges} == {304}
+
+    def test_what_is_damaged_of_them_is_passed_over(self, project: Project) -> None:
+        project.lock(upgrade=True)
+        before = project.workspace.lock_path.read_bytes()
+        for path in self._list_kept(project):
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+        assert project.lock(upgrade=True) == PAGES + FILES
+        assert project.workspace.lock_path.read_bytes() == before

@@ -1,0 +1,89 @@
+"""What is kept of a page in JSON beside it: its versions, each with where its files are, to be read when looked at."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+KIND = "outline-1"
+"""What it is called in the cache."""
+_KEYS = (
+    "filename",
+    "url",
+    "hashes",
+    "size",
+    "upload-time",
+    "requires-python",
+    "yanked",
+    "core-metadata",
+    "dist-info-metadata",
+    "provenance",
+)
+"""What counts of a file, in the order in which it is kept."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileGroup:
+    """The files of one version."""
+
+    version: Version
+    yanked: bool
+    """Whether all of them are."""
+    read: Callable[[], Sequence[Mapping[str, Any]]]
+    """The files, each as the page has it. `ValueError` where what was kept of it is damaged."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outline:
+    """A page before its files are looked at."""
+
+    status: Mapping[str, Any]
+    """`project-status`, whatever is in it."""
+    groups: Sequence[FileGroup]
+    """The newest version first."""
+    refused: Sequence[str]
+    """The names of files that are in no group, for their names."""
+
+
+def write_outline(outline: Outline, sha256: str) -> bytes:
+    """An outline as it is kept; `sha256` is that of the page."""
+    groups: list[tuple[str, bool, int]] = []
+    parts: list[bytes] = []
+    for group in outline.groups:
+        part = json.dumps([_pack(file) for file in group.read()], separators=(",", ":")).encode()
+        groups.append((str(group.version), group.yanked, len(part)))
+        parts.append(part)
+    head = {"sha256": sha256, "status": outline.status, "refused": outline.refused, "groups": groups}
+    return b"".join([json.dumps(head, separators=(",", ":")).encode(), b"\n", *parts])
+
+
+def read_outline(content: bytes, sha256: str) -> Outline | None:
+    """What `write_outline` has made of the page with this sha256; `None` where it is of another, or damaged."""
+    head, _, files = content.partition(b"\n")
+    try:
+        known = json.loads(head)
+        if known["sha256"] != sha256 or not isinstance(known["status"], dict):
+            return None
+        groups = []
+        start = 0
+        for version, yanked, size in known["groups"]:
+            read = partial(_unpack, files, start, start + size)
+            groups.append(FileGroup(version=Version(version), yanked=yanked, read=read))
+            start += size
+        return Outline(status=known["status"], groups=groups, refused=[str(name) for name in known["refused"]])
+    except (InvalidVersion, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _pack(file: Mapping[str, Any]) -> list[Any]:
+    values = [file.get(key) for key in _KEYS]
+    while values[-1] is None:
+        values.pop()
+    return values
+
+
+def _unpack(files: bytes, start: int, end: int) -> Sequence[Mapping[str, Any]]:
+    return [dict(zip(_KEYS, values, strict=False)) for values in json.loads(files[start:end])]
