@@ -198,7 +198,7 @@ class CoreMetadata:
 
     name: NormalizedName
     version: Version
-    requires_dist: tuple[Requirement, ...] = ()
+    requires_dist: Sequence[Requirement] = ()
     requires_python: SpecifierSet | None = None
     provides_extra: frozenset[NormalizedName] = frozenset()
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from email.errors import MultipartInvariantViolationDefect
 from email.message import Message
 from email.parser import HeaderParser
+from threading import Lock
 from typing import TypeVar
 
 from packaging.markers import UndefinedEnvironmentName
@@ -15,6 +16,7 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact, CoreMetadata
 from buildlock.errors import IntegrityError, InvalidMetadataError
+from buildlock.requirements import Requirements
 from buildlock.text import excerpt
 
 MAX_METADATA_SIZE = 8 * 1024 * 1024
@@ -28,6 +30,7 @@ _SUPPORTED_MAJOR = 2
 
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
 _BLANK_LINE = re.compile(r"(?:\r\n|\r(?!\n)|\n){2}")
+_PARSING = Lock()
 _T = TypeVar("_T")
 
 
@@ -85,10 +88,11 @@ class MetadataFile:
 
     def read(self) -> CoreMetadata:
         """What resolution needs."""
+        requires = self._read_all("Requires-Dist", lambda text: (text, parse_requirement(text)))
         return CoreMetadata(
             name=self._require(self._read_single("Name", parse_name), "Name"),
             version=self._require(self._read_single("Version", Version), "Version"),
-            requires_dist=tuple(self._read_all("Requires-Dist", parse_requirement)),
+            requires_dist=Requirements([text for text, _ in requires], parsed=[parsed for _, parsed in requires]),
             requires_python=self._read_single("Requires-Python", SpecifierSet),
             provides_extra=frozenset(self._read_all("Provides-Extra", parse_name)),
         )
@@ -170,7 +174,10 @@ def parse_requirement(value: str) -> Requirement:
     if len(value) > MAX_FIELD_LENGTH:
         raise ValueError(f"it has more than {MAX_FIELD_LENGTH} characters")
     try:
-        requirement = Requirement(value)
+        # packaging reads the strings of markers with `ast`, and Python 3.11 counts the depth of that for all threads
+        # together: two at a time are a `SystemError`.
+        with _PARSING:
+            requirement = Requirement(value)
         if requirement.marker is not None:
             # `os_name ~= 'x'` is a marker by the grammar and an error when it is evaluated: find that here, not there.
             requirement.marker.evaluate()

@@ -19,6 +19,7 @@ from buildlock.index.futures import NotAtHandError, complete
 from buildlock.index.hashes import check_hashes
 from buildlock.index.http import HttpClient
 from buildlock.metadata.core import MAX_METADATA_SIZE, parse_core_metadata
+from buildlock.metadata.kept import read_metadata, write_metadata
 from buildlock.metadata.ranged import RangesRefusedError, open_by_ranges, open_local
 from buildlock.metadata.wheel import read_wheel_metadata
 from buildlock.reporting import Noted, Reporter, phase
@@ -98,9 +99,9 @@ class MetadataReader:
         known, metadata = self._known.get(artifact.url, (None, None))
         if metadata is None or known != artifact:
             content = self._client.find_kept(artifact.url, _describe(artifact)) if _is_promised(artifact) else None
-            if content is None:
+            metadata = None if content is None else read_metadata(content, artifact)
+            if metadata is None:
                 raise NotAtHandError
-            metadata = parse_core_metadata(content, artifact=artifact)
             self._known[artifact.url] = artifact, metadata
         return metadata
 
@@ -124,13 +125,13 @@ class MetadataReader:
         # The file beside the wheel is the one inside it (PEP 658): the hash of the one holds for the other.
         check_hashes(content, artifact.core_metadata or {}, url=artifact.url)
         metadata = parse_core_metadata(content, artifact=artifact)
-        self._keep(artifact, content)
+        self._keep(artifact, metadata)
         return metadata
 
-    def _keep(self, artifact: Artifact, content: bytes) -> None:
+    def _keep(self, artifact: Artifact, metadata: CoreMetadata) -> None:
         # Without a hash another file could be there tomorrow.
         if _is_promised(artifact):
-            self._client.keep(artifact.url, _describe(artifact), content)
+            self._client.keep(artifact.url, _describe(artifact), write_metadata(metadata))
 
     def _read_beside(self, artifact: Artifact) -> CoreMetadata | None:
         """The metadata file beside the wheel, at its URL with `.metadata` appended; `None` where there is none."""
@@ -152,7 +153,7 @@ class MetadataReader:
                 raise
             self._pass_over(url, error.message)
             return None
-        self._keep(artifact, response.content)
+        self._keep(artifact, metadata)
         return metadata
 
     def _read_inside(self, artifact: Artifact) -> bytes:
@@ -199,7 +200,7 @@ def _is_promised(artifact: Artifact) -> bool:
 def _describe(artifact: Artifact) -> str:
     """What is kept of a wheel, with all that is promised of it: another promise is not answered with it."""
     promised = sorted((artifact.core_metadata or {}).items())
-    return " ".join(["metadata of", artifact.hashes["sha256"], *(f"{name}={digest}" for name, digest in promised)])
+    return " ".join(["requirements of", artifact.hashes["sha256"], *(f"{name}={digest}" for name, digest in promised)])
 
 
 def find_metadata_url(url: str) -> str:

@@ -1,6 +1,5 @@
 """What is needed of a package: the requirements that hold in the target, overrides and constraints applied."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,11 +13,9 @@ from packaging.version import Version
 
 from buildlock.errors import InvalidProjectError
 from buildlock.project.model import BuildRequirement
+from buildlock.requirements import Condition, Requirements, read_condition
 from buildlock.resolver.request import ResolutionRequest
 from buildlock.targets import Target
-
-_EXTRA = re.compile(r'extra == "([^"]*)"')
-"""As packaging writes it."""
 
 
 class UnusableRequirementError(ValueError):
@@ -167,28 +164,16 @@ def _mentions_extra(marker: Marker | None) -> bool:
 
 
 class RequirementsByExtra:
-    """The requirements of a package, and which of them an extra can bring in.
-
-    A package can have hundreds of extras, and a marker takes long to evaluate.
-    """
+    """The requirements of a package, and which of them an extra can bring in."""
 
     def __init__(self, requirements: Sequence[Requirement]) -> None:
         self._requirements = requirements
 
     def list_for(self, extra: str) -> Sequence[Requirement]:
-        """All of them without an extra; else at least those that hold with `extra` and not without, in their order."""
-        if not extra:
-            return self._requirements
-        return [requirement for requirement, names in self._conditional if names is None or extra in names]
+        """At least those that hold without an extra, where `extra` is empty; else that hold with it and not without."""
+        return [self._requirements[position] for position, each in self._conditions if each.allows(extra)]
 
     @cached_property
-    def _conditional(self) -> Sequence[tuple[Requirement, frozenset[str] | None]]:
-        """Those that depend on an extra, each with the extras that it can depend on; `None` where that may be any."""
-        found: list[tuple[Requirement, frozenset[str] | None]] = []
-        for requirement in self._requirements:
-            marker = str(requirement.marker or "")
-            if "extra" in marker:
-                names = _EXTRA.findall(marker)
-                plain = len(names) == marker.count("extra")
-                found.append((requirement, frozenset(map(canonicalize_name, names)) if plain else None))
-        return found
+    def _conditions(self) -> Sequence[tuple[int, Condition]]:
+        known = self._requirements
+        return list(enumerate(known.conditions if isinstance(known, Requirements) else map(read_condition, known)))

@@ -1,5 +1,10 @@
 """Core metadata: what is read, what is refused, what is let pass."""
 
+import gc
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -10,7 +15,7 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact
 from buildlock.errors import BuildlockError, IntegrityError, InvalidMetadataError
-from buildlock.metadata.core import MAX_METADATA_SIZE, parse_core_metadata
+from buildlock.metadata.core import MAX_METADATA_SIZE, parse_core_metadata, parse_requirement
 
 HEAD = "Metadata-Version: 2.1\nName: foo\nVersion: 1.0\n"
 
@@ -168,3 +173,33 @@ def test_any_bytes_are_metadata_of_the_artifact_or_a_clear_error(content: bytes)
     except BuildlockError:
         return
     assert (metadata.name, metadata.version) == ("foo", Version("1.0"))
+
+
+@pytest.fixture
+def _switching() -> Iterator[None]:
+    """Threads that take turns in the midst of everything, as they may."""
+    interval, threshold = sys.getswitchinterval(), gc.get_threshold()
+
+    def pause(_phase: str, _info: object) -> None:
+        for _ in range(50):
+            pass
+
+    sys.setswitchinterval(1e-6)
+    gc.set_threshold(3)
+    gc.callbacks.append(pause)
+    yield
+    gc.callbacks.remove(pause)
+    gc.set_threshold(*threshold)
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("_switching")
+def test_requirements_are_parsed_in_several_threads() -> None:
+    """`ast` of Python 3.11, by which packaging reads the strings of markers, is not made for that."""
+    text = "foo; " + " and ".join(f'os_name != "{n}"' for n in range(20))
+
+    def read(depth: int) -> str:
+        return read(depth - 1) if depth else str(parse_requirement(text))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(read, [*range(7)] * 60)) == {text}
