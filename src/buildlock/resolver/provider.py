@@ -181,14 +181,15 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
             self._satisfied[key] = requirement, candidate, self._satisfies(requirement, candidate)
         return self._satisfied[key][2]
 
-    @staticmethod
-    def _satisfies(requirement: Requirement, candidate: Choice) -> bool:
+    def _satisfies(self, requirement: Requirement, candidate: Choice) -> bool:
         if isinstance(requirement, Refusal):
             return False
         chosen = dict(candidate.candidates)
         need = requirement.need
         return need.accepts(candidate.version) and all(
-            target in chosen and need.extras <= chosen[target].extras for target in requirement.targets
+            target in chosen
+            and (need.extras <= chosen[target].extras or need.extras <= self.views[target].extras(chosen[target]))
+            for target in requirement.targets
         )
 
     def get_dependencies(self, candidate: Choice) -> Sequence[Requirement]:

@@ -48,6 +48,7 @@ class View:
         self.evaluator = Evaluator(request, self.needs)
         self.explored: dict[Candidate, tuple[Need, ...] | PassedOver] = {}
         """What each candidate looked at so far needs, or why it is out."""
+        self._extras: dict[Candidate, frozenset[NormalizedName]] = {}
         self._report = report
         self._listings: dict[NormalizedName, Listing] = {}
         self._constraints: dict[NormalizedName, tuple[Need, ...]] = {}
@@ -63,6 +64,11 @@ class View:
             else:
                 self.universe.anticipate(sorted({need.name for need in found} - self._listings.keys()))
         return self.explored[candidate]
+
+    def extras(self, candidate: Candidate) -> frozenset[NormalizedName]:
+        """The extras that a candidate comes with: those that are asked of it, and those that it then asks of itself."""
+        self.dependencies(candidate)
+        return self._extras.get(candidate, candidate.extras)
 
     def metadata(self, candidate: Candidate) -> CoreMetadata:
         """The metadata of a candidate, asked once whatever its extras.
@@ -132,6 +138,7 @@ class View:
                     extras += sorted(need.extras.difference(extras))
                 else:
                     raise UnusableRequirementError(f"`{need}` excludes the version that requires it")
+        self._extras[candidate] = frozenset(map(NormalizedName, extras[1:]))
         return tuple(needs)
 
     def _note(self, what: Candidate | Release, against: PassedOver) -> None:

@@ -271,3 +271,16 @@ def test_find_links_are_not_dated() -> None:
         find_links=("https://user:secret@wheels.example/flat",), exclude_newer=datetime(2024, 1, 1, tzinfo=timezone.utc)
     )
     assert ask(SmallUniverse({"https://wheels.example/flat": {"a": {"1.0": {}}}}), "a", settings=settings).packages
+
+
+def test_an_extra_that_a_package_asks_of_itself_can_be_required_of_it() -> None:
+    """Or the search went on for ever: choosing it anew for the extra dropped what had asked for that."""
+    packages: Packages = {
+        "a": {"1.0": {"requires": ["c[x]"]}, "3.0": {"requires": ["c<2"]}},
+        "c": {"1.0": {"requires": ["c[x]"], "extras": {"x": ["a==1.0"]}}, "3.0": {"requires": ["a>=2"]}},
+    }
+    found = ask(SmallUniverse({INDEX: packages}), "c").packages
+    assert [(package.name, str(package.version), package.extras) for package in found] == [
+        ("a", "1.0", frozenset()),
+        ("c", "1.0", frozenset({"x"})),
+    ]
