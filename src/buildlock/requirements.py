@@ -3,8 +3,11 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
 from typing import overload
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -29,6 +32,27 @@ class Condition:
 
 
 UNCONDITIONAL = Condition(without=True, extras=frozenset())
+
+
+_PARSING = Lock()
+_read_marker = lru_cache(maxsize=1024)(Marker)
+
+
+def read_requirement(text: str) -> Requirement:
+    """As packaging reads it, but that of one marker there is one value: packages have few different ones.
+
+    Raises:
+        ValueError: It is none.
+    """
+    head, separator, marker = text.partition(";")
+    # packaging reads the strings of markers with `ast`, and Python 3.11 counts the depth of that for all threads
+    # together: two at a time are a `SystemError`.
+    with _PARSING:
+        if not separator or "@" in head:
+            return Requirement(text)
+        requirement = Requirement(head)
+        requirement.marker = _read_marker(marker.strip(" \t"))
+        return requirement
 
 
 def read_condition(requirement: Requirement) -> Condition:
@@ -90,7 +114,7 @@ class Requirements(Sequence[Requirement]):
             return tuple(self[each] for each in range(len(self))[index])
         if index not in self._parsed:
             try:
-                self._parsed[index] = Requirement(self.texts[index])
+                self._parsed[index] = read_requirement(self.texts[index])
             except (ValueError, RecursionError) as error:
                 raise InvalidMetadataError("what was kept of its metadata is damaged") from error
         return self._parsed[index]

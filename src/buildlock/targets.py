@@ -69,6 +69,22 @@ class Target:
             clauses.insert(0, f"implementation_name == '{self.environment['implementation_name']}'")
         return Marker(" and ".join(clauses))
 
+    def satisfies(self, marker: Marker, extra: str = "") -> bool:
+        """Whether a marker holds, with an extra that is asked for; found out once for each value.
+
+        Raises:
+            UndefinedEnvironmentName, ValueError, RecursionError: As evaluating it raises them.
+        """
+        key = id(marker), extra
+        if key not in self._satisfied:
+            # Kept, so that no other gets its identity.
+            self._satisfied[key] = marker, marker.evaluate({**cast("dict[str, str]", self.environment), "extra": extra})
+        return self._satisfied[key][1]
+
+    @cached_property
+    def _satisfied(self) -> dict[tuple[int, str], tuple[Marker, bool]]:
+        return {}
+
     def accepts_python(self, requires_python: SpecifierSet) -> bool:
         """Whether `Requires-Python` admits this target; a pre-release interpreter counts as one."""
         return requires_python.contains(self.python, prereleases=True)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from email.errors import MultipartInvariantViolationDefect
 from email.message import Message
 from email.parser import HeaderParser
-from threading import Lock
 from typing import TypeVar
 
 from packaging.markers import UndefinedEnvironmentName
@@ -16,7 +15,7 @@ from packaging.version import Version
 
 from buildlock.artifacts import Artifact, CoreMetadata
 from buildlock.errors import IntegrityError, InvalidMetadataError
-from buildlock.requirements import Requirements
+from buildlock.requirements import Requirements, read_requirement
 from buildlock.text import excerpt
 
 MAX_METADATA_SIZE = 8 * 1024 * 1024
@@ -30,7 +29,6 @@ _SUPPORTED_MAJOR = 2
 
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
 _BLANK_LINE = re.compile(r"(?:\r\n|\r(?!\n)|\n){2}")
-_PARSING = Lock()
 _T = TypeVar("_T")
 
 
@@ -174,10 +172,7 @@ def parse_requirement(value: str) -> Requirement:
     if len(value) > MAX_FIELD_LENGTH:
         raise ValueError(f"it has more than {MAX_FIELD_LENGTH} characters")
     try:
-        # packaging reads the strings of markers with `ast`, and Python 3.11 counts the depth of that for all threads
-        # together: two at a time are a `SystemError`.
-        with _PARSING:
-            requirement = Requirement(value)
+        requirement = read_requirement(value)
         if requirement.marker is not None:
             # `os_name ~= 'x'` is a marker by the grammar and an error when it is evaluated: find that here, not there.
             requirement.marker.evaluate()

@@ -53,6 +53,7 @@ class Evaluator:
         self._request = request
         self._settings = request.settings
         self._needs = needs
+        self._platforms = frozenset({"any", *map(str.lower, request.target.platforms)})
         self._pythons: dict[str | None, PassedOver | None] = {}
         # uv does not date files of flat indexes: they are collected by the user.
         flat = (index.location for index in self._settings.indexes if index.format == "flat")
@@ -63,19 +64,19 @@ class Evaluator:
         """The best file of a release: best tag, then highest build number; where no wheel fits its sdist."""
         if self._is_unwanted_prerelease(release):
             return PassedOver(reason=Reason.PRERELEASE, text="a pre-release, and pre-releases are not allowed for it")
-        fitting: list[Artifact] = []
-        reasons: list[tuple[Artifact, PassedOver]] = []
-        for artifact in release.artifacts:
-            against = self._find_reason(release, artifact)
-            if against is None:
-                fitting.append(artifact)
-            else:
-                reasons.append((artifact, against))
+        fitting = [
+            artifact
+            for artifact in release.artifacts
+            # Of most files their names say that they are for another platform; what else is against them matters only
+            # where there is none to take.
+            if self._may_fit(artifact) and self._find_reason(release, artifact) is None
+        ]
         if fitting:
             # Sorted by name first, so that the order of the page never decides.
             # Of several sdists that leaves `.tar.gz` before `.zip`, which uv prefers too.
             return max(sorted(fitting, key=lambda artifact: (artifact.filename, artifact.url)), key=self._suitability)
-        return _summarise(reasons)
+        reasons = ((artifact, self._find_reason(release, artifact)) for artifact in release.artifacts)
+        return _summarise([(artifact, against) for artifact, against in reasons if against is not None])
 
     def is_pinned(self, release: Release) -> bool:
         """Whether the user asked for exactly this version, or the lock holds it (PEP 592)."""
@@ -108,7 +109,18 @@ class Evaluator:
             self._check_python,
             self._check_platform,
         )
-        return next((against for check in checks if (against := check(release, artifact)) is not None), None)
+        for check in checks:
+            against = check(release, artifact)
+            if against is not None:
+                return against
+        return None
+
+    def _may_fit(self, artifact: Artifact) -> bool:
+        """Whether the platforms in the name of a file are no reason against it."""
+        if artifact.kind == "sdist":
+            return True
+        platforms = artifact.filename[artifact.filename.rfind("-") + 1 : -len(".whl")].lower()
+        return not self._platforms.isdisjoint(platforms.split("."))
 
     def _check_build_options(self, release: Release, artifact: Artifact) -> PassedOver | None:
         settings = self._settings

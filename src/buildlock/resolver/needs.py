@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import cast
 
 from packaging.markers import Marker, UndefinedEnvironmentName
 from packaging.requirements import Requirement
@@ -151,9 +150,8 @@ def _read(requirement: Requirement, target: Target, extra: str = "", origin: str
 def _holds(requirement: Requirement, target: Target, extra: str) -> bool:
     if requirement.marker is None:
         return True
-    environment = {**cast("dict[str, str]", target.environment), "extra": extra}
     try:
-        return requirement.marker.evaluate(environment)
+        return target.satisfies(requirement.marker, extra)
     # `'x' in extras` is for lockfiles; a hundred brackets are evaluated deeper in the stack than they were parsed.
     except (UndefinedEnvironmentName, RecursionError, ValueError) as error:
         raise UnusableRequirementError(f"its marker `{requirement.marker}` has no meaning here") from error

@@ -14,7 +14,7 @@ from buildlock.artifacts import Artifact
 from buildlock.errors import InvalidMetadataError
 from buildlock.metadata.core import parse_core_metadata
 from buildlock.metadata.kept import read_metadata, write_metadata
-from buildlock.requirements import read_condition
+from buildlock.requirements import read_condition, read_requirement
 from buildlock.resolver.needs import RequirementsByExtra
 
 ARTIFACT = Artifact(
@@ -52,7 +52,7 @@ def test_it_says_what_the_metadata_says() -> None:
 def test_a_requirement_is_parsed_when_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     content = write_metadata(parse_core_metadata(CONTENT, artifact=ARTIFACT))
     parsed: list[str] = []
-    monkeypatch.setattr(requirements, "Requirement", parsed.append)
+    monkeypatch.setattr(requirements, "read_requirement", parsed.append)
     metadata = read_metadata(content, ARTIFACT)
     assert metadata is not None
     assert not RequirementsByExtra(metadata.requires_dist).list_for("unknown")[1:]
@@ -115,3 +115,24 @@ def test_a_requirement_that_is_none_is_refused_when_it_is_looked_at() -> None:
     assert metadata is not None
     with pytest.raises(InvalidMetadataError, match="damaged"):
         _ = metadata.requires_dist[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *REQUIRES,
+        "foo ; os_name == ';'",
+        "foo @ https://files.example/a;b ; os_name == 'posix'",
+        "foo\t;\tos_name == 'posix' ",
+        "foo (>=1) ; os_name == 'posix'",
+        *("foo;", "foo; os_name", "foo;\nos_name == 'posix'", "foo; os_name == 'posix';", "@; os_name == 'posix'"),
+    ],
+)
+def test_a_requirement_is_read_as_packaging_reads_it(text: str) -> None:
+    try:
+        expected = Requirement(text)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"\S"):
+            read_requirement(text)
+    else:
+        assert read_requirement(text) == expected
