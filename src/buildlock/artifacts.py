@@ -4,7 +4,7 @@ These values are shared by what fetches them (`index`, `metadata`) and what choo
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -118,17 +118,39 @@ class LazyArtifacts(Sequence[Artifact]):
     """Artifacts that are read when they are first looked at: a page can hold thousands, of which few ever are.
 
     Args:
-        read: Reads them.
+        read: Takes the positions of files, and reads them; those that are left out are `None`.
+        names: Lists the names of the files.
         yanked: Whether all are yanked, as far as that is known before they are read.
     """
 
-    def __init__(self, read: Callable[[], tuple[Artifact, ...]], *, yanked: bool = False) -> None:
+    def __init__(
+        self,
+        read: Callable[[Sequence[int]], Sequence[Artifact | None]],
+        names: Callable[[], Sequence[str]],
+        *,
+        yanked: bool = False,
+    ) -> None:
         self._read = read
+        self._list_names = names
+        self._known: dict[int, Artifact | None] = {}
         self.yanked = yanked
 
     @cached_property
-    def _artifacts(self) -> tuple[Artifact, ...]:
-        return self._read()
+    def _names(self) -> Sequence[str]:
+        return self._list_names()
+
+    @cached_property
+    def _artifacts(self) -> Sequence[Artifact]:
+        return self.select(lambda _: True)
+
+    def select(self, wanted: Callable[[str], bool]) -> Sequence[Artifact]:
+        """Those whose names are wanted; no others are read."""
+        positions = [position for position, name in enumerate(self._names) if wanted(name)]
+        unknown = [position for position in positions if position not in self._known]
+        if unknown:
+            self._known.update(zip(unknown, self._read(unknown), strict=True))
+        found = map(self._known.__getitem__, positions)
+        return tuple(artifact for artifact in found if artifact is not None)
 
     def __len__(self) -> int:
         return len(self._artifacts)
@@ -136,9 +158,12 @@ class LazyArtifacts(Sequence[Artifact]):
     @overload
     def __getitem__(self, index: int) -> Artifact: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[Artifact, ...]: ...
-    def __getitem__(self, index: int | slice) -> Artifact | tuple[Artifact, ...]:
+    def __getitem__(self, index: slice) -> Sequence[Artifact]: ...
+    def __getitem__(self, index: int | slice) -> Artifact | Sequence[Artifact]:
         return self._artifacts[index]
+
+    def __iter__(self) -> Iterator[Artifact]:
+        return iter(self._artifacts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,6 +182,13 @@ class Release:
         if isinstance(self.artifacts, LazyArtifacts):
             return self.artifacts.yanked
         return all(artifact.yanked is not None for artifact in self.artifacts)
+
+
+def select_by_name(artifacts: Sequence[Artifact], wanted: Callable[[str], bool]) -> Sequence[Artifact]:
+    """Those whose file names are wanted, in their order."""
+    if isinstance(artifacts, LazyArtifacts):
+        return artifacts.select(wanted)
+    return [artifact for artifact in artifacts if wanted(artifact.filename)]
 
 
 def group_by_version(artifacts: Iterable[Artifact]) -> Sequence[tuple[Version, tuple[Artifact, ...]]]:

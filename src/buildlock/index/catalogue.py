@@ -47,7 +47,9 @@ class Catalogue:
         self._client = client
         self._report = report
         self._lock = Lock()
-        self._listings: dict[tuple[NormalizedName, Assignment], Future[Listing]] = {}
+        self._usual: Assignment | None = None
+        """The places of what has no source of its own."""
+        self._listings: dict[tuple[NormalizedName, Assignment | None], Future[Listing]] = {}
         self._listed: set[NormalizedName] = set()
         self._shared: dict[NormalizedName, list[str]] = {}
         self._flats: dict[str, Future[FlatListing]] = {}
@@ -68,7 +70,7 @@ class Catalogue:
         for name in names:
             # Whoever lists it is told.
             with suppress(InvalidProjectError):
-                begun[name] = self._begin(name, assign(name, self._inputs, environment))
+                begun[name] = self._begin(name, self._assign(name, environment))
         return begun
 
     def listing(self, name: NormalizedName, environment: Environment) -> Listing:
@@ -87,7 +89,9 @@ class Catalogue:
             InvalidProjectError: What the user wrote names no place, or two, for the package.
         """
         self._listed.add(name)
-        listing = self._begin(name, assign(name, self._inputs, environment))
+        listing = self._begin(name, self._assign(name, environment))
+        if listing.done():
+            return listing.result()
         with phase(self._report, "pages and metadata"):
             return listing.result()
 
@@ -111,8 +115,16 @@ class Catalogue:
                 )
             )
 
+    def _assign(self, name: NormalizedName, environment: Environment) -> Assignment:
+        if name in self._inputs.sources:
+            return assign(name, self._inputs, environment)
+        if self._usual is None:
+            self._usual = assign(name, self._inputs, environment)
+        return self._usual
+
     def _begin(self, name: NormalizedName, assignment: Assignment) -> Future[Listing]:
-        key = name, assignment
+        # The usual places are many values, which take long to hash.
+        key = name, None if assignment is self._usual else assignment
         if key not in self._listings:
             at_hand = complete(lambda: self._list(name, assignment, at_hand=True))
             with self._lock:

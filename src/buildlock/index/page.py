@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property
 from typing import Any
 
 from packaging.utils import NormalizedName
@@ -144,17 +144,39 @@ def _make_html_page(meta: Mapping[str, str], links: LinkCollector) -> ProjectPag
 
 
 def _make_outlined_page(outline: Outline, links: LinkCollector) -> ProjectPage:
-    def read(group: FileGroup) -> tuple[Artifact, ...]:
-        try:
-            files = group.read()
-            check_files(files)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise _invalid(links.page_url, MalformedPageError("what was kept of it is damaged")) from error
-        return collect(files, links.begin_again())
-
-    versions = [(group.version, LazyArtifacts(partial(read, group), yanked=group.yanked)) for group in outline.groups]
+    versions = []
+    for group in outline.groups:
+        files = _Files(group, links)
+        versions.append((group.version, LazyArtifacts(files.read, files.list_names, yanked=group.yanked)))
     page = _make_page(outline.status.get("status"), outline.status.get("reason"), versions)
     return replace(page, outline=outline)
+
+
+class _Files:
+    """The files of one version, each read when it is looked at."""
+
+    def __init__(self, group: FileGroup, links: LinkCollector) -> None:
+        self._group = group
+        self._links = links
+
+    @cached_property
+    def _files(self) -> Sequence[Mapping[str, Any]]:
+        try:
+            files = self._group.read()
+            check_files(files)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise _invalid(self._links.page_url, MalformedPageError("what was kept of it is damaged")) from error
+        return files
+
+    def list_names(self) -> Sequence[str]:
+        return [file["filename"] for file in self._files]
+
+    def read(self, positions: Sequence[int]) -> Sequence[Artifact | None]:
+        # No two have one name, so that each can be judged alone.
+        found = {
+            each.filename: each for each in collect(map(self._files.__getitem__, positions), self._links.begin_again())
+        }
+        return [found.get(self._files[position]["filename"]) for position in positions]
 
 
 def _make_page(

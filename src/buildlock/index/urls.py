@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 from urllib.request import url2pathname
@@ -31,6 +32,7 @@ class Address:
     """The name, where the URL carried that and no password."""
 
 
+@lru_cache(maxsize=4096)
 def parse_address(url: str) -> Address:
     """Take a URL apart.
 

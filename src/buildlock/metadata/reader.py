@@ -69,6 +69,8 @@ class MetadataReader:
             InvalidMetadataError: The wheel or its metadata cannot be used.
         """
         metadata = self.anticipate(artifact)
+        if metadata.done():
+            return metadata.result()
         with phase(self._report, "pages and metadata"):
             return metadata.result()
 

@@ -1,6 +1,6 @@
 """Why a release is passed over, or which of its files suits the target best."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
@@ -9,7 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import BuildTag
 from packaging.version import Version
 
-from buildlock.artifacts import Artifact, Release
+from buildlock.artifacts import Artifact, Release, select_by_name
 from buildlock.resolver.needs import Needs
 from buildlock.resolver.request import ResolutionRequest
 from buildlock.text import without_credentials
@@ -53,6 +53,8 @@ class Evaluator:
         self._request = request
         self._settings = request.settings
         self._needs = needs
+        self._checks = tuple(self._list_checks())
+        self._unsuited = f"no wheel for {request.target}"
         self._platforms = frozenset({"any", *map(str.lower, request.target.platforms)})
         self._pythons: dict[str | None, PassedOver | None] = {}
         # uv does not date files of flat indexes: they are collected by the user.
@@ -64,13 +66,10 @@ class Evaluator:
         """The best file of a release: best tag, then highest build number; where no wheel fits its sdist."""
         if self._is_unwanted_prerelease(release):
             return PassedOver(reason=Reason.PRERELEASE, text="a pre-release, and pre-releases are not allowed for it")
-        fitting = [
-            artifact
-            for artifact in release.artifacts
-            # Of most files their names say that they are for another platform; what else is against them matters only
-            # where there is none to take.
-            if self._may_fit(artifact) and self._find_reason(release, artifact) is None
-        ]
+        # Of most files their names say that they are for another platform; what else is against them matters only where
+        # there is none to take.
+        files = select_by_name(release.artifacts, self._may_fit)
+        fitting = [artifact for artifact in files if self._find_reason(release, artifact) is None]
         if fitting:
             # Sorted by name first, so that the order of the page never decides.
             # Of several sdists that leaves `.tar.gz` before `.zip`, which uv prefers too.
@@ -101,25 +100,29 @@ class Evaluator:
             case "allow" | "if-necessary" | "if-necessary-or-explicit":
                 return False
 
+    def _list_checks(self) -> Iterator[Callable[[Release, Artifact], PassedOver | None]]:
+        """What may be against a file, in the order in which it is told."""
+        settings = self._settings
+        if settings.no_binary or settings.no_binary_package or settings.no_build or settings.no_build_package:
+            yield self._check_build_options
+        if settings.exclude_newer is not None or settings.exclude_newer_package:
+            yield self._check_upload_time
+        yield self._check_yanked
+        yield self._check_python
+        yield self._check_platform
+
     def _find_reason(self, release: Release, artifact: Artifact) -> PassedOver | None:
-        checks: tuple[Callable[[Release, Artifact], PassedOver | None], ...] = (
-            self._check_build_options,
-            self._check_upload_time,
-            self._check_yanked,
-            self._check_python,
-            self._check_platform,
-        )
-        for check in checks:
+        for check in self._checks:
             against = check(release, artifact)
             if against is not None:
                 return against
         return None
 
-    def _may_fit(self, artifact: Artifact) -> bool:
+    def _may_fit(self, filename: str) -> bool:
         """Whether the platforms in the name of a file are no reason against it."""
-        if artifact.kind == "sdist":
+        if not filename.endswith(".whl"):
             return True
-        platforms = artifact.filename[artifact.filename.rfind("-") + 1 : -len(".whl")].lower()
+        platforms = filename[filename.rfind("-") + 1 : -len(".whl")].lower()
         return not self._platforms.isdisjoint(platforms.split("."))
 
     def _check_build_options(self, release: Release, artifact: Artifact) -> PassedOver | None:
@@ -172,7 +175,7 @@ class Evaluator:
             return None
         return PassedOver(
             reason=Reason.PLATFORM,
-            text=f"no wheel for {self._request.target}",
+            text=self._unsuited,
             label="only ",
             details=(_shorten_tags(artifact),),
         )

@@ -38,11 +38,11 @@ class Offers:
 
     def filter(self, releases: Releases, needs: Sequence[Need]) -> Releases:
         """Those of `releases`, which came from `order`, whose version all needs accept."""
-        distinct = {need.versions: need for need in needs}
-        # What has no specifier accepts everything.
-        distinct.pop("", None)
-        key = id(releases), frozenset(distinct)
+        key = id(releases), frozenset([need.versions for need in needs])
         if key not in self._fitting:
+            distinct = {need.versions: need for need in needs}
+            # What has no specifier accepts everything.
+            distinct.pop("", None)
             fitting: Sequence[Release] = releases
             for need in distinct.values():
                 fitting = [release for release in fitting if need.accepts(release.version)]

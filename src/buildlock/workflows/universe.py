@@ -35,7 +35,7 @@ class IndexUniverse:
     """The target's marker values, which decide the sources that apply."""
 
     def listing(self, name: NormalizedName) -> Listing:
-        if origin := assign(name, self.inputs, self.environment).origin:
+        if name in self.inputs.sources and (origin := assign(name, self.inputs, self.environment).origin):
             return self.sources.list_origin(name, origin)
         return self.catalogue.listing(name, self.environment)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from packaging.utils import canonicalize_name
 
+from buildlock.artifacts import Artifact, LazyArtifacts
 from buildlock.errors import InvalidPageError
 from buildlock.index.outline import Outline, read_outline, write_outline
 from buildlock.index.page import ProjectPage, parse_outlined_page, parse_page
@@ -81,6 +82,27 @@ def test_files_are_read_when_they_are_looked_at(monkeypatch: pytest.MonkeyPatch)
     assert not looked_at
     assert list(page.versions[0][1]) == []
     assert looked_at == ["torch-99.0.tar.gz"]
+
+
+def test_of_a_version_only_files_whose_names_are_wanted_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = ("win_amd64", "macosx_11_0_arm64", "linux_x86_64")
+    names = [f"torch-1.0-py3-none-{tag}.whl" for tag in tags]
+    page = reread(keep(read(*map(make_file, names), make_file("torch-1.0.tar.gz", hashes={"sha256": "no"}))))
+    built: list[str] = []
+
+    def build(**fields: Any) -> Artifact:
+        built.append(fields["filename"])
+        return Artifact(**fields)
+
+    monkeypatch.setattr("buildlock.index.links.Artifact", build)
+    ((_, files),) = page.versions
+    assert isinstance(files, LazyArtifacts)
+    for wanted in ("linux", "linux", "tar.gz", "no such"):
+        chosen = files.select(lambda name, wanted=wanted: wanted in name)  # type: ignore[misc]
+        assert [file.filename for file in chosen] == [name for name in names if wanted in name]
+        assert built == names[2:]
+    assert [file.filename for file in files] == names
+    assert built == [names[2], *names[:2]]
 
 
 def test_nothing_is_kept_of_a_quarantined_project_but_that() -> None:
