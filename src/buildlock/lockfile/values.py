@@ -2,9 +2,12 @@
 
 Each is given one bounded line of visible text, and raises `ValueError` with the end of a sentence that begins with it:
 `is not a version`.
+
+What a lock says many times is parsed once.
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
@@ -27,6 +30,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
 _NO_REVISION = re.compile(r"[\s~^:?*\[\\]|\.\.|@\{|//")
 
 
+@lru_cache(maxsize=1024)
 def parse_name(text: str) -> NormalizedName:
     """A package name in its normalised form (PEP 503)."""
     if not is_normalized_name(text):
@@ -36,6 +40,7 @@ def parse_name(text: str) -> NormalizedName:
     return NormalizedName(text)
 
 
+@lru_cache(maxsize=1024)
 def parse_version(text: str) -> Version:
     """A version in its normalised form (PEP 440)."""
     try:
@@ -47,6 +52,7 @@ def parse_version(text: str) -> Version:
     return version
 
 
+@lru_cache(maxsize=1024)
 def parse_marker(text: str) -> Marker:
     """An environment marker: over what a target is, not over extras or groups."""
     if "\\" in text:
@@ -78,6 +84,7 @@ def parse_requirement(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)
 def parse_url(text: str) -> str:
     """An absolute http(s) URL without credentials and without a fragment."""
     parts = _split_url(text)
