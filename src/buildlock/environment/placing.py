@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from stat import S_ISREG
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -73,9 +74,9 @@ def place(root: str, steps: Sequence[Step], *, python: str) -> None:
         else:
             copies.append(step)
     _place_all(root, copies)
-    for _, path, library, lines, scripts in records:
+    for _, path, source, library, lines, scripts in records:
         missing = (_describe(root, library, script) for script in scripts)
-        _write(f"{root}/{path}", b"".join([lines, *missing]), executable=False)
+        _copy(source, f"{root}/{path}", executable=False, more=b"".join([lines, *missing]))
 
 
 def _start_with(python: str, arguments: bytes) -> bytes:
@@ -141,9 +142,11 @@ def _write(path: str, content: bytes, *, executable: bool) -> None:
         file.write(content)
 
 
-def _copy(source: str, path: str, *, executable: bool) -> None:
-    with open(source, "rb", buffering=0) as original:  # noqa: PTH123
+def _copy(source: str, path: str, *, executable: bool, more: bytes = b"") -> None:
+    with open(source, "rb", buffering=0, opener=_open_plain) as original:
         status = os.fstat(original.fileno())
+        if not S_ISREG(status.st_mode):
+            raise ValueError(f"`{source}` is no file any more")
         with os.fdopen(_create(path, executable=executable), "wb", buffering=0) as copy:
             if not _clone(original.fileno(), copy.fileno()):
                 _share(original.fileno(), copy.fileno(), status.st_size)
@@ -151,8 +154,15 @@ def _copy(source: str, path: str, *, executable: bool) -> None:
                     copy.write(chunk)
             if os.fstat(copy.fileno()).st_size != status.st_size:
                 raise ValueError(f"`{source}` changed while it was copied")
+            copy.seek(0, os.SEEK_END)
+            copy.write(more)
     # Compilers and build tools compare times: a header must not be newer in every environment.
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _open_plain(path: str, flags: int) -> int:
+    # What a command put in its place is not followed, nor waited for.
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _clone(original: int, copy: int) -> bool:

@@ -186,8 +186,8 @@ class Plan:
             if path.startswith(f"{facts.data}/") and (place := self._place(wheel, path)) not in scripts
         ]
         if elsewhere or scripts:
-            known = (wheel.tree / facts.dist_info / "RECORD").read_bytes()
-            made = ("record", library, known + write_record(elsewhere).encode(), tuple(scripts))
+            known = str(wheel.tree / facts.dist_info / "RECORD")
+            made = ("record", known, library, write_record(elsewhere).encode(), tuple(scripts))
             children["RECORD"] = _File(owner=wheel.filename, made=made)
         self._put(library, facts.dist_info, description)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import marshal
 import os
-from zlib import crc32
 
+from buildlock.answers.sights import digest
 from buildlock.environment.marker import Marker, seal_environment, write_marker
 from buildlock.environment.placing import place
 from buildlock.environment.plain_file import read_plain
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RECIPES: Final = "recipes"
 """The folder of the store that they are in."""
+_FORMAT: Final = b"2"
 
 
 class Recipe:
@@ -47,9 +48,9 @@ class Recipe:
         return any(step[0] == "hardlink" for step in self.steps)
 
     def write(self) -> bytes:
-        """As a file has it: a checksum, which tells what a disk did to it, and the rest."""
+        """As a file has it: a line with a digest, which tells what a disk did to it, and the rest."""
         body = marshal.dumps((self.origin, self.python, tuple(self.entries), tuple(self.steps)))
-        return b"%08x" % crc32(body) + body
+        return digest([_FORMAT, body]).encode() + b"\n" + body
 
 
 def read_recipe(path: str) -> Recipe:
@@ -59,11 +60,11 @@ def read_recipe(path: str) -> Recipe:
         OSError: There is none.
         ValueError: It is not as it was written.
     """
-    content = read_plain(path)
-    if content[:8] != b"%08x" % crc32(content[8:]):
-        raise ValueError(f"`{path}` was changed")
+    head, _, body = read_plain(path).partition(b"\n")
+    if head != digest([_FORMAT, body]).encode():
+        raise ValueError(f"`{path}` was changed, or is of another version")
     try:
-        origin, python, entries, steps = marshal.loads(content[8:])  # noqa: S302 - in a folder that is ours alone
+        origin, python, entries, steps = marshal.loads(body)  # noqa: S302 - in a folder that is ours alone
     except (EOFError, TypeError) as error:
         raise ValueError(f"`{path}` was changed") from error
     return Recipe(origin=origin, python=python, entries=entries, steps=steps)
