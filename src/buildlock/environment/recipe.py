@@ -70,6 +70,11 @@ def read_recipe(path: str) -> Recipe:
     return Recipe(origin=origin, python=python, entries=entries, steps=steps)
 
 
+def name_scratch(destination: str) -> str:
+    """What the names of the folders begin with, beside an environment, in which processes make it."""
+    return f".{os.path.basename(destination)[:50]}.buildlock-"  # noqa: PTH119 - pathlib takes longer to import
+
+
 def follow(recipe: Recipe, root: str, destination: str) -> None:
     """Make an environment.
 
