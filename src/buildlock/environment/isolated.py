@@ -95,7 +95,7 @@ def create_environment(
         raise EnvironmentPreparationError(
             f"the environment `{destination}` cannot be written: {reason or error}"
         ) from error
-    report(Noted(f"placed {len(recipe.steps)} files and links of {len(wheels)} wheels in `{destination}`"))
+    report(Noted(f"placed {recipe.count} files and links of {len(wheels)} wheels in `{destination}`"))
     return _describe(destination, read_origin(recipe.origin).layout)
 
 

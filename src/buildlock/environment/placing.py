@@ -71,6 +71,8 @@ def place(root: str, steps: Sequence[Step], *, python: str) -> None:
             _write(path, _start_with(python, step[2]) + step[3], executable=True)
         elif step[0] == "record":
             records.append(step)
+        elif step[0] == "hardlink":
+            _link_hard(path, f"{step[2]}/{step[3]}", step[4])
         else:
             copies.append(step)
     _place_all(root, copies)
@@ -105,6 +107,25 @@ def _describe(root: str, library: str, path: str) -> bytes:
     return name + b",sha256=" + digest + b",%d\n" % len(content)
 
 
+def _link_hard(folder: str, source: str, names: Iterable[str]) -> None:
+    if os.link not in os.supports_dir_fd:
+        for name in names:
+            os.link(f"{source}/{name}", f"{folder}/{name}", follow_symlinks=False)
+        return
+    # A name in an open folder is found sooner than a long path.
+    flags = os.O_RDONLY | os.O_DIRECTORY
+    original = os.open(source, flags)
+    try:
+        place = os.open(folder, flags)
+        try:
+            for name in names:
+                os.link(name, name, src_dir_fd=original, dst_dir_fd=place, follow_symlinks=False)
+        finally:
+            os.close(place)
+    finally:
+        os.close(original)
+
+
 def _place_all(root: str, copies: Sequence[Step]) -> None:
     if len(copies) <= _BATCH:
         _place_files(root, copies)
@@ -124,11 +145,8 @@ def _place_all(root: str, copies: Sequence[Step]) -> None:
 
 def _place_files(root: str, copies: Iterable[Step]) -> None:
     for step in copies:
-        path = f"{root}/{step[1]}"
-        if step[0] == "hardlink":
-            os.link(step[2], path, follow_symlinks=False)
-        elif step[0] == "copy":
-            _copy(step[2], path, executable=step[3])
+        if step[0] == "copy":
+            _copy(step[2], f"{root}/{step[1]}", executable=step[3])
 
 
 def _create(path: str, *, executable: bool) -> int:

@@ -14,7 +14,7 @@ from buildlock.environment.plain_file import read_plain
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Final
 
 SEAL: Final = "seal"
@@ -73,10 +73,11 @@ class Seal:
 
     def find_changed(self, now: Seal) -> list[str]:
         """The names of which anything else is said now, or that are not in both."""
-        before, after = self._facts_by_name(), now._facts_by_name()
+        before, after = self.get_facts(), now.get_facts()
         return [name for name in {**before, **after} if before.get(name) != after.get(name)]
 
-    def _facts_by_name(self) -> dict[str, bytes | memoryview]:
+    def get_facts(self) -> dict[str, bytes | memoryview]:
+        """What was seen, by name."""
         width = _width(linked=self.linked) * _SIZE
         return {name: self.facts[at * width : (at + 1) * width] for at, name in enumerate(self.names)}
 
@@ -124,7 +125,6 @@ def make_seal(tree: str, *, linked: bool, leave_out: Sequence[str] = ()) -> Seal
     Raises:
         OSError: Something in it cannot be looked at.
     """
-    linked = linked or sys.platform == "win32"  # where the time of change is that of making
     names = [] if leave_out else ["."]
     waiting = [""]
     while waiting:
@@ -137,9 +137,27 @@ def make_seal(tree: str, *, linked: bool, leave_out: Sequence[str] = ()) -> Seal
                 names.append(name)
                 if child.is_dir(follow_symlinks=False):
                     waiting.append(f"{name}/")
+    return seal_made(tree, names, {}, linked=linked)
+
+
+def seal_made(folder: str, names: Sequence[str], known: Mapping[str, bytes | memoryview], *, linked: bool) -> Seal:
+    """The same where what is in the folder is known.
+
+    Args:
+        folder: The folder.
+        names: What is looked at.
+        known: The rest, with what was seen of it elsewhere.
+        linked: As of `make_seal`.
+
+    Raises:
+        OSError: As of `make_seal`.
+    """
+    linked = linked or sys.platform == "win32"  # where the time of change is that of making
     found = list(map(os.fsencode, names))
+    facts = b"".join([_pack(_look(folder, found, linked=linked)), *known.values()])
+    found += map(os.fsencode, known)
     parts = [b"\0".join(found[start : start + _NAMES]) for start in range(0, len(found), _NAMES)]
-    return Seal(parts, _pack(_look(tree, found, linked=linked)), linked=linked, boot=find_boot())
+    return Seal(parts, facts, linked=linked, boot=find_boot())
 
 
 def find_broken(entries: Sequence[str]) -> list[str]:
