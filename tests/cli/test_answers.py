@@ -446,8 +446,9 @@ class TestWhatItTakes:
 
     def test_counts(self, seed: Asker, site: Path) -> None:
         program = (
-            "import sys\n"
+            "import os, sys\n"
             "from buildlock.cli import main\n"
+            "os._exit = sys.exit  # to say what was counted\n"
             "opened = []\n"
             "sys.addaudithook(lambda event, arguments: opened.append(arguments[0]) if event == 'open' else None)\n"
             "try:\n"
@@ -491,6 +492,7 @@ class TestWhatItTakes:
             "os.environ.__class__ = Spy\n"
             "from buildlock.answers.looking import WatchedEnvironment\n"
             "from buildlock.cli import main\n"
+            "os._exit = sys.exit  # to say what was counted\n"
             "try:\n"
             "    main()\n"
             "finally:\n"

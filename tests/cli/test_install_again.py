@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from buildlock.cli.again import ask_once, install_again
+from buildlock.environment.marker import is_unchanged, read_marker
+from buildlock.environment.reuse import make_again
 from index.server import IndexServer
 from support.command import Checkout, CopyLockedProject, through_links
+from support.killing import kill_at
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there it goes the ordinary way")
 
@@ -50,6 +53,22 @@ def test_a_new_environment_is_made(tiny: Checkout, note: str, tmp_path: Path) ->
     assert sorted(path.relative_to(new) for path in new.rglob("*")) == sorted(
         path.relative_to(first) for path in first.rglob("*")
     )
+
+
+def test_what_a_killed_process_left_is_cleared_away(note: str, tmp_path: Path) -> None:
+    """Wherever it was killed, the next gets what it asks for, and nothing else is left."""
+    recipe, new = note.split("\n", maxsplit=1)[0], tmp_path / "new"
+    point, step = 0, 1
+    while kill_at(point, lambda: make_again(recipe, str(new))):
+        expected = "Found" if new.exists() else "Installed"
+        assert again(note, "--target", str(new)) == [("e", f"{expected} 1 package of default\n"), ("o", f"{new}\n")]
+        assert is_unchanged(str(new), read_marker(str(new)))
+        assert [path.name for path in tmp_path.iterdir() if "new" in path.name] == ["new"]
+        shutil.rmtree(new)
+        point, step = point + step, step % 3 + 1
+    assert point > 20
+    assert again(note, "--target", str(new)) == [("e", "Found 1 package of default\n"), ("o", f"{new}\n")]
+    import_in(new)
 
 
 def test_that_in_the_cache_is_found(note: str) -> None:

@@ -14,7 +14,7 @@ from buildlock.environment.own_files import make_own, replace_content
 from buildlock.environment.placing import choose_mode
 from buildlock.environment.planning import Launcher, Plan
 from buildlock.environment.private_folder import private_folder
-from buildlock.environment.recipe import Recipe, follow, read_recipe
+from buildlock.environment.recipe import Recipe, follow, name_scratch, read_recipe
 from buildlock.environment.seal import find_broken
 from buildlock.environment.skeleton import Layout, create_skeleton, read_skeleton
 from buildlock.environment.stored import MANIFEST, StoredWheel
@@ -69,7 +69,7 @@ def create_environment(
     _check_replaceable(destination)
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with private_folder(destination.parent, f".{destination.name[:50]}.buildlock-") as scratch:
+        with private_folder(destination.parent, name_scratch(str(destination))) as scratch:
             launcher = _LAUNCHERS.get(interpreter.target.platforms[0], "posix")
             chosen = mode
             if chosen is None:
@@ -95,7 +95,7 @@ def create_environment(
         raise EnvironmentPreparationError(
             f"the environment `{destination}` cannot be written: {reason or error}"
         ) from error
-    report(Noted(f"placed {len(recipe.steps)} files and links of {len(wheels)} wheels in `{destination}`"))
+    report(Noted(f"placed {recipe.count} files and links of {len(wheels)} wheels in `{destination}`"))
     return _describe(destination, read_origin(recipe.origin).layout)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from stat import S_ISREG
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -70,12 +71,14 @@ def place(root: str, steps: Sequence[Step], *, python: str) -> None:
             _write(path, _start_with(python, step[2]) + step[3], executable=True)
         elif step[0] == "record":
             records.append(step)
+        elif step[0] == "hardlink":
+            _link_hard(path, f"{step[2]}/{step[3]}", step[4])
         else:
             copies.append(step)
     _place_all(root, copies)
-    for _, path, library, lines, scripts in records:
+    for _, path, source, library, lines, scripts in records:
         missing = (_describe(root, library, script) for script in scripts)
-        _write(f"{root}/{path}", b"".join([lines, *missing]), executable=False)
+        _copy(source, f"{root}/{path}", executable=False, more=b"".join([lines, *missing]))
 
 
 def _start_with(python: str, arguments: bytes) -> bytes:
@@ -104,6 +107,25 @@ def _describe(root: str, library: str, path: str) -> bytes:
     return name + b",sha256=" + digest + b",%d\n" % len(content)
 
 
+def _link_hard(folder: str, source: str, names: Iterable[str]) -> None:
+    if os.link not in os.supports_dir_fd:
+        for name in names:
+            os.link(f"{source}/{name}", f"{folder}/{name}", follow_symlinks=False)
+        return
+    # A name in an open folder is found sooner than a long path.
+    flags = os.O_RDONLY | os.O_DIRECTORY
+    original = os.open(source, flags)
+    try:
+        place = os.open(folder, flags)
+        try:
+            for name in names:
+                os.link(name, name, src_dir_fd=original, dst_dir_fd=place, follow_symlinks=False)
+        finally:
+            os.close(place)
+    finally:
+        os.close(original)
+
+
 def _place_all(root: str, copies: Sequence[Step]) -> None:
     if len(copies) <= _BATCH:
         _place_files(root, copies)
@@ -123,11 +145,8 @@ def _place_all(root: str, copies: Sequence[Step]) -> None:
 
 def _place_files(root: str, copies: Iterable[Step]) -> None:
     for step in copies:
-        path = f"{root}/{step[1]}"
-        if step[0] == "hardlink":
-            os.link(step[2], path, follow_symlinks=False)
-        elif step[0] == "copy":
-            _copy(step[2], path, executable=step[3])
+        if step[0] == "copy":
+            _copy(step[2], f"{root}/{step[1]}", executable=step[3])
 
 
 def _create(path: str, *, executable: bool) -> int:
@@ -141,9 +160,11 @@ def _write(path: str, content: bytes, *, executable: bool) -> None:
         file.write(content)
 
 
-def _copy(source: str, path: str, *, executable: bool) -> None:
-    with open(source, "rb", buffering=0) as original:  # noqa: PTH123
+def _copy(source: str, path: str, *, executable: bool, more: bytes = b"") -> None:
+    with open(source, "rb", buffering=0, opener=_open_plain) as original:
         status = os.fstat(original.fileno())
+        if not S_ISREG(status.st_mode):
+            raise ValueError(f"`{source}` is no file any more")
         with os.fdopen(_create(path, executable=executable), "wb", buffering=0) as copy:
             if not _clone(original.fileno(), copy.fileno()):
                 _share(original.fileno(), copy.fileno(), status.st_size)
@@ -151,8 +172,15 @@ def _copy(source: str, path: str, *, executable: bool) -> None:
                     copy.write(chunk)
             if os.fstat(copy.fileno()).st_size != status.st_size:
                 raise ValueError(f"`{source}` changed while it was copied")
+            copy.seek(0, os.SEEK_END)
+            copy.write(more)
     # Compilers and build tools compare times: a header must not be newer in every environment.
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _open_plain(path: str, flags: int) -> int:
+    # What a command put in its place is not followed, nor waited for.
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _clone(original: int, copy: int) -> bool:

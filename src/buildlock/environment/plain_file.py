@@ -26,7 +26,6 @@ def read_plain(path: str) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_SIZE:
             raise ValueError(f"`{path}` is no file of ours")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(_MAX_SIZE)
+        return os.read(descriptor, status.st_size)
     finally:
         os.close(descriptor)

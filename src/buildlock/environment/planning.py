@@ -186,8 +186,8 @@ class Plan:
             if path.startswith(f"{facts.data}/") and (place := self._place(wheel, path)) not in scripts
         ]
         if elsewhere or scripts:
-            known = (wheel.tree / facts.dist_info / "RECORD").read_bytes()
-            made = ("record", library, known + write_record(elsewhere).encode(), tuple(scripts))
+            known = str(wheel.tree / facts.dist_info / "RECORD")
+            made = ("record", known, library, write_record(elsewhere).encode(), tuple(scripts))
             children["RECORD"] = _File(owner=wheel.filename, made=made)
         self._put(library, facts.dist_info, description)
 
@@ -316,9 +316,12 @@ class Plan:
         return self._resolve(self._layout.locate(scheme, wheel.name, inner))
 
     def _emit(self, folder: _Folder, place: str) -> Iterator[Step]:
+        linked: dict[tuple[str, str], list[str]] = {}
         for name, node in folder.open().items():
             path = posixpath.join(place, name)
-            if isinstance(node, _File):
+            if isinstance(node, _File) and node.wheel is not None and self._links_hard(node):
+                linked.setdefault((str(node.wheel.tree), posixpath.dirname(node.path)), []).append(name)
+            elif isinstance(node, _File):
                 yield from self._emit_file(node, path)
             elif node.wheel is not None and node.children is None and self._links(node.wheel):
                 yield "link", path, str(node.wheel.tree / node.path)
@@ -326,6 +329,8 @@ class Plan:
                 if not node.is_there:
                     yield "folder", path
                 yield from self._emit(node, path)
+        for (tree, inner), names in linked.items():
+            yield "hardlink", place, tree, inner, tuple(names)
 
     def _emit_file(self, file: _File, path: str) -> Iterator[Step]:
         if file.made:
@@ -334,10 +339,11 @@ class Plan:
             source = file.wheel.tree / file.path
             if not file.own and self._links(file.wheel):
                 yield "link", path, str(source)
-            elif not file.own and self._mode == "hardlink" and not file.wheel.written:
-                yield "hardlink", path, str(source)
             else:
                 yield "copy", path, str(source), file.executable or bool(source.stat().st_mode & stat.S_IXUSR)
+
+    def _links_hard(self, file: _File) -> bool:
+        return self._mode == "hardlink" and not (file.made or file.own or file.wheel is None or file.wheel.written)
 
     def _links(self, wheel: StoredWheel) -> bool:
         return self._mode == "symlink" and not wheel.written

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import marshal
 import os
-from zlib import crc32
 
-from buildlock.environment.marker import Marker, seal_environment, write_marker
+from buildlock.answers.sights import digest
+from buildlock.environment.marker import Marker, write_marker
 from buildlock.environment.placing import place
 from buildlock.environment.plain_file import read_plain
+from buildlock.environment.seal import TREE, read_seal, seal_made
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
 
+    from buildlock.environment.seal import Seal
     from buildlock.environment.steps import Step
 
 RECIPES: Final = "recipes"
 """The folder of the store that they are in."""
+_FORMAT: Final = b"2"
 
 
 class Recipe:
@@ -46,10 +49,15 @@ class Recipe:
     def has_hard_links(self) -> bool:
         return any(step[0] == "hardlink" for step in self.steps)
 
+    @property
+    def count(self) -> int:
+        """The files, folders and links that it makes."""
+        return sum(len(step[4]) if step[0] == "hardlink" else 1 for step in self.steps)
+
     def write(self) -> bytes:
-        """As a file has it: a checksum, which tells what a disk did to it, and the rest."""
+        """As a file has it: a line with a digest, which tells what a disk did to it, and the rest."""
         body = marshal.dumps((self.origin, self.python, tuple(self.entries), tuple(self.steps)))
-        return b"%08x" % crc32(body) + body
+        return digest([_FORMAT, body]).encode() + b"\n" + body
 
 
 def read_recipe(path: str) -> Recipe:
@@ -59,14 +67,19 @@ def read_recipe(path: str) -> Recipe:
         OSError: There is none.
         ValueError: It is not as it was written.
     """
-    content = read_plain(path)
-    if content[:8] != b"%08x" % crc32(content[8:]):
-        raise ValueError(f"`{path}` was changed")
+    head, _, body = read_plain(path).partition(b"\n")
+    if head != digest([_FORMAT, body]).encode():
+        raise ValueError(f"`{path}` was changed, or is of another version")
     try:
-        origin, python, entries, steps = marshal.loads(content[8:])  # noqa: S302 - in a folder that is ours alone
+        origin, python, entries, steps = marshal.loads(body)  # noqa: S302 - in a folder that is ours alone
     except (EOFError, TypeError) as error:
         raise ValueError(f"`{path}` was changed") from error
     return Recipe(origin=origin, python=python, entries=entries, steps=steps)
+
+
+def name_scratch(destination: str) -> str:
+    """What the names of the folders begin with, beside an environment, in which processes make it."""
+    return f".{os.path.basename(destination)[:50]}.buildlock-"  # noqa: PTH119 - pathlib takes longer to import
 
 
 def follow(recipe: Recipe, root: str, destination: str) -> None:
@@ -83,5 +96,25 @@ def follow(recipe: Recipe, root: str, destination: str) -> None:
     """
     os.mkdir(root, 0o777)  # noqa: PTH102
     place(root, recipe.steps, python=f"{destination}/{recipe.python}")
-    seal = seal_environment(root, linked=recipe.has_hard_links)
-    write_marker(root, Marker(recipe.origin, destination, seal))
+    write_marker(root, Marker(recipe.origin, destination, _seal(recipe, root)))
+
+
+def _seal(recipe: Recipe, root: str) -> Seal:
+    """Look at what was made. Hard links are what they were in the store, where they are looked at anyway."""
+    names = [step[1] for step in recipe.steps if step[0] != "hardlink"]
+    known: dict[str, bytes | memoryview] = {}
+    if recipe.has_hard_links:
+        seals = {f"{entry}/{TREE}": read_seal(entry) for entry in recipe.entries}
+        facts = {tree: seal.get_facts() for tree, seal in seals.items() if seal.linked}
+        try:
+            for step in recipe.steps:
+                if step[0] == "hardlink":
+                    place, tree, inner = _enter(step[1]), facts[step[2]], _enter(step[3])
+                    known.update((place + name, tree[inner + name]) for name in step[4])
+        except KeyError as error:
+            raise ValueError(f"the store has another {error} now") from error
+    return seal_made(root, names, known, linked=recipe.has_hard_links)
+
+
+def _enter(folder: str) -> str:
+    return folder and f"{folder}/"

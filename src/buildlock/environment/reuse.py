@@ -9,7 +9,7 @@ import os
 import sys
 
 from buildlock.environment.marker import describe_marker, is_unchanged, read_marker
-from buildlock.environment.recipe import follow, read_recipe
+from buildlock.environment.recipe import follow, name_scratch, read_recipe
 from buildlock.environment.roots import ROOTS, keep_root
 from buildlock.environment.seal import Looking, find_broken, read_seal
 
@@ -55,6 +55,7 @@ def make_again(recipe_path: str, destination: str) -> bool | None:
         if recipe is None or not destination.isprintable() or os.pathsep in destination:
             return None
         store = os.path.dirname(os.path.dirname(recipe_path))  # noqa: PTH120
+        _clear_abandoned(destination)
         there = os.path.lexists(destination)
         if there and not _is_made_by(recipe, destination):
             return None
@@ -88,17 +89,18 @@ def _is_made_by(recipe: Recipe, environment: str) -> bool:
 
 
 def _make(recipe: Recipe, destination: str, store: str) -> bool:
-    parent, name = os.path.split(destination)
+    parent = os.path.dirname(destination)  # noqa: PTH120
     if os.stat(parent).st_dev != os.stat(store).st_dev:  # noqa: PTH116
         return False
     if recipe.has_hard_links and not all(read_seal(entry).linked for entry in recipe.entries):
         return False
     looking = Looking(recipe.entries)
-    # As `private_folder` makes it, which clears away what a killed process leaves of it.
-    scratch = f"{parent}/.{name[:50]}.buildlock-{os.urandom(8).hex()}"
+    # As `private_folder` makes it.
+    scratch = f"{parent}/{name_scratch(destination)}{os.urandom(8).hex()}"
     lock = os.open(f"{scratch}.lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.stat(f"{scratch}.lock")  # noqa: PTH116 - or it was cleared away before it was ours
         os.mkdir(scratch, 0o700)  # noqa: PTH102
         follow(recipe, f"{scratch}/environment", destination)
         intact = not looking.find_broken()
@@ -109,6 +111,17 @@ def _make(recipe: Recipe, destination: str, store: str) -> bool:
         os.unlink(f"{scratch}.lock")  # noqa: PTH108
         os.close(lock)
     return intact
+
+
+def _clear_abandoned(destination: str) -> None:
+    """Remove what killed processes left beside an environment."""
+    parent, prefix = os.path.dirname(destination), name_scratch(destination)  # noqa: PTH120
+    if any(name.startswith(prefix) for name in os.listdir(parent)):  # noqa: PTH208
+        from pathlib import Path  # noqa: PLC0415 - most of the time there is nothing
+
+        from buildlock.environment.private_folder import clear_abandoned  # noqa: PLC0415
+
+        clear_abandoned(Path(parent), prefix)
 
 
 def _remove(folder: str) -> None:

@@ -27,8 +27,7 @@ def keep_root(roots: str, environment: str) -> None:
     Raises:
         OSError: It cannot be noted.
     """
-    status = os.stat(environment)  # noqa: PTH116 - pathlib takes longer to import
-    note = f"{roots}/{status.st_dev:x}-{status.st_ino:x}"
+    note = f"{roots}/{_name(environment)}"
     unfinished = f"{note}-{os.getpid()}"
     if not os.path.isdir(roots):  # noqa: PTH112
         os.makedirs(roots, 0o700, exist_ok=True)  # noqa: PTH103
@@ -44,3 +43,17 @@ def read_root(note: str) -> str | None:
     except (OSError, ValueError):
         return None
     return path if os.path.isabs(path) else None  # noqa: PTH117
+
+
+def is_lost(note: str) -> bool:
+    """Whether the environment that was noted is not there any more, or the note was never finished."""
+    path = read_root(note)
+    try:
+        return path is None or os.path.basename(note) != _name(path)  # noqa: PTH119
+    except (OSError, ValueError):
+        return True
+
+
+def _name(environment: str) -> str:
+    status = os.stat(environment)  # noqa: PTH116 - pathlib takes longer to import
+    return f"{status.st_dev:x}-{status.st_ino:x}"

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import sys
-from array import array
 
 from buildlock.environment.plain_file import read_plain
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Final
 
 SEAL: Final = "seal"
@@ -23,8 +22,13 @@ SEAL: Final = "seal"
 TREE: Final = "tree"
 """The folder."""
 _MASK: Final = (1 << 63) - 1
+_SIZE: Final = 8
+"""Bytes of a fact."""
 _SHARED_FROM: Final = 1 << 18
 """Bytes of seals, of some thousand files; fewer are looked at sooner than another process is started."""
+_NAMES: Final = 500
+"""That are together in a part of a seal: a process looks for so many before it asks what else there is to do."""
+_MAX_TASKS: Final = 256
 _MAX_PROCESSES: Final = 8
 
 
@@ -32,34 +36,49 @@ class Seal:
     """What was seen of a folder.
 
     Args:
-        names: Relative paths with `/`; the folder itself is `.`.
+        parts: Relative paths with `/`, a NUL between any two, so many in each but the last; the folder itself is `.`.
         facts: Of each, one after the other: its time of change; where that tells nothing, size, time of modification,
-            mode and inode.
+            mode and inode. Numbers of eight bytes, as this machine has them.
         linked: Whether the time of change tells nothing: it moves with every hard link that is made or removed.
         boot: The run of the machine in which files were written that may not be on its disk yet; empty if they are.
     """
 
-    __slots__ = ("boot", "facts", "linked", "names")
+    __slots__ = ("boot", "facts", "linked", "parts")
 
-    def __init__(self, names: list[str], facts: array[int], *, linked: bool, boot: str) -> None:
+    def __init__(self, parts: Sequence[bytes], facts: bytes | memoryview, *, linked: bool, boot: str) -> None:
         self.boot = boot
-        self.names = names
+        self.parts = parts
         self.facts = facts
         self.linked = linked
 
+    @property
+    def names(self) -> list[str]:
+        return [os.fsdecode(name) for part in self.parts for name in part.split(b"\0")]
+
+    @property
+    def size(self) -> int:
+        """Bytes, more or less."""
+        return len(self.facts) + sum(map(len, self.parts))
+
+    def take(self, part: int) -> tuple[list[bytes], list[int]]:
+        """The names of a part, and their facts."""
+        width = _NAMES * _width(linked=self.linked)
+        facts = memoryview(self.facts).cast("q")[part * width : (part + 1) * width]
+        return self.parts[part].split(b"\0"), facts.tolist()
+
     def write(self) -> bytes:
-        """As the file has it: a line with the number of names and of their bytes and more, the names, the facts."""
-        names = os.fsencode("\0".join(self.names))
-        head = f"{len(self.names)} {len(names)} {self.linked:d} {self.boot}\n"
-        return head.encode() + names + self.facts.tobytes()
+        """As the file has it: a line with the bytes of each part and more, the parts, the facts."""
+        head = " ".join([f"{self.linked:d}", self.boot, *(str(len(part)) for part in self.parts)])
+        return b"".join([head.encode(), b"\n", *self.parts, self.facts])
 
     def find_changed(self, now: Seal) -> list[str]:
         """The names of which anything else is said now, or that are not in both."""
-        before, after = self._facts_by_name(), now._facts_by_name()
+        before, after = self.get_facts(), now.get_facts()
         return [name for name in {**before, **after} if before.get(name) != after.get(name)]
 
-    def _facts_by_name(self) -> dict[str, array[int]]:
-        width = _width(linked=self.linked)
+    def get_facts(self) -> dict[str, bytes | memoryview]:
+        """What was seen, by name."""
+        width = _width(linked=self.linked) * _SIZE
         return {name: self.facts[at * width : (at + 1) * width] for at, name in enumerate(self.names)}
 
 
@@ -71,7 +90,7 @@ def read_seal(entry: str) -> Seal:
         ValueError: It is not as it was written.
     """
     seal = parse_seal(read_plain(f"{entry}/{SEAL}"))
-    if seal.names[0] != ".":
+    if not seal.parts or seal.parts[0].partition(b"\0")[0] != b".":
         raise ValueError("its seal was changed")
     return seal
 
@@ -82,15 +101,17 @@ def parse_seal(content: bytes) -> Seal:
     Raises:
         ValueError: It is not.
     """
-    head, _, rest = content.partition(b"\n")
-    *numbers, boot = head.split(b" ")
-    count, length, linked = map(int, numbers)
-    facts = array("q")
-    facts.frombytes(rest[length:])
-    names = os.fsdecode(rest[:length]).split("\0")
-    if len(names) != count or len(facts) != count * _width(linked=linked == 1):
+    at = content.find(b"\n") + 1
+    linked, boot, *lengths = content[:at].decode().removesuffix("\n").split(" ")
+    parts = []
+    for length in map(int, lengths):
+        parts.append(content[at : at + length])
+        at += length
+    facts = memoryview(content)[at:]
+    wanted = len(parts) and (len(parts) - 1) * _NAMES + parts[-1].count(b"\0") + 1
+    if linked not in ("0", "1") or len(facts) != wanted * _width(linked=linked == "1") * _SIZE:
         raise ValueError("its seal was changed")
-    return Seal(names, facts, linked=linked == 1, boot=boot.decode())
+    return Seal(parts, facts, linked=linked == "1", boot=boot)
 
 
 def make_seal(tree: str, *, linked: bool, leave_out: Sequence[str] = ()) -> Seal:
@@ -104,7 +125,6 @@ def make_seal(tree: str, *, linked: bool, leave_out: Sequence[str] = ()) -> Seal
     Raises:
         OSError: Something in it cannot be looked at.
     """
-    linked = linked or sys.platform == "win32"  # where the time of change is that of making
     names = [] if leave_out else ["."]
     waiting = [""]
     while waiting:
@@ -117,7 +137,27 @@ def make_seal(tree: str, *, linked: bool, leave_out: Sequence[str] = ()) -> Seal
                 names.append(name)
                 if child.is_dir(follow_symlinks=False):
                     waiting.append(f"{name}/")
-    return Seal(names, _look(tree, names, linked=linked), linked=linked, boot=find_boot())
+    return seal_made(tree, names, {}, linked=linked)
+
+
+def seal_made(folder: str, names: Sequence[str], known: Mapping[str, bytes | memoryview], *, linked: bool) -> Seal:
+    """The same where what is in the folder is known.
+
+    Args:
+        folder: The folder.
+        names: What is looked at.
+        known: The rest, with what was seen of it elsewhere.
+        linked: As of `make_seal`.
+
+    Raises:
+        OSError: As of `make_seal`.
+    """
+    linked = linked or sys.platform == "win32"  # where the time of change is that of making
+    found = list(map(os.fsencode, names))
+    facts = b"".join([_pack(_look(folder, found, linked=linked)), *known.values()])
+    found += map(os.fsencode, known)
+    parts = [b"\0".join(found[start : start + _NAMES]) for start in range(0, len(found), _NAMES)]
+    return Seal(parts, facts, linked=linked, boot=find_boot())
 
 
 def find_broken(entries: Sequence[str]) -> list[str]:
@@ -133,73 +173,90 @@ class Looking:
     """
 
     def __init__(self, entries: Sequence[str]) -> None:
-        self._entries = entries
+        self._boot = find_boot()
+        self._seals = [(entry, self._read(entry)) for entry in entries]
         self._children: list[int] = []
-        if _is_much(entries) and _may_fork():
-            parts = min(_count_processors(), _MAX_PROCESSES)
-            self._children = [_start(entries, part, parts) for part in range(parts)]
+        helpers = min(_count_processors(), _MAX_PROCESSES) - 1
+        if helpers and self._is_much() and _may_fork():
+            self._start(helpers)
 
     def find_broken(self) -> list[str]:
-        """Wait for its end, and return the entries that are not as their seal says."""
-        # Every child is waited for.
-        statuses = [os.waitpid(child, 0)[1] for child in self._children]
-        if statuses and not any(statuses):
-            return []
-        return [entry for entry in self._entries if not _is_intact(entry, 0, 1)]
+        """Do what is not done yet, and return the entries that are not as their seal says."""
+        if self._children:
+            intact = self._work()
+            os.close(self._queue)
+            # Every child is waited for.
+            statuses = [os.waitpid(child, 0)[1] for child in self._children]
+            self._children = []
+            if intact and not any(statuses):
+                return []
+        return [entry for entry, seal in self._seals if seal is None or not is_as_sealed(f"{entry}/{TREE}", seal)]
+
+    def _read(self, entry: str) -> Seal | None:
+        try:
+            seal = read_seal(entry)
+        except (OSError, ValueError):
+            return None
+        # A power cut may have emptied what was never brought to the disk.
+        return None if seal.boot not in ("", self._boot) else seal
+
+    def _is_much(self) -> bool:
+        """Whether another process is worth starting: not where it is known that all is in vain."""
+        sizes = [seal.size if seal else 0 for _, seal in self._seals]
+        return all(sizes) and sum(sizes) > _SHARED_FROM
+
+    def _start(self, helpers: int) -> None:
+        """Start processes that do what is left, task by task; each ends with 0 if all was as it should be."""
+        parts = [
+            (f"{entry}/{TREE}", seal, part) for entry, seal in self._seals if seal for part in range(len(seal.parts))
+        ]
+        tasks = min(len(parts), _MAX_TASKS)
+        self._tasks = [parts[first::tasks] for first in range(tasks)]
+        # A byte in the pipe is a task that nobody has taken.
+        self._queue, end = os.pipe()
+        os.write(end, bytes(range(tasks)))
+        os.close(end)
+        for _ in range(helpers):
+            child = os.fork()
+            if not child:
+                status = 1
+                try:
+                    status = 0 if self._work() else 1
+                finally:
+                    os._exit(status)
+            self._children.append(child)
+
+    def _work(self) -> bool:
+        """Take tasks until there is none; whether all of them found what the seal says."""
+        while taken := os.read(self._queue, 1):
+            if not all(_is_as_sealed(*part) for part in self._tasks[taken[0]]):
+                return False
+        return True
 
 
-def _start(entries: Sequence[str], part: int, parts: int) -> int:
-    """A process of its own, which ends with 0 if its part of every entry is intact."""
-    child = os.fork()
-    if child:
-        return child
-    status = 1
-    try:
-        status = 0 if all(_is_intact(entry, part, parts) for entry in entries) else 1
-    finally:
-        os._exit(status)
+def is_as_sealed(folder: str, seal: Seal) -> bool:
+    """Whether all that a seal names is as it was."""
+    return all(_is_as_sealed(folder, seal, part) for part in range(len(seal.parts)))
 
 
-def _is_much(entries: Sequence[str]) -> bool:
-    """Whether another process is worth starting, going by the sizes of the seals."""
-    try:
-        return sum(os.stat(f"{entry}/{SEAL}").st_size for entry in entries) > _SHARED_FROM  # noqa: PTH116
-    except OSError:
-        return False
-
-
-def _is_intact(entry: str, part: int, parts: int) -> bool:
-    try:
-        seal = read_seal(entry)
-    except (OSError, ValueError):
-        return False
-    if seal.boot and seal.boot != find_boot():
-        return False  # a power cut may have emptied what was never brought to the disk
-    count = len(seal.names)
-    return is_as_sealed(f"{entry}/{TREE}", seal, count * part // parts, count * (part + 1) // parts)
-
-
-def is_as_sealed(folder: str, seal: Seal, start: int = 0, end: int | None = None) -> bool:
-    """Whether all that a seal names is as it was, or that between two places of its names."""
-    width = _width(linked=seal.linked)
-    names, facts = seal.names[start:end], seal.facts[start * width : None if end is None else end * width]
+def _is_as_sealed(folder: str, seal: Seal, part: int) -> bool:
+    names, facts = seal.take(part)
     try:
         return _look(folder, names, linked=seal.linked) == facts
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
-def _look(tree: str, names: list[str], *, linked: bool) -> array[int]:
+def _look(tree: str, names: list[bytes], *, linked: bool) -> list[int]:
+    look = os.lstat
     if os.stat not in os.supports_dir_fd:
-        seen = [os.lstat(f"{tree}/{name}") for name in names]
-        return array("q", [fact for status in seen for fact in _facts(status, linked=linked)])
-    folder = os.open(tree, os.O_RDONLY)
+        prefix = os.fsencode(f"{tree}/")
+        return [fact for name in names for fact in _facts(look(prefix + name), linked=linked)]
+    folder = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        look = os.stat
         if not linked:
-            return array("q", [look(name, dir_fd=folder, follow_symlinks=False).st_ctime_ns for name in names])
-        seen = [look(name, dir_fd=folder, follow_symlinks=False) for name in names]
-        return array("q", [fact for status in seen for fact in _facts(status, linked=True)])
+            return [look(name, dir_fd=folder).st_ctime_ns for name in names]
+        return [fact for name in names for fact in _facts(look(name, dir_fd=folder), linked=True)]
     finally:
         os.close(folder)
 
@@ -209,6 +266,14 @@ def _facts(status: os.stat_result, *, linked: bool) -> tuple[int, ...]:
         return (status.st_ctime_ns,)
     # Of a folder, what it holds is told by its time of modification.
     return status.st_size, status.st_mtime_ns, status.st_mode, status.st_ino & _MASK
+
+
+def _pack(facts: list[int]) -> bytes:
+    """As `Seal` has them. The modules `array` and `struct` take longer to import."""
+    numbers = memoryview(bytearray(len(facts) * _SIZE)).cast("q")
+    for at, fact in enumerate(facts):
+        numbers[at] = fact
+    return numbers.tobytes()
 
 
 def _width(*, linked: bool) -> int:

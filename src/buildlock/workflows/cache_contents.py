@@ -14,7 +14,7 @@ from buildlock.environment.claims import take_claim
 from buildlock.environment.origin import list_linked
 from buildlock.environment.own_files import check_own
 from buildlock.environment.recipe import RECIPES
-from buildlock.environment.roots import ROOTS, read_root
+from buildlock.environment.roots import ROOTS, is_lost, read_root
 from buildlock.environment.stored import is_damaged
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.index.git import FORMAT as REPOSITORIES
@@ -110,6 +110,7 @@ class Contents:
                 path for path in self._list(self.folders.get(name)) if path.name not in helpers or _is_link(path)
             )
         yield from self._list(self._enter(f"{STORE}/scratch"))
+        yield from (note for note in self._list(self._enter(f"{STORE}/{ROOTS}")) if is_lost(str(note)))
         yield from self._list_lost_claims()
         for kind, (place, pattern) in _PLACES.items():
             if kind == "pages":

@@ -1,7 +1,9 @@
 """Whether anything below a folder was changed, without reading it."""
 
 import os
+import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,9 +145,34 @@ def test_processes_share_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "fork", count)
     names = [str(entry) for entry in entries]
     assert find_broken(names) == []
-    assert len(forked) == 4
+    assert len(forked) == 3
     (entries[place // 1000] / TREE / f"{place % 1000:04}").write_text("changed")
     assert find_broken(names) == [names[place // 1000]]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes share the work by fork")
+def test_what_a_process_took_that_was_killed_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / TREE).mkdir()
+    for number in range(2000):
+        (tmp_path / TREE / f"{number:04}").touch()
+    seal(tmp_path)
+    here, is_as_sealed = os.getpid(), module._is_as_sealed
+
+    def die_elsewhere(folder: str, seal: Seal, part: int) -> bool:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.01)  # so that others take a part
+        return is_as_sealed(folder, seal, part)
+
+    monkeypatch.setattr(module, "_SHARED_FROM", 10_000)
+    monkeypatch.setattr(module, "_may_fork", lambda: True)
+    monkeypatch.setattr(module, "_count_processors", lambda: 3)
+    monkeypatch.setattr(module, "_is_as_sealed", die_elsewhere)
+    assert find_broken([str(tmp_path)]) == []
+    for number in range(0, 2000, 500):
+        (tmp_path / TREE / f"{number:04}").write_text("changed")
+        assert find_broken([str(tmp_path)]) == [str(tmp_path)]
+        seal(tmp_path)
 
 
 def test_a_process_with_threads_is_not_copied(entry: Path) -> None:

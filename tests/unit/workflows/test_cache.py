@@ -19,6 +19,7 @@ from buildlock.environment.claims import Claim
 from buildlock.environment.interpreter import Interpreter, find_interpreter
 from buildlock.environment.isolated import BuildEnvironment, create_environment
 from buildlock.environment.kept import KeptFiles
+from buildlock.environment.roots import keep_root
 from buildlock.environment.seal import SEAL, make_seal
 from buildlock.environment.stored import StoredWheel
 from buildlock.errors import EnvironmentPreparationError
@@ -288,6 +289,21 @@ class TestPrune:
         assert not any(os.path.lexists(filled.cache / place) for place in remains)
         assert all(path.exists() for path in kept)
         assert filled.list_kinds() == ALL
+
+    def test_notes_of_environments_that_are_gone_go(self, filled: Filled, tmp_path: Path) -> None:
+        roots = filled.cache / "store-v2" / "roots"
+        here, gone, anew = (tmp_path / name for name in ("here", "gone", "anew"))
+        for place in (here, gone, anew):
+            place.mkdir()
+            keep_root(str(roots), str(place))
+        (kept,) = (note for note in roots.iterdir() if note.read_text() == str(here))
+        (roots / "1-2-3").write_text(str(here))
+        (roots / "1-2").write_bytes(b"no\0path")
+        gone.rmdir()
+        anew.rename(tmp_path / "other")
+        anew.mkdir()
+        assert len(prune(filled.cache, days=30, dry_run=False, report=silence).paths) == 4
+        assert list(roots.iterdir()) == [kept]
 
     @posix
     def test_an_environment_that_a_command_runs_in_stays(self, filled: Filled) -> None:

@@ -1,0 +1,43 @@
+"""What a plan's steps do."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from buildlock.environment.placing import place
+
+
+def test_a_record_is_that_of_the_store_and_what_is_missing_in_it(tmp_path: Path) -> None:
+    known, root = tmp_path / "RECORD", tmp_path / "root"
+    known.write_bytes(b"a.py,,\n")
+    place(
+        str(root),
+        [
+            ("folder", ""),
+            ("folder", "lib"),
+            ("record", "lib/RECORD", str(known), "lib", b"../b,,\n", ("tool",)),
+            ("script", "tool", b"", b"\n"),
+        ],
+        python="/python",
+    )
+    assert (root / "tool").read_bytes() == b"#!/python\n"
+    assert (root / "lib" / "RECORD").read_bytes() == (
+        b"a.py,,\n../b,,\n../tool,sha256=8TTxsGxMrClf1Z-QrHU11guTjTgD6kqx0ECuGnhY_WY,10\n"
+    )
+    assert known.read_bytes() == b"a.py,,\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_in_the_store_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="is no file any more"):
+        place(str(tmp_path), [("copy", "copy", str(tmp_path / "pipe"), False)], python="/python")
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="links are followed")
+def test_a_link_in_the_store_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "link").symlink_to("secret")
+    with pytest.raises(OSError, match="link"):
+        place(str(tmp_path), [("copy", "copy", str(tmp_path / "link"), False)], python="/python")
