@@ -1,17 +1,21 @@
 """A wheel with any bytes changed is refused, or unpacks to exactly what its RECORD says."""
 
 import base64
+import binascii
 import csv
 import hashlib
 import io
 import tempfile
 import zipfile
 from pathlib import Path
+from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from buildlock.environment import entry_names
 from buildlock.environment.entry_names import find_clash, find_name_fault
+from buildlock.environment.record import InvalidRecordError, encode_digest, parse_record
 from buildlock.environment.wheel import open_wheel
 from buildlock.errors import InvalidArchiveError
 from support.wheel_forge import FILENAME, INFO, Entry, changed, forge, sound_wheel
@@ -85,6 +89,35 @@ def test_a_name_without_fault_stays_below_its_folder(name: str) -> None:
         parts = name.removesuffix("/").split("/")
         assert all(part not in ("", ".", "..") for part in parts)
         assert not set(name) & set("\\:\0\n\r\x1b")
+
+
+@given(
+    st.one_of(
+        st.text("aAcConN1._+-/$: ~é", max_size=40),
+        st.lists(
+            st.sampled_from(["con", "aux.c", "lpt1", "com10", "..", ".", "", "a.", ".a", "x" * 99]), max_size=22
+        ).map("/".join),
+    )
+)
+def test_the_short_look_at_a_name_finds_what_the_rules_find(name: str) -> None:
+    with mock.patch.object(entry_names, "_PLAIN_PATH", -1):
+        expected = find_name_fault(name)
+    assert find_name_fault(name) == expected
+
+
+@given(st.one_of(st.binary(min_size=31, max_size=33).map(encode_digest), st.text("AEIQaz09-_+/=", max_size=45)))
+def test_a_digest_has_one_spelling(digest: str) -> None:
+    try:
+        raw = base64.b64decode(digest + "=" * (-len(digest) % 4), altchars=b"-_")
+    except binascii.Error:
+        raw = b""
+    sound = len(raw) == 32 and base64.urlsafe_b64encode(raw).decode().rstrip("=") == digest
+    try:
+        assert parse_record(f"a.py,sha256={digest},3\n")["a.py"].digest == digest
+    except InvalidRecordError:
+        assert not sound
+    else:
+        assert sound
 
 
 @given(st.lists(st.text("aAé/", min_size=1, max_size=5), max_size=5))

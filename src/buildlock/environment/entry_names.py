@@ -14,6 +14,12 @@ MAX_DEPTH = 40
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
 """Names that Windows opens as a device, whatever their extension."""
+_PLAIN = re.compile(
+    r"(?:(?!(?:con|prn|aux|nul|(?:com|lpt)[0-9])(?:[./]|\Z))[a-z0-9_.+-]{0,99}[a-z0-9_+-](?:/|\Z)){1,20}",
+    re.ASCII | re.IGNORECASE,
+)
+"""Short names of few folders, of letters and digits for the most part: nearly all are, and such have no fault."""
+_PLAIN_PATH = 250
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that are not seen, or that some file systems ignore when they compare names."""
 
@@ -86,6 +92,8 @@ def find_name_fault(name: str, rules: NameRules = EVERYWHERE) -> str | None:
     >>> find_name_fault("torch/_C.so"), find_name_fault("../evil.py")
     (None, 'the name leaves the folder it is unpacked into')
     """
+    if len(name) <= _PLAIN_PATH and _PLAIN.fullmatch(name):
+        return None
     for is_fault, reason in _NAME_FAULTS:
         if is_fault(name):
             return reason

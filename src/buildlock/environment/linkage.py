@@ -39,6 +39,8 @@ def find_linkage(tree: Path, files: Iterable[UnpackedFile]) -> Linkage:
     programs = []
     for file in files:
         path = file.line.path
+        if not (file.executable or ".so" in path):
+            continue
         folder, name = posixpath.split(path)
         if not (file.executable or ".so" in name) or (facts := read_elf(tree / path)) is None:
             continue

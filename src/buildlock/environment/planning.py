@@ -4,7 +4,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
 from installer.scripts import Script
@@ -181,7 +181,7 @@ class Plan:
         # uv sees no distribution where this is a link.
         children = description.open()
         elsewhere = [
-            replace(line, path=posixpath.relpath(place, library))
+            line._replace(path=posixpath.relpath(place, library))
             for path, line in lines.items()
             if path.startswith(f"{facts.data}/") and (place := self._place(wheel, path)) not in scripts
         ]

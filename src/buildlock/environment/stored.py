@@ -141,7 +141,8 @@ def _describe_installed(tree: Path, facts: WheelFacts, files: Sequence[UnpackedF
     record, installer = f"{facts.dist_info}/RECORD", f"{facts.dist_info}/INSTALLER"
     kept = [file for file in files if file.line.path != record]
     kept.append(_write(tree, installer, _INSTALLER))
-    library = [file.line for file in kept if not file.line.path.startswith(f"{facts.data}/")]
+    elsewhere = f"{facts.data}/"
+    library = [file.line for file in kept if not file.line.path.startswith(elsewhere)]
     return [*kept, _write(tree, record, write_record([*library, RecordLine(path=record)]).encode())]
 
 

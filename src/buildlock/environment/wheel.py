@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, NoReturn, TypeAlias
+from typing import BinaryIO, Literal, NamedTuple, NoReturn, TypeAlias
 
 from packaging.tags import Tag, parse_tag
 from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
@@ -82,8 +82,7 @@ class WheelFacts:
         return ("purelib" if self.root_is_purelib else "platlib"), path
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UnpackedFile:
+class UnpackedFile(NamedTuple):
     """A file of an unpacked wheel."""
 
     line: RecordLine
@@ -263,12 +262,14 @@ class Wheel:
     def _check_places(self) -> None:
         """Refuse two files for one place, and a file for a place that is the environment's own."""
         places = []
-        for path in self._files:
+        prefix = f"{self.facts.data}/"
+        # Without that folder each file stays where the archive has it, which has been compared.
+        for path in self._files if any(path.startswith(prefix) for path in self._files) else ():
             scheme, rest = self.facts.locate(path)
             parts = fold_name(rest).split("/")
             if scheme == "data" and parts[0] in ("bin", "scripts"):
                 scheme, rest, parts = "scripts", rest.partition("/")[2], parts[1:]
-            if path.startswith(f"{self.facts.data}/") and self._is_reserved(scheme, parts):
+            if path.startswith(prefix) and self._is_reserved(scheme, parts):
                 self._refuse(f"`{path}` would replace the environment's own files")
             # Both libraries are one folder in an environment.
             places.append(f"{'library' if scheme in ('purelib', 'platlib') else scheme}/{rest}")

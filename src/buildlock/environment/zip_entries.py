@@ -10,11 +10,11 @@ import re
 import stat
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
 from itertools import chain
 from threading import Lock, local
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NamedTuple, NoReturn
 
 from buildlock.environment import deflate
 from buildlock.environment.entry_names import EVERYWHERE, NameRules, find_clash, find_folders, find_name_fault
@@ -63,8 +63,7 @@ _CHUNK = 1 << 20
 _PACKED_CHUNK = 256 << 10
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ZipEntry:
+class ZipEntry(NamedTuple):
     """One entry. The name of a folder ends in `/`."""
 
     name: str
@@ -84,10 +83,11 @@ class ZipEntry:
         return self.name.endswith("/")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Header:
+class _Header(NamedTuple):
     """One record of the central directory."""
 
+    label: str
+    """Its name for messages, whatever the bytes are."""
     raw_name: bytes
     flags: int
     method: int
@@ -97,11 +97,6 @@ class _Header:
     attributes: int
     modified: int
     offset: int
-
-    @property
-    def name(self) -> str:
-        """For messages, whatever the bytes are."""
-        return self.raw_name.decode("utf-8", "backslashreplace")
 
 
 class _Window(local):
@@ -277,15 +272,17 @@ class ZipArchive:
             self._refuse("its central directory stops early")
         raw_name = data[name_end - name_length : name_end]
         label = raw_name.decode("utf-8", "backslashreplace")
-        if _CONTROL.search(data, extra_end, end):
+        if comment_length and _CONTROL.search(data, extra_end, end):
             self._refuse(f"the comment of `{label}` is not text: it may hide a record")
-        extra = self._parse_extra(data[name_end:extra_end], raw_name, label)
-        size, packed_size, offset, disk = self._widen(extra, (size, packed_size, offset, disk), label)
+        if extra_length or _WIDE32 in (size, packed_size, offset) or disk:
+            extra = self._parse_extra(data[name_end:extra_end], raw_name, label)
+            size, packed_size, offset, disk = self._widen(extra, (size, packed_size, offset, disk), label)
         if disk:
             self._refuse("it is one part of several")
         if version & 0xFF > _MAX_VERSION:
             self._refuse(f"`{label}` needs a newer ZIP format")
         header = _Header(
+            label=label,
             raw_name=raw_name,
             flags=flags,
             method=method,
@@ -353,21 +350,21 @@ class ZipArchive:
         if total > limit:
             self._refuse(f"it unpacks to {total} bytes; {limit} are the most", hint=LIMIT_HINT)
         for size, packed_size, what in chain(
-            [(total, self._size, "it")], ((header.size, header.packed_size, f"`{header.name}`") for header in headers)
+            [(total, self._size, "it")], ((header.size, header.packed_size, f"`{header.label}`") for header in headers)
         ):
             if size > RATIO_FREE and size > MAX_RATIO * packed_size:
                 self._refuse(f"{what} unpacks to more than {MAX_RATIO} times its size")
 
     def _read_entry(self, header: _Header, end: int) -> ZipEntry:
         """Compare an entry's own header with the central directory, and find its data, which reaches to `end`."""
-        label = header.name
-        own = _LOCAL.unpack(self._read_at(header.offset, _LOCAL.size))
+        label = header.label
+        head = self._read_at(header.offset, _LOCAL.size + len(header.raw_name))
+        own = _LOCAL.unpack_from(head)
         signature, version, flags, method, _, _, *declared, name_length, extra_length = own
         start = header.offset + _LOCAL.size + name_length + extra_length
         if signature != b"PK\x03\x04" or start > end:
             self._refuse(f"there is no entry where the central directory says `{label}` is")
-        rest = self._read_at(header.offset + _LOCAL.size, name_length + extra_length)
-        if rest[:name_length] != header.raw_name:
+        if name_length != len(header.raw_name) or head[_LOCAL.size :] != header.raw_name:
             self._refuse(f"`{label}` has another name in its own header")
         if flags != header.flags or method != header.method:
             self._refuse(f"the two headers of `{label}` disagree on flags or method")
@@ -376,7 +373,8 @@ class ZipArchive:
         name = self._check_name(header)
         self._check_method(header)
         executable = self._check_attributes(header, name)
-        wide = self._parse_extra(rest[name_length:], header.raw_name, label).get(_ZIP64)
+        extra = self._read_at(start - extra_length, extra_length) if extra_length else b""
+        wide = self._parse_extra(extra, header.raw_name, label).get(_ZIP64)
         tells_length = self._check_declared(header, declared, wide)
         self._check_end(header, start, end, tells_length=tells_length, large=wide is not None)
         return ZipEntry(
@@ -392,7 +390,7 @@ class ZipArchive:
 
     def _check_declared(self, header: _Header, declared: Sequence[int], wide: bytes | None) -> bool:
         """Compare an entry's own header with the central directory; whether it tells the length of the data."""
-        label = header.name
+        label = header.label
         crc, packed_size, size = declared
         if wide is not None:
             # APPNOTE 4.5.3: in the local header it holds both sizes.
@@ -411,7 +409,7 @@ class ZipArchive:
 
     def _check_end(self, header: _Header, start: int, end: int, *, tells_length: bool, large: bool) -> None:
         """Refuse anything between an entry's data, with its descriptor, and the next record."""
-        label = header.name
+        label = header.label
         data_end = start + header.packed_size
         if not header.flags & _STREAMED:
             if data_end != end:
@@ -445,20 +443,20 @@ class ZipArchive:
         try:
             name = header.raw_name.decode("utf-8" if header.flags & _UTF8 else "ascii")
         except UnicodeDecodeError:
-            self._refuse(f"the name `{header.name}` is not UTF-8, or is not marked as UTF-8")
+            self._refuse(f"the name `{header.label}` is not UTF-8, or is not marked as UTF-8")
         if fault := find_name_fault(name, self._rules):
-            self._refuse(f"`{header.name}`: {fault}")
+            self._refuse(f"`{header.label}`: {fault}")
         return name
 
     def _check_method(self, header: _Header) -> None:
         if header.flags & 0x0001:
-            self._refuse(f"`{header.name}` is encrypted")
+            self._refuse(f"`{header.label}` is encrypted")
         if unknown := header.flags & ~_KNOWN_FLAGS:
-            self._refuse(f"`{header.name}` has the flags {unknown:#06x}, which nothing needs that is read here")
+            self._refuse(f"`{header.label}` has the flags {unknown:#06x}, which nothing needs that is read here")
         if header.method not in (_STORED, _DEFLATED):
-            self._refuse(f"`{header.name}` is packed with method {header.method}; only stored and deflated are read")
+            self._refuse(f"`{header.label}` is packed with method {header.method}; only stored and deflated are read")
         if header.method == _STORED and header.size != header.packed_size:
-            self._refuse(f"`{header.name}` is stored and has two sizes")
+            self._refuse(f"`{header.label}` is stored and has two sizes")
 
     def _check_attributes(self, header: _Header, name: str) -> bool:
         """Refuse what is neither a file nor a folder; whether it may be executed."""
@@ -521,6 +519,7 @@ def ends_as_zip(file: BinaryIO) -> bool:
     return False
 
 
+@lru_cache(maxsize=1024)  # most of what is packed at once is of one time
 def _read_time(date: int, time: int) -> int:
     """A time as DOS writes it (APPNOTE 4.4.6)."""
     try:
