@@ -102,6 +102,20 @@ def is_url(location: str) -> bool:
     return "://" in location or location.startswith("file:")
 
 
+def encode_host(host: str) -> bytes:
+    """A host name as the network knows it.
+
+    Raises:
+        UnicodeError: It is none.
+    """
+    return host.encode() if host.isascii() else host.encode("idna")
+
+
+def bracket(host: str) -> str:
+    """A host name, or an address, as it is written before a port."""
+    return f"[{host}]" if ":" in host else encode_host(host).decode()
+
+
 def _basic(parts: SplitResult) -> str | None:
     """Of the user and the password, percent-decoded as RFC 3986 wants them written."""
     if not parts.username and not parts.password:
