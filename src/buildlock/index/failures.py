@@ -1,7 +1,6 @@
 """Failures that may pass: what went wrong, and when to try again."""
 
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 
 
 class TransientError(Exception):
@@ -17,6 +16,8 @@ def read_retry_after(value: str) -> float:
     """Seconds to wait, from either form of `Retry-After` (RFC 9110, 10.2.3); 0 where there is none."""
     if value.isascii() and value.isdigit():
         return float(value[:9])
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few servers send it
+
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):

@@ -4,7 +4,6 @@ import base64
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
-from urllib.request import url2pathname
 
 from buildlock.text import without_credentials
 
@@ -86,6 +85,8 @@ def to_path(url: str) -> Path:
     Raises:
         InvalidUrlError: It names another host, a relative path, or one that cannot exist.
     """
+    from urllib.request import url2pathname  # noqa: PLC0415 - a client for HTTP and FTP comes with it
+
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"}:
         raise InvalidUrlError(f"it names the host `{parts.netloc}`")
