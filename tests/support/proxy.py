@@ -9,23 +9,36 @@ proxy.heads[0]              # "CONNECT 127.0.0.1:8443 HTTP/1.0 ..."
 
 import select
 import socket
+import ssl
 import threading
 from contextlib import suppress
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import final
 
 
+class _Server(ThreadingTCPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is no error: tests do so on purpose."""
+
+
 @final
 class TunnellingProxy:
-    def __init__(self) -> None:
+    """A proxy; one that is reached by TLS itself, where it is told how."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.heads: list[str] = []
-        self._server = ThreadingTCPServer(("127.0.0.1", 0), self._make_handler())
-        self._server.daemon_threads = True
+        self._scheme = "https" if tls else "http"
+        self._server = _Server(("127.0.0.1", 0), self._make_handler())
+        if tls is not None:
+            # The handshake is the handler's, not of the thread that takes all connections.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.01))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> "TunnellingProxy":
         self._thread.start()
@@ -61,3 +74,6 @@ def _relay(client: socket.socket, server: socket.socket) -> None:
             if not (data := source.recv(1 << 16)):
                 return
             (server if source is client else client).sendall(data)
+            # TLS reads more at a time than it gives out.
+            while isinstance(source, ssl.SSLSocket) and source.pending():
+                server.sendall(source.recv(1 << 16))

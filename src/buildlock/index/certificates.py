@@ -2,9 +2,8 @@
 
 import os
 import ssl
+import sys
 from pathlib import Path
-
-from urllib3.util import create_urllib3_context
 
 from buildlock.answers.looking import explained
 from buildlock.errors import UnavailableError
@@ -26,7 +25,10 @@ def make_context(network: Network, *, checked: bool) -> ssl.SSLContext:
     Raises:
         UnavailableError: Certificates that it names cannot be read.
     """
-    context = create_urllib3_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which checks names, and knows nothing older than TLS 1.2
+    context.set_alpn_protocols(["http/1.1"])
+    if sys.version_info >= (3, 13):
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     if not checked:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

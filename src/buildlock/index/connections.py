@@ -1,93 +1,206 @@
 """Connections to servers, kept open: those that are trusted apart from those that are not, each proxy's apart."""
 
-import ssl
-from threading import Lock
+from __future__ import annotations
 
-import urllib3
-from urllib3.exceptions import InsecureRequestWarning
+from collections.abc import Mapping
+from functools import partial
+from threading import Condition, Lock, Thread
+from typing import TYPE_CHECKING, final
+from urllib.parse import quote, urlsplit
 
 from buildlock.errors import UnavailableError
-from buildlock.index.certificates import make_context
 from buildlock.index.insecurity import find_insecure, warn_insecure
-from buildlock.index.patience import limit_heads
 from buildlock.index.proxies import Proxies
+from buildlock.index.reaching import Names, Proxy, Way, split_origin
 from buildlock.index.urls import Address, parse_address
+from buildlock.index.wire import Answer, StaleError, Wire
 from buildlock.project.network import Network
 from buildlock.reporting import Reporter
 
-_KEPT_OPEN = 16
-"""Connections to one host."""
+if TYPE_CHECKING:
+    import ssl
+
+_MOST = 32
+"""Connections to one server."""
+_SAFE = "/?%:@!$&'()*+,;=~"
+"""What a path and a query may have, beyond letters and digits."""
 
 
+@final
 class Connections:
     """Safe to share among threads.
 
     Args:
         network: Whom to trust, and which way to go.
         report: Told, once for each, of the servers whose certificate is not checked.
+        connect_timeout: Seconds for a connection to be made.
+        timeout: Seconds for each next byte.
     """
 
-    def __init__(self, network: Network, report: Reporter) -> None:
+    def __init__(self, network: Network, report: Reporter, *, connect_timeout: float, timeout: float) -> None:
         self._network = network
         self._report = report
+        self._connect_timeout = connect_timeout
+        self._timeout = timeout
         self._proxies = Proxies(network)
+        self._names = Names()
         self._lock = Lock()
-        self._pools: dict[tuple[str, str | None, bool], urllib3.PoolManager] = {}
+        self._servers: dict[tuple[str, str | None, bool], _Server] = {}
         self._contexts: dict[bool, ssl.SSLContext] = {}
         self._warned: set[str] = set()
 
     def clear(self) -> None:
         with self._lock:
-            for pool in self._pools.values():
-                pool.clear()
+            for server in self._servers.values():
+                server.close()
 
-    def pool(self, address: Address) -> urllib3.PoolManager:
-        """What asks this address.
+    def ask(self, address: Address, method: str, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
+        """Send a request; the connection is kept when all of the answer is read.
 
         Raises:
-            UnavailableError: The proxy, or certificates, cannot be used.
+            TransientError: There was no answer.
+            UnavailableError: The server is not who it should be, or the proxy, or certificates, cannot be used.
         """
+        server = self._find(address)
+        parts = urlsplit(address.url)
+        target = quote(parts.path or "/", safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
+        fields = {"Host": server.way.authority, **headers}
+        if server.way.proxy is not None and server.way.context is None:
+            target = f"http://{server.way.authority}{target}"
+            fields |= server.way.proxy.headers
+        while True:
+            wire = server.take()
+            kept = wire.used
+            give_back = partial(server.give_back, wire)
+            try:
+                return Answer(wire, wire.ask(method, target, fields, content), give_back)
+            except StaleError:
+                give_back(False)
+                if not kept or content is not None:
+                    raise
+            except BaseException:
+                give_back(False)
+                raise
+
+    def _find(self, address: Address) -> _Server:
         proxy = self._proxies.find(address.url)
         insecure = find_insecure(self._network.insecure_hosts, address.url)
+        key = address.origin, proxy, insecure is None
         with self._lock:
             if insecure is not None and address.origin not in self._warned:
                 self._warned.add(address.origin)
                 self._report(warn_insecure(address.origin, insecure))
-            key = address.scheme, proxy, insecure is None
-            if key not in self._pools:
-                self._pools[key] = self._open(*key)
-            return self._pools[key]
+            if key not in self._servers:
+                self._servers[key] = _Server(self._describe_way(address, proxy, checked=insecure is None))
+            return self._servers[key]
 
-    def _open(self, scheme: str, proxy: str | None, checked: bool) -> urllib3.PoolManager:  # noqa: FBT001 - a key
-        if not checked:
-            urllib3.disable_warnings(InsecureRequestWarning)  # we have warned
-        context = self._context(checked=checked) if scheme == "https" else None
-        if proxy is None:
-            manager = urllib3.PoolManager(maxsize=_KEPT_OPEN, ssl_context=context)
-        else:
-            manager = self._open_proxy(scheme, proxy, context)
-        limit_heads(manager)
-        return manager
+    def _describe_way(self, address: Address, proxy: str | None, *, checked: bool) -> Way:
+        host, port = split_origin(address)
+        return Way(
+            host=host,
+            port=port,
+            context=self._context(checked=checked) if address.scheme == "https" else None,
+            proxy=self._describe_proxy(address.scheme, proxy) if proxy is not None else None,
+            names=self._names,
+            connect_timeout=self._connect_timeout,
+            timeout=self._timeout,
+        )
 
-    def _open_proxy(self, scheme: str, proxy: str, context: ssl.SSLContext | None) -> urllib3.ProxyManager:
+    def _describe_proxy(self, scheme: str, proxy: str) -> Proxy:
         try:
             way = parse_address(proxy if "://" in proxy else f"http://{proxy}")
-            return urllib3.ProxyManager(
-                way.url,
-                proxy_headers={"Proxy-Authorization": way.authorization} if way.authorization else None,
-                proxy_ssl_context=self._context(checked=True) if way.scheme == "https" else None,
-                maxsize=_KEPT_OPEN,
-                ssl_context=context,
-            )
+            if way.scheme not in {"http", "https"}:
+                raise ValueError(f"its scheme is `{way.scheme}`")  # noqa: TRY301 - told as all else
         except ValueError as error:
             # Of a malformed URL nobody can tell what in it is secret.
             raise UnavailableError(
                 f"the proxy for `{scheme}` cannot be used: {error}",
                 hint="correct `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY`, or the setting that names it",
             ) from error
+        return Proxy(address=way, context=self._context(checked=True) if way.scheme == "https" else None)
 
     def _context(self, *, checked: bool) -> ssl.SSLContext:
         """Made once, and only where there is a use for it: it takes a while."""
+        from buildlock.index.certificates import make_context  # noqa: PLC0415 - not every server is asked with TLS
+
         if checked not in self._contexts:
             self._contexts[checked] = make_context(self._network, checked=checked)
         return self._contexts[checked]
+
+
+@final
+class _Server:
+    """The connections to one server, opened beside those who wait: whichever is free first is taken.
+
+    A new connection takes two or three round trips, and one that is being used is mostly free again in one.
+    """
+
+    def __init__(self, way: Way) -> None:
+        self.way = way
+        self._changed = Condition()
+        self._idle: list[Wire] = []
+        self._failures: list[BaseException] = []
+        self._waiting = self._opening = self._count = 0
+        self._closed = False
+
+    def take(self) -> Wire:
+        """A connection.
+
+        Raises:
+            TransientError, UnavailableError: As of `Way.open`.
+        """
+        with self._changed:
+            self._waiting += 1
+            try:
+                while True:
+                    while self._idle:
+                        wire = self._idle.pop()
+                        if wire.is_quiet():
+                            return wire
+                        self._drop(wire)
+                    if self._failures:
+                        raise self._failures.pop()
+                    if self._opening < self._waiting and self._count < _MOST:
+                        self._count += 1
+                        self._opening += 1
+                        Thread(target=self._open, name="buildlock-connection", daemon=True).start()
+                    self._changed.wait()
+            finally:
+                self._waiting -= 1
+
+    def give_back(self, wire: Wire, usable: bool) -> None:  # noqa: FBT001 - as an answer calls it
+        with self._changed:
+            if usable and not wire.has_more and not self._closed:
+                self._idle.append(wire)
+            else:
+                self._drop(wire)
+            self._changed.notify()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            while self._idle:
+                self._drop(self._idle.pop())
+
+    def _drop(self, wire: Wire) -> None:
+        wire.close()
+        self._count -= 1
+
+    def _open(self) -> None:
+        try:
+            wire = self.way.open()
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            with self._changed:
+                self._opening -= 1
+                self._count -= 1
+                if self._waiting:
+                    self._failures.append(error)
+                self._changed.notify()
+            return
+        with self._changed:
+            self._opening -= 1
+            if self._closed:
+                self._drop(wire)
+            else:
+                self._idle.append(wire)
+            self._changed.notify()

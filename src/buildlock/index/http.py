@@ -1,7 +1,5 @@
 """Asking servers: connections kept open, transient failures tried again, sizes bounded, credentials kept in."""
 
-import re
-import ssl
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -11,20 +9,16 @@ from threading import BoundedSemaphore, Event, Lock
 from types import TracebackType
 from typing import TypeVar, final
 
-import urllib3
-from urllib3 import exceptions
-from urllib3.util import Timeout
-
 from buildlock import __version__
 from buildlock.errors import InvalidPageError, UnavailableError
 from buildlock.index import local
 from buildlock.index.connections import Connections
 from buildlock.index.credentials import Credentials
 from buildlock.index.encoding import EncodingError, decode
-from buildlock.index.failures import TransientError, describe_failure, read_retry_after
+from buildlock.index.failures import TransientError, read_retry_after
 from buildlock.index.http_cache import Entry, Head, HttpCache
-from buildlock.index.patience import FACTOR
 from buildlock.index.urls import Address, InvalidUrlError, follow, parse_address
+from buildlock.index.wire import FACTOR, Answer
 from buildlock.project.model import Authentication
 from buildlock.project.network import Network
 from buildlock.reporting import Asked, Noted, Received, Reporter
@@ -120,7 +114,7 @@ class HttpClient:
         self._turns = BoundedSemaphore(network.concurrent_downloads or _MOST_REQUESTS)
         self._closed = Event()
         self._lock = Lock()
-        self._connections = Connections(network, report)
+        self._connections = Connections(network, report, connect_timeout=self._connect_timeout, timeout=self._timeout)
         self._credentials = Credentials(network, report)
 
     def __enter__(self) -> "HttpClient":
@@ -321,7 +315,7 @@ class HttpClient:
                 address = found
                 response = self._send(address, sent)
             try:
-                location = response.headers.get("Location") if response.status in _REDIRECTS else None
+                location = response.headers.get("location") if response.status in _REDIRECTS else None
                 if location is None:
                     yield self._judge(address, response, direct=hop == 0, answers=answers)
                     return
@@ -367,74 +361,42 @@ class HttpClient:
 
     def _send(
         self, address: Address, headers: Mapping[str, str], *, method: str = "GET", content: bytes | None = None
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> Answer:
         self._check_open(address.url)
-        sent = dict(headers)
-        if address.authorization:
-            sent["Authorization"] = address.authorization
+        sent = {**headers, "Authorization": address.authorization} if address.authorization else headers
         self._report(Asked(f"asked `{address.url}`"))
-        try:
-            return self._connections.pool(address).request(
-                method,
-                address.url,
-                body=content,
-                headers=sent,
-                preload_content=False,
-                decode_content=False,
-                redirect=False,
-                retries=False,
-                timeout=Timeout(connect=self._connect_timeout, read=self._timeout),
-            )
-        except exceptions.SSLError as error:
-            if not isinstance(error.args[0], ssl.SSLCertVerificationError):
-                raise TransientError(describe_failure(error)) from error
-            raise UnavailableError(
-                f"`{address.url}` shows a certificate that is not trusted: {error.args[0].verify_message}",
-                hint="name the file of your certificate authority in `SSL_CERT_FILE`",
-            ) from error
-        except exceptions.LocationValueError as error:
-            raise UnavailableError(f"`{address.url}` cannot be asked: {error}") from error
-        except exceptions.HTTPError as error:
-            raise TransientError(describe_failure(error)) from error
+        return self._connections.ask(address, method, sent, content)
 
-    def _judge(
-        self, address: Address, response: urllib3.BaseHTTPResponse, *, direct: bool, answers: Collection[int] = ()
-    ) -> Stream:
+    def _judge(self, address: Address, response: Answer, *, direct: bool, answers: Collection[int] = ()) -> Stream:
         status = response.status
-        answer = f"it answered {status} {printable(response.reason or '')}".rstrip()
+        answer = f"it answered {status} {printable(response.reason)}".rstrip()
         if status not in answers and (status >= _FIRST_SERVER_ERROR or status in _TRANSIENT):
-            raise TransientError(answer, retry_after=read_retry_after(response.headers.get("Retry-After", "")))
+            raise TransientError(answer, retry_after=read_retry_after(response.headers.get("retry-after", "")))
         if not 200 <= status < 300 and not status >= _FIRST_CLIENT_ERROR and status != _NOT_MODIFIED:  # noqa: PLR2004
             raise UnavailableError(f"`{address.url}` could not be fetched: {answer}")
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        if not re.fullmatch(r"[0-9]+(, *[0-9]+)*", headers.get("content-length", "0")):
-            raise TransientError("its `Content-Length` is not a number")
         return Stream(
             url=address.url,
             status=status,
-            headers=headers,
+            headers=response.headers,
             chunks=self._chunks(address, response),
             direct=direct,
             private=address.authorization is not None,
         )
 
-    def _chunks(self, address: Address, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    def _chunks(self, address: Address, response: Answer) -> Iterator[bytes]:
         empty, received, since = True, 0, time.monotonic()
-        try:
-            while chunk := response.read1(_CHUNK):
-                self._check_open(address.url)
-                empty = False
-                received += len(chunk)
-                self._report(Received(len(chunk)))
-                if time.monotonic() - since > FACTOR * self._timeout:
-                    if received < _SLOWEST:
-                        raise TransientError(f"it has sent {received} bytes in {FACTOR * self._timeout:.0f} s")
-                    received, since = 0, time.monotonic()
-                yield chunk
-        except exceptions.HTTPError as error:
-            raise TransientError(describe_failure(error)) from error
+        while chunk := response.read(_CHUNK):
+            self._check_open(address.url)
+            empty = False
+            received += len(chunk)
+            self._report(Received(len(chunk)))
+            if time.monotonic() - since > FACTOR * self._timeout:
+                if received < _SLOWEST:
+                    raise TransientError(f"it has sent {received} bytes in {FACTOR * self._timeout:.0f} s")
+                received, since = 0, time.monotonic()
+            yield chunk
         # A head that was cut short looks like one that says nothing of its body.
-        told = {name.lower() for name in response.headers} & {"content-length", "transfer-encoding"}
+        told = response.headers.keys() & {"content-length", "transfer-encoding"}
         if empty and response.status == 200 and not told:  # noqa: PLR2004
             raise TransientError("its answer was cut short")
 
@@ -451,11 +413,10 @@ def _answer(entry: Entry) -> Response:
     return Response(url=entry.url, status=200, headers=entry.headers, content=entry.content, kept=entry.sha256)
 
 
-def _let_go(response: urllib3.BaseHTTPResponse) -> None:
+def _let_go(response: Answer) -> None:
     """Give the connection back; closed, if the server has more to say than we want to hear."""
-    if response.length_remaining is not None and response.length_remaining < _SMALL:
+    if response.left is not None and response.left < _SMALL:
         # What has come of it, and no more: the rest may drip in for ever.
-        with suppress(exceptions.HTTPError):
-            response.read1(_SMALL)
+        with suppress(TransientError):
+            response.read(_SMALL)
     response.close()
-    response.release_conn()

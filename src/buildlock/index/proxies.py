@@ -1,9 +1,9 @@
 """Which proxy a URL is asked through: one of the settings, else of the environment or the system, or none."""
 
-from collections.abc import Iterable
-from ipaddress import ip_address, ip_network
+import os
+import sys
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
-from urllib.request import getproxies, getproxies_environment, proxy_bypass
 
 from buildlock.project.network import Network
 
@@ -12,9 +12,17 @@ class Proxies:
     """The proxies of a network's settings, and of this machine."""
 
     def __init__(self, network: Network) -> None:
-        self._proxies = {**getproxies(), **network.proxies}
+        self._proxies = dict(network.proxies)
         self._no_proxy = network.no_proxy
-        self._exempt = getproxies_environment().get("no", "").split(",")
+        self._exempt: list[str] = []
+        self._bypass: Callable[[str], object] | None = None
+        # On other systems only variables name any, and a client for HTTP and FTP comes with who reads them.
+        if sys.platform in {"win32", "darwin"} or any(name.lower().endswith("_proxy") for name in os.environ):
+            from urllib.request import getproxies, getproxies_environment, proxy_bypass  # noqa: PLC0415 - see above
+
+            self._proxies = {**getproxies(), **network.proxies}
+            self._exempt = getproxies_environment().get("no", "").split(",")
+            self._bypass = proxy_bypass
 
     def find(self, url: str) -> str | None:
         """The proxy for `url`, perhaps with credentials; `None` where it is asked directly."""
@@ -25,7 +33,9 @@ class Proxies:
         if self._no_proxy is not None:
             direct = _is_exempt(parts.hostname, parts.port, self._no_proxy)
         else:
-            direct = _is_exempt(parts.hostname, parts.port, self._exempt) or bool(proxy_bypass(parts.netloc))
+            direct = _is_exempt(parts.hostname, parts.port, self._exempt) or bool(
+                self._bypass and self._bypass(parts.netloc)
+            )
         return None if direct else proxy
 
 
@@ -46,6 +56,8 @@ def _is_exempt(host: str, port: int | None, exempt: Iterable[str]) -> bool:
 
 
 def _is_in_network(host: str, network: str) -> bool:
+    from ipaddress import ip_address, ip_network  # noqa: PLC0415 - nobody else needs it
+
     try:
         return ip_address(host) in ip_network(network, strict=False)
     except ValueError:

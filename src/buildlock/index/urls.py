@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
-from urllib.request import url2pathname
 
 from buildlock.text import without_credentials
 
@@ -88,6 +87,8 @@ def to_path(url: str) -> Path:
     Raises:
         InvalidUrlError: It names another host, a relative path, or one that cannot exist.
     """
+    from urllib.request import url2pathname  # noqa: PLC0415 - a client for HTTP and FTP comes with it
+
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"}:
         raise InvalidUrlError(f"it names the host `{parts.netloc}`")
@@ -102,6 +103,20 @@ def to_path(url: str) -> Path:
 def is_url(location: str) -> bool:
     """Whether a location is a URL; otherwise it is a path, on Windows perhaps with a drive letter."""
     return "://" in location or location.startswith("file:")
+
+
+def encode_host(host: str) -> bytes:
+    """A host name as the network knows it.
+
+    Raises:
+        UnicodeError: It is none.
+    """
+    return host.encode() if host.isascii() else host.encode("idna")
+
+
+def bracket(host: str) -> str:
+    """A host name, or an address, as it is written before a port."""
+    return f"[{host}]" if ":" in host else encode_host(host).decode()
 
 
 def _basic(parts: SplitResult) -> str | None:

@@ -38,9 +38,9 @@ KnownMetadata: TypeAlias = dict[str, tuple[Artifact, CoreMetadata]]
 class MetadataReader:
     """Reads the metadata of wheels; safe to share among threads.
 
-    Four ways, until one works: the metadata file that the index advertises beside the wheel (PEP 658), such a file
-    that it does not advertise, ranges of the wheel, the whole wheel. Whichever it is, what comes must have the hash
-    that the index gave for it, if any, and be of the artifact's name and version.
+    Four ways, until one works: the metadata file that the index advertises beside the wheel (PEP 658), ranges of the
+    wheel, such a file that is not advertised, the whole wheel. Whichever it is, what comes must have the hash that the
+    index gave for it, if any, and be of the artifact's name and version.
 
     Args:
         client: Asks the servers.
@@ -114,20 +114,32 @@ class MetadataReader:
         return metadata
 
     def _fetch(self, artifact: Artifact) -> CoreMetadata:
-        origin = _origin(artifact.url)
-        guessed = artifact.core_metadata is None
-        if not guessed or (origin != _LOCAL and self._misses[origin] < _MAX_MISSES):
-            metadata = self._read_beside(artifact)
-            if guessed:
-                with self._lock:
-                    self._misses[origin] = 0 if metadata else self._misses[origin] + 1
-            if metadata is not None:
-                return metadata
-        content = self._read_inside(artifact)
+        advertised = artifact.core_metadata is not None
+        metadata = self._read_beside(artifact) if advertised else None
+        if metadata is None:
+            content = self._read_ranges(artifact)
+            if content is None and not advertised:
+                metadata = self._guess_beside(artifact)
+            if metadata is None:
+                metadata = self._accept(artifact, self._read_whole(artifact) if content is None else content)
+        return metadata
+
+    def _accept(self, artifact: Artifact, content: bytes) -> CoreMetadata:
+        """The metadata that is in a wheel."""
         # The file beside the wheel is the one inside it (PEP 658): the hash of the one holds for the other.
         check_hashes(content, artifact.core_metadata or {}, url=artifact.url)
         metadata = parse_core_metadata(content, artifact=artifact)
         self._keep(artifact, metadata)
+        return metadata
+
+    def _guess_beside(self, artifact: Artifact) -> CoreMetadata | None:
+        """What is beside the wheel though the index does not say so."""
+        origin = _origin(artifact.url)
+        if origin == _LOCAL or self._misses[origin] >= _MAX_MISSES:
+            return None
+        metadata = self._read_beside(artifact)
+        with self._lock:
+            self._misses[origin] = 0 if metadata else self._misses[origin] + 1
         return metadata
 
     def _keep(self, artifact: Artifact, metadata: CoreMetadata) -> None:
@@ -158,8 +170,8 @@ class MetadataReader:
         self._keep(artifact, metadata)
         return metadata
 
-    def _read_inside(self, artifact: Artifact) -> bytes:
-        """The metadata file in the wheel: by ranges, else from the whole wheel."""
+    def _read_ranges(self, artifact: Artifact) -> bytes | None:
+        """The metadata file in the wheel by ranges; `None` where the server does not serve them."""
         origin = _origin(artifact.url)
         if origin not in self._without_ranges:
             try:
@@ -170,6 +182,9 @@ class MetadataReader:
             except UnavailableError as error:
                 # Some servers fail on a range, and not on the file; if this one is down, the download says so.
                 self._pass_over(f"ranges of {artifact.url}", error.message)
+        return None
+
+    def _read_whole(self, artifact: Artifact) -> bytes:
         try:
             with TemporaryDirectory(dir=self._scratch, prefix="metadata-") as directory:
                 path = Path(directory) / "wheel"

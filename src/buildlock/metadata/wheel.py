@@ -1,8 +1,6 @@
 """The `METADATA` file inside a wheel."""
 
-import struct
-import zipfile
-import zlib
+from collections.abc import Sequence
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -11,16 +9,18 @@ from buildlock.artifacts import Artifact
 from buildlock.errors import InvalidMetadataError
 from buildlock.metadata.core import MAX_METADATA_SIZE
 from buildlock.metadata.ranged import RangedFile
+from buildlock.metadata.zip_directory import (
+    DEFLATED,
+    STORED,
+    BadZipError,
+    Member,
+    list_members,
+    read_member,
+)
 from buildlock.text import excerpt
 
 _SUFFIX = ".dist-info"
-_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_LOCAL_HEADER_SIZE = 512
-"""Bytes before a member's data: 30, its name and its extra fields. More than that only costs a request."""
-
-# What `zipfile` raises for a malformed archive. `RuntimeError` is for an encrypted member and, as
-# `NotImplementedError`, for what it cannot unpack; `ValueError` for a name that is not UTF-8 or an offset below zero.
-_ZIP_ERRORS = (zipfile.BadZipFile, RuntimeError, ValueError, EOFError, OSError, OverflowError, struct.error, zlib.error)
+_RAW_SUFFIX = b".dist-info"
 
 
 def read_wheel_metadata(file: RangedFile, artifact: Artifact) -> bytes:
@@ -31,26 +31,22 @@ def read_wheel_metadata(file: RangedFile, artifact: Artifact) -> bytes:
             the artifact's name and version.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
-            member = _find_metadata(archive, artifact)
-            # One read of all that `zipfile` reads below in small steps: one request where `file` is a remote one.
-            file.seek(member.header_offset)
-            file.read(_LOCAL_HEADER_SIZE + member.compress_size)
-            with archive.open(member) as opened:
-                # Given a number, `zipfile` inflates no more than that at a time; it stops at the promised size and
-                # compares the checksum there.
-                content = opened.read(MAX_METADATA_SIZE)
-    except _ZIP_ERRORS as error:
-        reason = excerpt(str(error)) or "it ends too early"  # `EOFError` says nothing
-        raise _refuse(artifact, f"it is not a readable zip archive: {reason}") from error
-    if len(content) != member.file_size:
-        raise _refuse(artifact, f"`{excerpt(member.filename)}` is cut short")
-    return content
+        member = _find_metadata(list_members(file, _is_candidate), artifact)
+        return read_member(file, member)
+    except (BadZipError, OSError, UnicodeError) as error:
+        raise _refuse(artifact, f"it is not a readable zip archive: {excerpt(str(error))}") from error
 
 
-def _find_metadata(archive: zipfile.ZipFile, artifact: Artifact) -> zipfile.ZipInfo:
+def _is_candidate(name: bytes) -> bool:
+    # No letter beyond ASCII becomes one of these when its case is changed.
+    return _RAW_SUFFIX in name or _RAW_SUFFIX in name.lower()
+
+
+def _find_metadata(members: Sequence[Member], artifact: Artifact) -> Member:
     # Names are compared as a file system that ignores case would: two that it takes for one are two candidates.
-    directories = {name.split("/")[0] for name in archive.namelist() if name.split("/")[0].lower().endswith(_SUFFIX)}
+    names = [member.name for member in members]
+    directories = {name.split("/")[0] for name in names}
+    directories = {name for name in directories if name.lower().endswith(_SUFFIX)}
     if len(directories) != 1:
         found = "several `.dist-info` directories" if directories else "no `.dist-info` directory"
         raise _refuse(artifact, f"it has {found}")
@@ -60,15 +56,20 @@ def _find_metadata(archive: zipfile.ZipFile, artifact: Artifact) -> zipfile.ZipI
             artifact, f"its directory `{excerpt(directory)}` is not that of `{artifact.name}` {artifact.version}"
         )
     path = f"{directory}/METADATA"
-    members = [member for member in archive.infolist() if member.filename.lower() == path.lower()]
-    if [member.orig_filename for member in members] != [path]:
+    # To some readers a name ends at a null byte.
+    same = [(name, each) for name, each in zip(names, members, strict=True) if _fold(name) == path.lower()]
+    if [name for name, _ in same] != [path]:
         raise _refuse(artifact, f"it has not exactly one file `{excerpt(path)}`")
-    (member,) = members
-    if member.compress_type not in _COMPRESSIONS:
+    ((_, member),) = same
+    if member.method not in {STORED, DEFLATED}:
         raise _refuse(artifact, f"`{excerpt(path)}` is compressed by a method that wheels do not use")
-    if max(member.file_size, member.compress_size) > MAX_METADATA_SIZE:
+    if max(member.size, member.packed_size) > MAX_METADATA_SIZE:
         raise _refuse(artifact, f"`{excerpt(path)}` is larger than {MAX_METADATA_SIZE} bytes")
     return member
+
+
+def _fold(name: str) -> str:
+    return name.partition("\0")[0].lower()
 
 
 def _belongs_to(directory: str, artifact: Artifact) -> bool:

@@ -78,9 +78,15 @@ class TestBeside:
         assert [request.path for request in server.requests] == [f"/{FILENAME}.metadata"]
 
     def test_a_file_that_is_not_advertised_is_found(self, server: RangeServer, reader: MetadataReader) -> None:
-        server.files[f"/{FILENAME}.metadata"] = METADATA
+        server.files |= {f"/{FILENAME}.metadata": METADATA, f"/{FILENAME}": WHEEL}
+        server.ranges = "refused"
         assert reader.read(make_artifact(server.url)).requires_dist == BAR
-        assert len(server.requests) == 1
+        assert [request.status for request in server.requests] == [416, 416, 200]
+
+    def test_nobody_guesses_where_the_wheel_tells(self, server: RangeServer, reader: MetadataReader) -> None:
+        server.files |= {f"/{FILENAME}.metadata": OTHER, f"/{FILENAME}": WHEEL}
+        assert reader.read(make_artifact(server.url)).requires_dist == BAR
+        assert not server.asked(".metadata")
 
     def test_the_query_of_the_url_stays_behind_the_path(self, server: RangeServer, reader: MetadataReader) -> None:
         server.files[f"/{FILENAME}.metadata?token=1"] = METADATA
@@ -99,6 +105,7 @@ class TestBeside:
         self, server: RangeServer, reader: MetadataReader, advertised: Mapping[str, str] | None
     ) -> None:
         server.files |= {f"/{FILENAME}.metadata": metadata_of("evil"), f"/{FILENAME}": WHEEL}
+        server.ranges = "refused"
         with pytest.raises(IntegrityError, match=r"is that of `evil` 1\.0, not of `foo` 1\.0"):
             reader.read(make_artifact(server.url, core_metadata=advertised))
 
@@ -137,6 +144,7 @@ class TestBeside:
     def test_a_server_that_never_answers_guesses_is_asked_no_more(
         self, server: RangeServer, reader: MetadataReader
     ) -> None:
+        server.ranges = "refused"
         for number in range(6):
             filename = f"foo-{number}-py3-none-any.whl"
             server.files[f"/{filename}"] = make_zip(
@@ -305,7 +313,7 @@ class TestSharing:
     def test_many_threads_fetch_once(self, server: RangeServer, reader: MetadataReader) -> None:
         server.files[f"/{FILENAME}.metadata"] = METADATA
         server.before_answer = lambda _path: time.sleep(0.05)
-        artifact = make_artifact(server.url)
+        artifact = make_artifact(server.url, core_metadata={})
         with ThreadPoolExecutor(8) as pool:
             assert len(set(map(id, pool.map(reader.read, [artifact] * 8)))) == 1
         assert len(server.requests) == 1
@@ -336,7 +344,7 @@ class TestSharing:
         for number in range(4):
             filename = f"foo-{number}-py3-none-any.whl"
             server.files[f"/{filename}.metadata"] = metadata_of("foo", str(number))
-            artifacts.append(make_artifact(server.url, filename=filename, version=str(number)))
+            artifacts.append(make_artifact(server.url, filename=filename, version=str(number), core_metadata={}))
         for artifact in artifacts:
             reader.anticipate(artifact)
         assert [str(reader.read(artifact).version) for artifact in artifacts] == ["0", "1", "2", "3"]
@@ -362,8 +370,8 @@ def test_every_way_that_failed_is_told(server: RangeServer, tmp_path: Path) -> N
     notes = [event.message for event in events if isinstance(event, Noted)]
     url = f"{server.url}/{FILENAME}"
     assert notes == [
-        f"no metadata from `{url}.metadata`: HTTP status 404",
         f"no metadata from `ranges of {url}`: it answers with HTTP status 416",
+        f"no metadata from `{url}.metadata`: HTTP status 404",
     ]
 
 
@@ -403,23 +411,23 @@ class TestKept:
     def test_another_promise_is_asked_for(self, server: RangeServer, tmp_path: Path) -> None:
         server.files[f"/{FILENAME}.metadata"] = METADATA
         for number, (hashes, promised) in enumerate(
-            [(sha256(WHEEL), None), (sha256(b"another file"), None), (sha256(WHEEL), sha256(METADATA)), ({}, None)]
+            [(sha256(WHEEL), {}), (sha256(b"another file"), {}), (sha256(WHEEL), sha256(METADATA)), ({}, {})]
         ):
             self.read(make_artifact(server.url, hashes=hashes, core_metadata=promised), tmp_path)
             assert len(server.requests) == number + 1
-        self.read(make_artifact(server.url), tmp_path)
+        self.read(make_artifact(server.url, core_metadata={}), tmp_path)
         assert len(server.requests) == 5
 
     def test_what_only_some_may_see_is_not_kept(self, server: RangeServer, tmp_path: Path) -> None:
         server.files[f"/{FILENAME}.metadata"] = METADATA
-        artifact = make_artifact(server.url, hashes=sha256(WHEEL))
+        artifact = make_artifact(server.url, hashes=sha256(WHEEL), core_metadata={})
         for number in (1, 2):
             self.read(artifact, tmp_path, server.url.replace("http://", "http://me:secret@"))
             assert len(server.requests) == number
 
     def test_what_is_damaged_is_read_again(self, server: RangeServer, tmp_path: Path) -> None:
         server.files[f"/{FILENAME}.metadata"] = METADATA
-        artifact = make_artifact(server.url, hashes=sha256(WHEEL))
+        artifact = make_artifact(server.url, hashes=sha256(WHEEL), core_metadata={})
         self.read(artifact, tmp_path)
         (kept,) = (path for path in tmp_path.rglob("*") if path.is_file())
         kept.write_bytes(kept.read_bytes().replace(b"bar", b"evi"))

@@ -1,0 +1,158 @@
+"""Ways to a server: directly, or through a proxy; with TLS where it is asked for."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, TypeAlias, final
+from urllib.parse import urlsplit
+
+from buildlock.index.failures import TransientError
+from buildlock.index.urls import Address, bracket, encode_host
+from buildlock.index.wire import Socket, Wire
+from buildlock.text import printable
+
+if TYPE_CHECKING:
+    import ssl
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_Found: TypeAlias = list[tuple[socket.AddressFamily, tuple[object, ...]]]
+
+
+class _Tcp(socket.socket):
+    __slots__ = ()
+
+    def pending(self) -> int:
+        """As of TLS: bytes that have come and were not read."""
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proxy:
+    """What stands between."""
+
+    address: Address
+    context: ssl.SSLContext | None
+    """Where it is reached by TLS."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What proves to it that we may use it."""
+        return {"Proxy-Authorization": self.address.authorization} if self.address.authorization else {}
+
+
+@final
+class Names:
+    """Addresses of hosts, each looked up once; safe to share among threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._found: dict[tuple[str, int], _Found] = {}
+
+    def find(self, host: str, port: int) -> _Found:
+        """Where a host is, best first.
+
+        Raises:
+            TransientError: Nobody knows.
+        """
+        with self._lock:
+            if (host, port) not in self._found:
+                try:
+                    # As bytes: for a text Python reads the tables of all the world's scripts.
+                    found = socket.getaddrinfo(encode_host(host), port, 0, socket.SOCK_STREAM)
+                except (OSError, UnicodeError) as error:
+                    raise TransientError("its host name cannot be resolved") from error
+                self._found[host, port] = [(family, where) for family, _, _, _, where in found]
+            return self._found[host, port]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Way:
+    """How one server is reached."""
+
+    host: str
+    port: int
+    context: ssl.SSLContext | None
+    """Where it is reached by TLS."""
+    proxy: Proxy | None
+    names: Names = field(repr=False)
+    connect_timeout: float
+    timeout: float
+
+    @property
+    def authority(self) -> str:
+        """As in a `Host` field."""
+        usual = _DEFAULT_PORTS["https" if self.context else "http"]
+        return bracket(self.host) if self.port == usual else f"{bracket(self.host)}:{self.port}"
+
+    def open(self) -> Wire:
+        """A new connection.
+
+        Raises:
+            TransientError: There is none, for now.
+            UnavailableError: It proves not to be who it should be.
+        """
+        if self.proxy is None:
+            connection: Socket = self._connect(self.host, self.port)
+        else:
+            try:
+                connection = self._open_proxy(self.proxy)
+            except TransientError as error:
+                raise TransientError(f"the proxy cannot be used: {error}") from error
+        if self.context is not None:
+            connection = _secure(connection, self.context, self.host, self.port)
+        return Wire(connection, self.timeout)
+
+    def _open_proxy(self, proxy: Proxy) -> Socket:
+        host, port = split_origin(proxy.address)
+        connection: Socket = self._connect(host, port)
+        if proxy.context is not None:
+            connection = _secure(connection, proxy.context, host, port)
+        if self.context is not None:
+            self._tunnel(connection, proxy)
+        return connection
+
+    def _connect(self, host: str, port: int) -> _Tcp:
+        failure = TransientError("its host name cannot be resolved")
+        for family, where in self.names.find(host, port):
+            connection = None
+            try:
+                connection = _Tcp(family, socket.SOCK_STREAM)
+                connection.settimeout(self.connect_timeout)
+                connection.connect(where)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as error:
+                timed_out = isinstance(error, TimeoutError)
+                failure = TransientError("no connection in time" if timed_out else f"no connection: {error}")
+                failure.__cause__ = error
+            else:
+                return connection
+            if connection is not None:
+                connection.close()
+        raise failure
+
+    def _tunnel(self, connection: Socket, proxy: Proxy) -> None:
+        target = f"{bracket(self.host)}:{self.port}"
+        wire = Wire(connection, self.connect_timeout)
+        try:
+            head = wire.ask("CONNECT", target, {"Host": target, **proxy.headers})
+        except TransientError:
+            connection.close()
+            raise
+        if not 200 <= head.status < 300 or wire.has_more:  # noqa: PLR2004
+            connection.close()
+            reason = printable(f"{head.status} {head.reason}".rstrip())
+            raise TransientError(f"Tunnel connection failed: {reason}")
+
+
+def _secure(connection: Socket, context: ssl.SSLContext, host: str, port: int) -> Socket:
+    from buildlock.index.tls import secure  # noqa: PLC0415 - not every server is asked with TLS
+
+    return secure(connection, context, host, port)
+
+
+def split_origin(address: Address) -> tuple[str, int]:
+    """The host and the port of an address."""
+    parts = urlsplit(address.url)
+    return parts.hostname or "", parts.port or _DEFAULT_PORTS[address.scheme]

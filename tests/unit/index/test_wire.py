@@ -1,0 +1,206 @@
+"""What is believed of the bytes that come over a connection, and which connections are used again."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from buildlock.errors import UnavailableError
+from buildlock.index.http import HttpClient
+from buildlock.project.network import CertificatePath, Network
+from buildlock.reporting import Event, Noted, silence
+from support.http import Answer, Raw, Request, WebServer
+from support.proxy import TunnellingProxy
+from support.tls import ANOTHER_AUTHORITY, AUTHORITY, serve_tls
+
+
+@pytest.fixture
+def once() -> Iterator[HttpClient]:
+    """A client that tries everything once."""
+    with HttpClient(cache_dir=None, report=silence, network=Network(timeout=2, retries=0)) as client:
+        yield client
+
+
+def ask_raw(client: HttpClient, server: WebServer, answer: bytes) -> bytes:
+    server.answers["/page"] = Raw(answer)
+    return client.get(f"{server.url}/page").content
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
+        b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\ncontent-length:5\r\nX: a\r\n  b\r\nX: c\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhe\r\n03 \r\nllo\r\n0\r\nX: y\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 99\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    ],
+)
+def test_the_forms_of_an_answer(server: WebServer, once: HttpClient, answer: bytes) -> None:
+    assert ask_raw(once, server, answer) == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"HTTP/2 200 OK\r\n\r\n", "it does not begin with a status"),
+        (b"HTTP/1.1 20 OK\r\n\r\n", "it does not begin with a status"),
+        (b"SSH-2.0\r\n\r\n", "it does not begin with a status"),
+        (b"HTTP/1.1 101 Switching\r\n\r\n", "it changes the protocol"),
+        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "has no name"),
+        (b"HTTP/1.1 200 OK\r\n: x\r\n\r\n", "has no name"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello", "has no name"),
+        (b"HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n", "control characters"),
+        (b"HTTP/1.1 200 OK\r\nX: a\rContent-Length: 5\r\n\r\nhello", "control characters"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000, "its head is larger than"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", "more than one `Content-Length`"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello", "is not a number"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "was not asked for"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n", "how long it is"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 16 + b"\r\n", "how long it is"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n", "longer than it says"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;" + b"x" * 5000, "is too long"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 200, "too much follows it"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", "cut short"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "cut short"),
+    ],
+)
+def test_what_is_no_answer(server: WebServer, once: HttpClient, answer: bytes, reason: str) -> None:
+    with pytest.raises(UnavailableError, match=reason):
+        ask_raw(once, server, answer)
+
+
+@pytest.mark.parametrize("value", ["x\r\nX: y", "x\ny", "x\0", "\N{SNOWMAN}"])
+def test_no_field_smuggles_another_one_in(server: WebServer, once: HttpClient, value: str) -> None:
+    with pytest.raises(UnavailableError, match="a request cannot be sent"):
+        once.get(f"{server.url}/page", headers={"Accept": value})
+    assert server.requests == []
+
+
+def test_letters_of_a_url_are_sent_as_http_has_them(server: WebServer, once: HttpClient) -> None:
+    once.get(f"{server.url}/a%20b/ü?x=[%2F]&y=é#part")
+    once.get(f"{server.url}?x")
+    assert [request.path for request in server.requests] == ["/a%20b/%C3%BC?x=%5B%2F%5D&y=%C3%A9", "/?x"]
+
+
+class TestKeptOpen:
+    def test_a_connection_that_the_server_has_closed_is_none(self, server: WebServer, events: list[Event]) -> None:
+        # It says that the connection stays, and closes it.
+        server.answers["/page"] = Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        with HttpClient(cache_dir=None, report=events.append, network=Network(timeout=2)) as client:
+            for _ in range(3):
+                assert client.get(f"{server.url}/page").content == b"hello"
+        assert server.connections == 3
+        assert not [event for event in events if isinstance(event, Noted)]
+
+    def test_what_comes_after_an_answer_is_not_the_next_one(self, server: WebServer, once: HttpClient) -> None:
+        evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+        release = threading.Event()
+        server.answers["/page"] = Raw(answer + evil, wait_for=release)
+        server.answers["/other"] = Answer(b"good")
+        assert once.get(f"{server.url}/page").content == b"hello"
+        assert once.get(f"{server.url}/other").content == b"good"
+        release.set()
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5",
+            b"HTTP/1.0 200 OK\r\nContent-Length: 5",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5",
+        ],
+    )
+    def test_a_connection_that_may_not_last_is_closed(self, server: WebServer, once: HttpClient, head: bytes) -> None:
+        release = threading.Event()
+        body = b"5\r\nhello\r\n0\r\n\r\n" if b"chunked" in head else b"hello"
+        server.answers["/page"] = Raw(head + b"\r\n\r\n" + body, wait_for=release)
+        for _ in range(2):
+            assert once.get(f"{server.url}/page").content == b"hello"
+        assert server.connections == 2
+        release.set()
+
+    def test_who_waits_for_a_connection_takes_one_that_is_free_first(
+        self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server.answers["/page"] = Answer(b"hello")
+        once.get(f"{server.url}/page")
+        blocked, connect = threading.Event(), socket.socket.connect
+
+        def connect_late(self: socket.socket, address: object) -> None:
+            blocked.wait(10)
+            connect(self, address)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(socket.socket, "connect", connect_late)
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: once.get(f"{server.url}/page").content, range(8)))
+        assert answers == [b"hello"] * 8
+        assert server.connections == 1
+        blocked.set()
+
+    def test_a_host_is_looked_up_once(
+        self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looked_up: list[object] = []
+        find = socket.getaddrinfo
+
+        def count(*arguments: object) -> object:
+            looked_up.append(arguments[0])
+            return find(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(socket, "getaddrinfo", count)
+        together = threading.Barrier(4, timeout=10)
+
+        def answer(_: Request) -> Answer:
+            together.wait()
+            return Answer(b"hello")
+
+        server.answers["/page"] = answer
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(lambda _: once.get(f"{server.url}/page").status, range(4))) == [200] * 4
+        assert server.connections == 4
+        assert looked_up == [b"127.0.0.1"]
+
+    def test_no_more_connections_than_a_server_likes(self, server: WebServer, once: HttpClient) -> None:
+        server.answers["/page"] = Answer(b"hello")
+        with ThreadPoolExecutor(64) as pool:
+            assert set(pool.map(lambda _: once.get(f"{server.url}/page").status, range(200))) == {200}
+        assert server.connections <= 32
+
+
+class TestTlsInTls:
+    """A proxy that is itself reached by TLS."""
+
+    def ask(self, server: WebServer, proxy: TunnellingProxy, *authorities: Path) -> bytes:
+        network = Network(
+            timeout=2,
+            retries=0,
+            proxies={"https": proxy.url},
+            no_proxy=(),
+            authorities=tuple(CertificatePath(path=path, origin="SSL_CERT_FILE") for path in authorities),
+        )
+        with HttpClient(cache_dir=None, report=silence, network=network) as client:
+            return b" ".join(client.get(f"{server.url}/page").content for _ in range(2))
+
+    def test_a_server_behind_it_is_asked(self) -> None:
+        with WebServer(serve_tls()) as server, TunnellingProxy(serve_tls()) as proxy:
+            server.answers["/page"] = Answer(b"hello" * 30_000)
+            assert self.ask(server, proxy, AUTHORITY) == b" ".join([b"hello" * 30_000] * 2)
+            assert server.connections == 1
+
+    def test_it_has_to_prove_who_it_is(self) -> None:
+        with (
+            WebServer(serve_tls()) as server,
+            TunnellingProxy(serve_tls()) as proxy,
+            pytest.raises(UnavailableError, match="not trusted"),
+        ):
+            self.ask(server, proxy, ANOTHER_AUTHORITY)
+        assert proxy.heads == []
