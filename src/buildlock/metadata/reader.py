@@ -1,9 +1,9 @@
 """Reading the metadata of an artifact, the cheapest way first."""
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import TypeAlias
 
@@ -14,14 +14,10 @@ from buildlock.errors import (
     InvalidPageError,
     UnavailableError,
 )
-from buildlock.index.download import download
 from buildlock.index.futures import NotAtHandError, complete
 from buildlock.index.hashes import check_hashes
 from buildlock.index.http import HttpClient
-from buildlock.metadata.core import MAX_METADATA_SIZE, parse_core_metadata
 from buildlock.metadata.kept import read_metadata, write_metadata
-from buildlock.metadata.ranged import RangesRefusedError, open_by_ranges, open_local
-from buildlock.metadata.wheel import read_wheel_metadata
 from buildlock.reporting import Noted, Reporter, phase
 
 _WORKERS = 16
@@ -45,11 +41,17 @@ class MetadataReader:
     Args:
         client: Asks the servers.
         report: Told of every way that did not work.
-        scratch: An existing directory for wheels that must be downloaded whole; they are deleted again.
+        scratch: Says where wheels go that must be downloaded whole, an existing directory; they are deleted again.
         known: What was read in the same run for other variants, by URL; it is added to.
     """
 
-    def __init__(self, client: HttpClient, report: Reporter, scratch: Path, known: KnownMetadata | None = None) -> None:
+    def __init__(
+        self,
+        client: HttpClient,
+        report: Reporter,
+        scratch: Callable[[], Path],
+        known: KnownMetadata | None = None,
+    ) -> None:
         self._known: KnownMetadata = {} if known is None else known
         self._client = client
         self._report = report
@@ -126,6 +128,8 @@ class MetadataReader:
 
     def _accept(self, artifact: Artifact, content: bytes) -> CoreMetadata:
         """The metadata that is in a wheel."""
+        from buildlock.metadata.core import parse_core_metadata  # noqa: PLC0415 - most were read before
+
         # The file beside the wheel is the one inside it (PEP 658): the hash of the one holds for the other.
         check_hashes(content, artifact.core_metadata or {}, url=artifact.url)
         metadata = parse_core_metadata(content, artifact=artifact)
@@ -149,6 +153,8 @@ class MetadataReader:
 
     def _read_beside(self, artifact: Artifact) -> CoreMetadata | None:
         """The metadata file beside the wheel, at its URL with `.metadata` appended; `None` where there is none."""
+        from buildlock.metadata.core import MAX_METADATA_SIZE, parse_core_metadata  # noqa: PLC0415 - as above
+
         url = find_metadata_url(artifact.url)
         try:
             response = self._client.get(url, max_bytes=MAX_METADATA_SIZE, cache=not _is_promised(artifact))
@@ -172,6 +178,10 @@ class MetadataReader:
 
     def _read_ranges(self, artifact: Artifact) -> bytes | None:
         """The metadata file in the wheel by ranges; `None` where the server does not serve them."""
+        # Most indexes have it beside the wheel.
+        from buildlock.metadata.ranged import RangesRefusedError, open_by_ranges  # noqa: PLC0415
+        from buildlock.metadata.wheel import read_wheel_metadata  # noqa: PLC0415
+
         origin = _origin(artifact.url)
         if origin not in self._without_ranges:
             try:
@@ -185,26 +195,30 @@ class MetadataReader:
         return None
 
     def _read_whole(self, artifact: Artifact) -> bytes:
+        from tempfile import TemporaryDirectory  # noqa: PLC0415 - wheels are seldom read whole
+
+        from buildlock.index.download import download  # noqa: PLC0415
+        from buildlock.metadata.ranged import open_local  # noqa: PLC0415
+        from buildlock.metadata.wheel import read_wheel_metadata  # noqa: PLC0415
+
+        scratch = self._scratch()
         try:
-            with TemporaryDirectory(dir=self._scratch, prefix="metadata-") as directory:
+            with TemporaryDirectory(dir=scratch, prefix="metadata-") as directory:
                 path = Path(directory) / "wheel"
-                self._download(artifact, path)
+                download(
+                    self._client,
+                    artifact.url,
+                    path,
+                    filename=artifact.filename,
+                    sha256=artifact.hashes.get("sha256"),
+                    size=artifact.size,
+                    hashes=artifact.hashes,
+                    report=self._report,
+                )
                 with path.open("rb") as file:
                     return read_wheel_metadata(open_local(file), artifact)
         except OSError as error:
-            raise EnvironmentPreparationError(f"`{self._scratch}` cannot be used: {error}") from error
-
-    def _download(self, artifact: Artifact, path: Path) -> None:
-        download(
-            self._client,
-            artifact.url,
-            path,
-            filename=artifact.filename,
-            sha256=artifact.hashes.get("sha256"),
-            size=artifact.size,
-            hashes=artifact.hashes,
-            report=self._report,
-        )
+            raise EnvironmentPreparationError(f"`{scratch}` cannot be used: {error}") from error
 
     def _pass_over(self, what: str, reason: str) -> None:
         self._report(Noted(f"no metadata from `{what}`: {reason}"))

@@ -12,7 +12,7 @@ from buildlock.frontend.objects import divert_objects
 from buildlock.project.model import Project, Settings
 from buildlock.reporting import phase
 from buildlock.variants import Variant
-from buildlock.workflows.limits import hold_project
+from buildlock.workflows.holding import hold_project
 from buildlock.workflows.workspace import Workspace
 
 

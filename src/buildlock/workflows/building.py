@@ -13,7 +13,8 @@ from buildlock.frontend.backend import Backend
 from buildlock.project.build_system import read_build_system_of
 from buildlock.reporting import Reporter, phase
 from buildlock.workflows.conditions import Conditions
-from buildlock.workflows.limits import Limits, hold_source
+from buildlock.workflows.holding import hold_source
+from buildlock.workflows.limits import Limits
 from buildlock.workflows.source_trees import SourceTree
 
 

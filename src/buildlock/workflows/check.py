@@ -18,7 +18,8 @@ from buildlock.project.model import Project, SourceRule
 from buildlock.reporting import phase
 from buildlock.runtime.discovery import RuntimeLocks
 from buildlock.workflows.backend_file import FileState, judge_backend
-from buildlock.workflows.staleness import list_orphaned, stale_inputs
+from buildlock.workflows.orphans import list_orphaned
+from buildlock.workflows.staleness import stale_inputs
 from buildlock.workflows.uv_block import UvBlockStatus, judge_uv_block
 from buildlock.workflows.workspace import Workspace, choose_variant
 

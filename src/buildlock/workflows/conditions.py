@@ -1,17 +1,22 @@
 """What a package's build depends on besides its source, and the key that all of it makes."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 
 from buildlock.environment.interpreter import Interpreter
-from buildlock.frontend.backend import ConfigSettings
 from buildlock.frontend.inherited import select_inherited, select_inputs
 from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource
 from buildlock.project.model import BuildInputs
+
+if TYPE_CHECKING:
+    from buildlock.frontend.backend import ConfigSettings
 
 
 @dataclass(frozen=True, kw_only=True)

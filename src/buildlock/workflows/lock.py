@@ -19,9 +19,9 @@ from buildlock.workflows.lock_so_far import LockSoFar, read_lock_so_far
 from buildlock.workflows.locker import Seen
 from buildlock.workflows.locking_jobs import choose_variants, is_apart, list_jobs
 from buildlock.workflows.locking_task import LockingTask, open_task
+from buildlock.workflows.orphans import list_orphaned
 from buildlock.workflows.outside_locking import list_dropped, lock_package
 from buildlock.workflows.saving import clear_unfinished, save
-from buildlock.workflows.staleness import list_orphaned
 from buildlock.workflows.variant_locking import VariantLocker
 from buildlock.workflows.workspace import Workspace
 

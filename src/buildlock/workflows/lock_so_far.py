@@ -6,12 +6,9 @@ from dataclasses import dataclass, field
 from buildlock.errors import HostError, LockfileError, MissingLockError
 from buildlock.lockfile.conflicts import split_conflicts
 from buildlock.lockfile.model import LockedEnvironment, Lockfile
-from buildlock.lockfile.pins import unite_pins
 from buildlock.lockfile.reader import MAX_SIZE, parse_lockfile, read_content
 from buildlock.lockfile.sections import SectionKey
-from buildlock.lockfile.three_way import merge_locks
 from buildlock.reporting import Noted
-from buildlock.workflows.revisions import Revisions
 from buildlock.workflows.workspace import Workspace
 
 
@@ -49,6 +46,9 @@ def read_lock_so_far(workspace: Workspace) -> LockSoFar:
     if sides is None:
         lockfile = parse_lockfile(content, where)
         return LockSoFar(text=content.decode(), lockfile=lockfile)
+    from buildlock.lockfile.pins import unite_pins  # noqa: PLC0415 - few locks come out of a merge that conflicts
+    from buildlock.lockfile.three_way import merge_locks  # noqa: PLC0415
+
     merge = merge_locks(*(_read_index(workspace) or (None, sides[0].content, sides[1].content)))
     return LockSoFar(
         text=merge.text,
@@ -60,6 +60,8 @@ def read_lock_so_far(workspace: Workspace) -> LockSoFar:
 
 def _read_index(workspace: Workspace) -> tuple[bytes | None, bytes, bytes] | None:
     """What the lock was merged from, where git knows: line by line, a merge leaves sides that never were."""
+    from buildlock.workflows.revisions import Revisions  # noqa: PLC0415 - as above
+
     revisions = Revisions(root=workspace.root, environ=workspace.environ)
     try:
         base, ours, theirs = (revisions.read_stage(stage) for stage in (1, 2, 3))

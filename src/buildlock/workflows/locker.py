@@ -1,10 +1,13 @@
 """Locking the environments of one variant: that of what is built, and those of all that has to be built for it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from packaging.pylock import Package
 from packaging.requirements import Requirement
@@ -13,9 +16,7 @@ from packaging.version import Version
 
 from buildlock.answers.looking import explained, look_at_environment
 from buildlock.artifacts import Artifact, CoreMetadata
-from buildlock.environment.store import Store
 from buildlock.errors import BackendError, InvalidProjectError
-from buildlock.frontend.backend import Backend
 from buildlock.index.catalogue import Catalogue
 from buildlock.index.http import HttpClient
 from buildlock.index.pages import Pages
@@ -35,19 +36,23 @@ from buildlock.resolver.resolve import resolve_all
 from buildlock.resolver.view import View
 from buildlock.targets import Target
 from buildlock.workflows.build_inputs import bind_package, inputs_of_build, list_added
-from buildlock.workflows.building import open_source_backend
 from buildlock.workflows.choosing import OutsideSource, build_package, choose_source
 from buildlock.workflows.client import open_client
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.drafts import Draft, Solution, solve_builds
 from buildlock.workflows.pinning import Pinner
-from buildlock.workflows.preparation import Preparer
+from buildlock.workflows.places import Place
 from buildlock.workflows.requirements import list_unlocked
 from buildlock.workflows.runtime import RuntimeMatches
-from buildlock.workflows.source_trees import SourceTrees
 from buildlock.workflows.sources import BackendAnswer, SourceFacts, Sources, Subject, repository_key
 from buildlock.workflows.universe import IndexUniverse, list_likely
 from buildlock.workflows.workspace import Workspace, file_url
+
+if TYPE_CHECKING:
+    from buildlock.environment.store import Store
+    from buildlock.frontend.backend import Backend
+    from buildlock.workflows.preparation import Preparer
+    from buildlock.workflows.source_trees import SourceTree, SourceTrees
 
 Dynamic: TypeAlias = Mapping[str, tuple[BuildRequirement, ...]]
 
@@ -56,7 +61,8 @@ Dynamic: TypeAlias = Mapping[str, tuple[BuildRequirement, ...]]
 class Access:
     """The ways to the indexes and the store, open for one run."""
 
-    store: Store
+    open_store: Callable[[], Store]
+    """The same each time; what has only wheels that were seen before needs none."""
     client: HttpClient
     catalogue: Catalogue
     reader: MetadataReader
@@ -90,17 +96,20 @@ class Seen:
 @contextmanager
 def open_access(workspace: Workspace, inputs: BuildInputs, seen: Seen) -> Iterator[Access]:
     """Open them for a variant; what is under way when the caller is done is given up."""
-    store = workspace.open_store()
-    with ExitStack() as stack:
+    open_store = cache(workspace.open_store)
+    with ExitStack() as last, ExitStack() as stack:
+
+        def open_scratch() -> Path:
+            return last.enter_context(open_store().scratch())
+
         client = stack.enter_context(open_client(workspace, inputs))
-        scratch = stack.enter_context(store.scratch())
         catalogue = Catalogue(inputs, client, workspace.report, seen.pages)
         stack.callback(catalogue.close)
-        reader = MetadataReader(client, workspace.report, scratch, seen.metadata)
+        reader = MetadataReader(client, workspace.report, cache(open_scratch), seen.metadata)
         stack.callback(reader.close)
         # First of all, so that the reader need not wait for what was anticipated and is needed no more.
         stack.callback(client.close)
-        yield Access(store=store, client=client, catalogue=catalogue, reader=reader)
+        yield Access(open_store=open_store, client=client, catalogue=catalogue, reader=reader)
         catalogue.warn_of_shared_names()
 
 
@@ -138,17 +147,10 @@ class Locker:
         self._warned: set[str] = set()
         # A draft and what comes after it are built from the same sources, mostly.
         self._builds: dict[tuple[str, str, tuple[Target, ...]], tuple[LockedEnvironment, Draft]] = {}
-        self._trees = SourceTrees(
-            workspace,
-            access.store,
-            access.client,
-            offline=self._inputs.offline,
-            insecure_hosts=self._inputs.settings.network.insecure_hosts,
-        )
         self._sources = Sources(
             workspace,
             self._inputs,
-            self._trees,
+            self._open_tree,
             self._ask_backend if ask else None,
             dict(_list_commits(self.keep(_all_packages(locked)), workspace.lock_path.parent)),
         )
@@ -156,11 +158,32 @@ class Locker:
             indexes=frozenset(index.location for index in self._inputs.indexes if index.format == "simple"),
             lock_dir=workspace.lock_path.parent,
             sources=self._sources,
-            store=access.store,
+            open_store=access.open_store,
             client=access.client,
             report=workspace.report,
         )
-        self.preparer = Preparer(workspace, conditions, access.store, access.client)
+
+    @cached_property
+    def preparer(self) -> Preparer:
+        """Brings what is locked into the store."""
+        from buildlock.workflows.preparation import Preparer  # noqa: PLC0415 - only backends need what is locked here
+
+        return Preparer(self._workspace, self._conditions, self._access.open_store(), self._access.client)
+
+    def _open_tree(self, place: Place) -> AbstractContextManager[SourceTree]:
+        return self._trees.open(place)
+
+    @cached_property
+    def _trees(self) -> SourceTrees:
+        from buildlock.workflows.source_trees import SourceTrees  # noqa: PLC0415 - where all have wheels, none is opened
+
+        return SourceTrees(
+            self._workspace,
+            self._access.open_store(),
+            self._access.client,
+            offline=self._inputs.offline,
+            insecure_hosts=self._inputs.settings.network.insecure_hosts,
+        )
 
     def keep(self, packages: Iterable[Package]) -> Sequence[Package]:
         """The packages whose pins are not to be forgotten."""
@@ -398,9 +421,11 @@ class Locker:
     @contextmanager
     def _open_backend(self, subject: Subject, selected: Sequence[Locked]) -> Iterator[tuple[Backend, Path]]:
         """The backend of a source in its environment, and a folder for what it writes."""
+        from buildlock.workflows.building import open_source_backend  # noqa: PLC0415 - where all have wheels, none runs
+
         wheels = self.preparer.prepare(selected)
-        store = self._access.store
-        with store.scratch() as scratch, store.guard(), self._trees.open(subject.place) as tree:
+        store = self._access.open_store()
+        with store.scratch() as scratch, store.guard(), self._open_tree(subject.place) as tree:
             metadata = scratch / "metadata"
             metadata.mkdir()
             look_at_environment()

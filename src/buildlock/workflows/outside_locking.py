@@ -16,7 +16,7 @@ from buildlock.workflows.build_inputs import add_extra, record_outside
 from buildlock.workflows.choosing import OutsideSource
 from buildlock.workflows.lock_options import LockOptions
 from buildlock.workflows.locking_task import LockingTask
-from buildlock.workflows.staleness import list_orphaned
+from buildlock.workflows.orphans import list_orphaned
 
 
 def choose_packages(project: Project, options: LockOptions, variant: str) -> tuple[OutsideSource, ...]:

@@ -1,9 +1,12 @@
 """A resolution into locked packages: every artifact with a sha256 and a size, every URL as a reviewer reads it."""
 
+from __future__ import annotations
+
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.pylock import (
     Package,
@@ -15,9 +18,7 @@ from packaging.pylock import (
 )
 
 from buildlock.artifacts import Artifact
-from buildlock.environment.store import Store
 from buildlock.errors import IndexError_
-from buildlock.index.download import download
 from buildlock.index.http import HttpClient
 from buildlock.index.urls import to_path
 from buildlock.reporting import Noted, Reporter, Warned, phase
@@ -26,6 +27,9 @@ from buildlock.targets import Target
 from buildlock.workflows.merging import Pinned, PinnedFile, merge_resolutions
 from buildlock.workflows.parallel import map_parallel
 from buildlock.workflows.sources import Sources
+
+if TYPE_CHECKING:
+    from buildlock.environment.store import Store
 
 _ONE_BYTE = {"Range": "bytes=0-0"}
 
@@ -39,7 +43,7 @@ class Pinner:
     lock_dir: Path
     """Local files are recorded relative to it."""
     sources: Sources
-    store: Store
+    open_store: Callable[[], Store]
     client: HttpClient
     report: Reporter
 
@@ -124,7 +128,10 @@ class Pinner:
             facts = self.sources.facts(self.sources.subject_of(artifact))
             assert facts.sha256 is not None
             return facts.sha256, facts.size
-        with self.store.scratch() as scratch:
+        from buildlock.index.download import download  # noqa: PLC0415 - most indexes have a sha256
+
+        store = self.open_store()
+        with store.scratch() as scratch:
             archive = scratch / artifact.filename
             got = download(
                 self.client,
@@ -137,7 +144,7 @@ class Pinner:
                 report=self.report,
             )
             with phase(self.report, "unpacking"):
-                self.store.add(archive, sha256=got.sha256, filename=artifact.filename, hashed=got.stamp)
+                store.add(archive, sha256=got.sha256, filename=artifact.filename, hashed=got.stamp)
         return got.sha256, got.size
 
     def _measure(self, url: str) -> int | None:

@@ -21,8 +21,9 @@ from buildlock.workflows.closure import check_closed
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.files import LockedFile, LockedFiles, describe_missing, file_of
 from buildlock.workflows.parallel import map_parallel
+from buildlock.workflows.places import Place
 from buildlock.workflows.requirements import check_locked
-from buildlock.workflows.source_trees import Place, SourceTrees, place_of_locked
+from buildlock.workflows.source_trees import SourceTrees, place_of_locked
 from buildlock.workflows.tools import check_tools
 from buildlock.workflows.workspace import Workspace
 

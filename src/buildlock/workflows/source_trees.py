@@ -1,14 +1,12 @@
 """What is to be built, as a folder: an sdist or archive unpacked, a commit checked out, a folder copied."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
-from urllib.parse import unquote, urlsplit
 
-from buildlock.artifacts import Artifact, Origin
+from buildlock.artifacts import Origin
 from buildlock.environment.kept import KeptFiles
 from buildlock.environment.sdist import open_sdist
 from buildlock.environment.store import Store
@@ -22,35 +20,13 @@ from buildlock.lockfile.select import LockedSource
 from buildlock.metadata.static import declares_version
 from buildlock.project.network import InsecureHost
 from buildlock.workflows.files import LockedFile, LockedFiles, file_of
+from buildlock.workflows.places import Place
 from buildlock.workflows.workspace import Workspace, file_url
 
 _MAX_TEXT = 4 << 20
 """Bytes of PKG-INFO and pyproject.toml each."""
 
 _SDIST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]{0,99}-[0-9][A-Za-z0-9._+!]{0,99}\.(?:tar\.gz|zip)", re.ASCII)
-
-PlaceKind: TypeAlias = Literal["file", "commit", "folder"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """Where a source is, and what it has to be."""
-
-    kind: PlaceKind
-    label: str
-    """What messages call it: `foo-1.0.tar.gz`."""
-    url: str
-    """Of the file, the repository or the folder; may carry credentials."""
-    hashes: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """What is promised of a file."""
-    size: int | None = None
-    """Bytes of a file."""
-    content: str | None = None
-    """The sha256 that a folder's content has to have."""
-    commit: str | None = None
-    subdirectory: str | None = None
-    file: LockedFile | None = field(default=None, hash=False)
-    """The locked file that it is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -186,34 +162,6 @@ class SourceTrees:
         return kept.path, got.sha256, got.size
 
 
-def place_of_artifact(artifact: Artifact) -> Place:
-    """Where an sdist that an index offers is."""
-    return Place(kind="file", label=artifact.filename, url=artifact.url, hashes=artifact.hashes, size=artifact.size)
-
-
-def place_of_origin(origin: Origin) -> Place:
-    """Where a direct source is; of a repository the commit has to be known."""
-    if origin.kind == "vcs":
-        assert origin.commit is not None
-        label = f"{origin.location}@{origin.commit[:12]}"
-        return Place(
-            kind="commit",
-            label=label,
-            url=origin.url,
-            commit=origin.commit,
-            subdirectory=origin.subdirectory,
-        )
-    if origin.kind == "directory":
-        return Place(kind="folder", label=str(to_path(origin.url)), url=origin.url, subdirectory=origin.subdirectory)
-    return Place(
-        kind="file",
-        label=filename_of(origin.url),
-        url=origin.url,
-        hashes=origin.hashes,
-        subdirectory=origin.subdirectory,
-    )
-
-
 def place_of_locked(source: LockedSource, lock_dir: Path) -> Place:
     """Where a locked source is, and what it has to be."""
     url = source.url or file_url(lock_dir, source.path or "")
@@ -228,15 +176,6 @@ def place_of_locked(source: LockedSource, lock_dir: Path) -> Place:
         subdirectory=source.subdirectory,
         file=file_of(source, lock_dir),
     )
-
-
-def filename_of(url: str) -> str:
-    """The file name in a URL.
-
-    >>> filename_of("https://files.example/a%20b/foo-1.0%2Bcu124.tar.gz?x=y")
-    'foo-1.0+cu124.tar.gz'
-    """
-    return unquote(urlsplit(url).path.rpartition("/")[2])
 
 
 def _enter(folder: Path, place: Place) -> Path:

@@ -1,10 +1,12 @@
 """What the sources that come up in a resolution say of themselves, each asked once."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
@@ -21,20 +23,14 @@ from buildlock.artifacts import (
     parse_filename,
 )
 from buildlock.errors import BuildCycleError, IntegrityError, InvalidProjectError
-from buildlock.index.git import resolve_revision
 from buildlock.index.urls import to_path
-from buildlock.metadata.static import read_static_metadata
-from buildlock.project.build_system import read_build_system_of
 from buildlock.project.model import BuildInputs, BuildSystem
 from buildlock.reporting import Noted
-from buildlock.workflows.source_trees import (
-    Place,
-    SourceTrees,
-    filename_of,
-    place_of_artifact,
-    place_of_origin,
-)
+from buildlock.workflows.places import Place, filename_of, place_of_artifact, place_of_origin
 from buildlock.workflows.workspace import Workspace
+
+if TYPE_CHECKING:
+    from buildlock.workflows.source_trees import SourceTree
 
 _MAX_DEPTH = 30
 """Builds within builds. Real ones have three or four; this ends a chain without an end."""
@@ -61,10 +57,17 @@ class BackendAnswer:
     """Only where it was not known without."""
 
 
+class OpenTree(Protocol):
+    """Brings a source here."""
+
+    def __call__(self, place: Place) -> AbstractContextManager[SourceTree]:
+        """As `SourceTrees.open`."""
+
+
 class AskBackend(Protocol):
     """Runs the backend of a source in its own locked environment."""
 
-    def __call__(self, subject: "Subject", facts: SourceFacts) -> BackendAnswer:
+    def __call__(self, subject: Subject, facts: SourceFacts) -> BackendAnswer:
         """Ask.
 
         Raises:
@@ -91,7 +94,7 @@ class Sources:
     Args:
         workspace: Where caches are, and who is told.
         inputs: What the user says of them.
-        trees: Brings them here.
+        open_tree: Brings one here.
         ask: Runs their backends; `None` where no code may be run.
         commits: The commits that are locked so far, by `repository_key` and revision.
     """
@@ -100,13 +103,13 @@ class Sources:
         self,
         workspace: Workspace,
         inputs: BuildInputs,
-        trees: SourceTrees,
+        open_tree: OpenTree,
         ask: AskBackend | None,
         commits: Mapping[tuple[str, str | None], str],
     ) -> None:
         self._workspace = workspace
         self._inputs = inputs
-        self._trees = trees
+        self._open_tree = open_tree
         self._ask = ask
         self._commits = commits
         self._facts: dict[Place, SourceFacts] = {}
@@ -122,10 +125,13 @@ class Sources:
             InvalidProjectError: Its pyproject.toml cannot be used.
             InvalidMetadataError: Its static metadata is refused.
         """
+        from buildlock.metadata.static import read_static_metadata  # noqa: PLC0415 - where all have wheels, none is read
+        from buildlock.project.build_system import read_build_system_of  # noqa: PLC0415
+
         place = subject.place
         if place not in self._facts:
             self._workspace.report(Noted(f"reading the source of {subject}: {place.label}"))
-            with self._trees.open(place) as tree:
+            with self._open_tree(place) as tree:
                 pyproject = tree.read("pyproject.toml")
                 self._facts[place] = SourceFacts(
                     build_system=read_build_system_of(pyproject, place.label),
@@ -238,6 +244,8 @@ class Sources:
         """The commit of a repository: the locked one, if the same branch or tag is still asked for."""
         if commit := self._commits.get((repository_key(origin.location), origin.revision)):
             return replace(origin, commit=commit)
+        from buildlock.index.git import resolve_revision  # noqa: PLC0415 - few packages come from a repository
+
         return resolve_revision(
             origin,
             cache=self._workspace.cache_dir,

@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from buildlock.lockfile.freshness import compare_inputs, format_requirement, inputs_of
 from buildlock.lockfile.markers import list_targets
-from buildlock.lockfile.model import LockedEnvironment, Lockfile
+from buildlock.lockfile.model import LockedEnvironment
 from buildlock.project.model import BuildInputs, BuildRequirement, Project
 from buildlock.runtime.discovery import RuntimeLocks
 from buildlock.runtime.installed import InstalledEnvironment
@@ -62,15 +62,6 @@ def stale_inputs(
         *matches.describe_drift(environment),
         *find_changed(environment, project.root),
     )
-
-
-def list_orphaned(project: Project, lockfile: Lockfile) -> Iterator[tuple[NormalizedName, str]]:
-    """The locked packages from elsewhere whose variant there is no more, or which they are no longer configured for."""
-    for name, sections in lockfile.packages.items():
-        configured = project.packages.get(name)
-        for variant in sections:
-            if variant not in project.variants or (configured is not None and not configured.is_for(variant)):
-                yield name, variant
 
 
 def _compare_version(project: Project, environment: LockedEnvironment) -> Iterator[str]:

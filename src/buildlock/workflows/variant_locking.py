@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from buildlock.answers.looking import explained, look_at_top
 from buildlock.environment.interpreter import Interpreter
 from buildlock.errors import BackendError, UncoveredTargetError, UsageError
-from buildlock.frontend.backend import PRODUCTS
 from buildlock.lockfile.freshness import inputs_of
 from buildlock.lockfile.markers import MarkerWriter
 from buildlock.lockfile.model import LockedEnvironment
@@ -15,7 +14,6 @@ from buildlock.lockfile.select import Locked, find_versions, select_packages
 from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement
 from buildlock.reporting import Began, Noted, Warned
-from buildlock.workflows.backend import open_backend
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.drafts import Draft
 from buildlock.workflows.locker import Locker
@@ -93,6 +91,9 @@ class VariantLocker:
         self, locker: Locker, draft: Draft, conditions: Conditions
     ) -> Mapping[str, tuple[BuildRequirement, ...]]:
         """What the backend requires beyond the static build requirements, by what it would build."""
+        from buildlock.frontend.backend import PRODUCTS  # noqa: PLC0415 - with `--no-dynamic` it runs nothing
+        from buildlock.workflows.backend import open_backend  # noqa: PLC0415
+
         interpreter, variant = conditions.interpreter, self.task.inputs.variant
         selected = self._select_here(locker, draft, interpreter)
         self.task.workspace.report(Noted("asking the backend for its dynamic requirements"))

@@ -1,5 +1,7 @@
 """Where a verb works: the project's folder, its lockfile, the cache, and who is told."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import re
@@ -7,22 +9,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
 from packaging.utils import canonicalize_name
 
 from buildlock.answers.place import find_cache
 from buildlock.environment.cache_use import own_folder
-from buildlock.environment.store import Store
-from buildlock.environment.zip_entries import DEFAULT_LIMIT
 from buildlock.errors import EnvironmentPreparationError, UnknownVariantError, UsageError
 from buildlock.lockfile.model import FILENAME
 from buildlock.project.model import Overrides, Project
 from buildlock.project.reader import read_project
 from buildlock.reporting import Noted, Reporter, phase, silence
 from buildlock.text import present
-from buildlock.workflows.detection import detect_variant
 from buildlock.workflows.limits import NO_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from buildlock.environment.store import Store
 
 STORE = "store-v2"
 ENVIRONMENTS = "environments-v2"
@@ -60,6 +62,8 @@ class Workspace:
         Raises:
             UsageError: `BUILDLOCK_MAX_UNPACKED_GIB` is no number.
         """
+        from buildlock.environment.zip_entries import DEFAULT_LIMIT  # noqa: PLC0415 - to lock is not to unpack
+
         text = self.environ.get("BUILDLOCK_MAX_UNPACKED_GIB")
         if not text:
             return DEFAULT_LIMIT
@@ -87,6 +91,8 @@ class Workspace:
             )
 
     def open_store(self) -> Store:
+        from buildlock.environment.store import Store  # noqa: PLC0415 - to lock seldom needs it
+
         return Store(self.own_folder(STORE), self.report, limit=self.unpacked_limit)
 
     def own_folder(self, name: str) -> Path:
@@ -104,6 +110,8 @@ class Workspace:
         Raises:
             EnvironmentPreparationError: The cache, where the lock is kept, cannot be written.
         """
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - most commands write no lock
+
         key = hashlib.sha256(os.fsencode(os.path.realpath(self.lock_path))).hexdigest()[:32]
         path = self.own_folder(PROJECTS) / f"{key}.lock"
         try:
@@ -159,6 +167,8 @@ def choose_variant(project: Project, asked: str | None, environ: Mapping[str, st
         if len(project.variants) == 1:
             return next(iter(project.variants))
         if project.default_detected:
+            from buildlock.workflows.detection import detect_variant  # noqa: PLC0415 - few projects ask the machine
+
             return detect_variant(project, environ, report)
         raise UnknownVariantError(
             f"the project has the variants {names}, and nothing says which to use",

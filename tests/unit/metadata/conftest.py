@@ -25,7 +25,7 @@ def reader(tmp_path: Path) -> Iterator[MetadataReader]:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     with HttpClient(cache_dir=None, report=silence, network=Network(retries=0)) as client:
-        reader = MetadataReader(client, silence, scratch)
+        reader = MetadataReader(client, silence, lambda: scratch)
         yield reader
         reader.close()
     assert list(scratch.iterdir()) == []

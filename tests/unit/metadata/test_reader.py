@@ -364,7 +364,7 @@ def test_every_way_that_failed_is_told(server: RangeServer, tmp_path: Path) -> N
     server.ranges = "refused"
     server.files[f"/{FILENAME}"] = WHEEL
     with HttpClient(cache_dir=None, report=lambda _event: None, network=Network(retries=0)) as client:
-        reader = MetadataReader(client, events.append, tmp_path)
+        reader = MetadataReader(client, events.append, lambda: tmp_path)
         reader.read(make_artifact(server.url))
         reader.close()
     notes = [event.message for event in events if isinstance(event, Noted)]
@@ -379,7 +379,7 @@ def test_a_scratch_directory_that_cannot_be_used_is_a_clear_error(server: RangeS
     server.ranges = "refused"
     server.files[f"/{FILENAME}"] = WHEEL
     with HttpClient(cache_dir=None, report=lambda _event: None, network=Network(retries=0)) as client:
-        reader = MetadataReader(client, lambda _event: None, tmp_path / "missing")
+        reader = MetadataReader(client, lambda _event: None, lambda: tmp_path / "missing")
         with pytest.raises(BuildlockError, match="missing` cannot be used"):
             reader.read(make_artifact(server.url))
         reader.close()
@@ -392,7 +392,7 @@ class TestKept:
         with HttpClient(cache_dir=cache, report=silence, network=Network(retries=0)) as client:
             if credentials is not None:
                 client.remember_credentials(credentials)
-            reader = MetadataReader(client, silence, cache)
+            reader = MetadataReader(client, silence, lambda: cache)
             assert reader.read(artifact).requires_dist == BAR
             reader.close()
 
