@@ -5,7 +5,6 @@ of a variable and of the clock it does not, so whatever a remembered command run
 """
 
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -125,6 +124,8 @@ def find_command(name: str, path: str | None) -> str | None:
     """As `shutil.which`, in the folders of `path`."""
     for folder in (os.defpath if path is None else path).split(os.pathsep):
         sys.audit(LOOKED, os.path.join(folder or os.curdir, name))
+    import shutil  # noqa: PLC0415 - it imports three libraries to compress with
+
     return shutil.which(name, path=path)
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import struct
 import subprocess
 import threading
@@ -109,7 +108,7 @@ def _find_version(request: str, version: re.Match[str], environ: Mapping[str, st
     # The most precise name first: `python3.12`, `python3`, `python`.
     names = [f"python{'.'.join(parts[:count])}{version['threaded']}" for count in range(min(len(parts), 2), 0, -1)]
     commands = [[str(path)] for path in _search_path([*names, "python3", "python"], environ)]
-    if os.name == "nt" and (launcher := shutil.which("py", path=environ.get("PATH"))):
+    if os.name == "nt" and (launcher := find_command("py", environ.get("PATH"))):
         commands.append([launcher, f"-{'.'.join(parts[:2])}{version['threaded']}"])
     for command in commands:
         try:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -70,7 +69,7 @@ def replace_content(path: Path, content: bytes) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    unfinished = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
     try:
         unfinished.write_bytes(content)
         unfinished.replace(path)

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -122,6 +121,8 @@ class HttpCache:
             "sha256": entry.sha256,
             "headers": dict(entry.headers),
         }
+        import tempfile  # noqa: PLC0415 - most of what is asked for is kept
+
         path = self._path(entry.url, accept)
         with suppress(OSError):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

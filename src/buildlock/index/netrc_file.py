@@ -1,6 +1,5 @@
 """The user's netrc: names and passwords by host."""
 
-import netrc
 import stat
 import sys
 from pathlib import Path
@@ -43,6 +42,8 @@ class Netrc:
     def _read(self) -> dict[str, tuple[str, str]]:
         if self._path is None:
             return {}
+        import netrc  # noqa: PLC0415 - most servers want no password
+
         try:
             status = self._path.stat()
             hosts = netrc.netrc(self._path).hosts if status.st_size <= _LARGEST else None

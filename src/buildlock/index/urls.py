@@ -92,6 +92,8 @@ def to_path(url: str) -> Path:
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"}:
         raise InvalidUrlError(f"it names the host `{parts.netloc}`")
+    from urllib.request import url2pathname  # noqa: PLC0415 - a client for HTTP and FTP comes with it
+
     path = Path(url2pathname(parts.path))
     if "\0" in str(path):
         raise InvalidUrlError("its path has a null byte")

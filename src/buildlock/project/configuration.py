@@ -1,6 +1,5 @@
 """The configuration files of uv and pip that belong to the user or the machine."""
 
-import configparser
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -101,9 +100,13 @@ def _read_pip_sections(environ: Mapping[str, str], faults: Faults) -> Iterator[_
     """What pip's configuration files say of installing, the weightiest first."""
     for path in _pip_files(environ):
         text = read_text(path, label=str(path), faults=faults) if _is_file(path) else None
+        if not text:
+            continue
+        import configparser  # noqa: PLC0415 - most have no such file
+
         parser = configparser.RawConfigParser()
         try:
-            parser.read_string(text or "")
+            parser.read_string(text)
         except configparser.Error as error:
             faults.add(str(path), f"is not a configuration file of pip: {str(error).splitlines()[0]}")
             continue

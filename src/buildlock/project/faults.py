@@ -1,6 +1,5 @@
 """Faults in what the user wrote, collected so that all are told at once."""
 
-import difflib
 from collections.abc import Iterable
 
 from buildlock.errors import InvalidProjectError
@@ -49,6 +48,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
     >>> suggest("requries", ["requires"])
     '; did you mean `requires`?'
     """
+    import difflib  # noqa: PLC0415 - most projects have no faults
+
     # difflib is quadratic, and no known word is long.
     close = difflib.get_close_matches(word[:80], list(known), n=1)
     return f"; did you mean `{close[0]}`?" if close else ""

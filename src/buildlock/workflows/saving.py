@@ -2,8 +2,7 @@
 
 import glob
 import os
-import secrets
-import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,14 +31,14 @@ def replace_content(path: Path, content: bytes) -> bool:
     path = path.resolve()  # a link stays one
     if path.exists() and path.read_bytes() == content:
         return False
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
     try:
         with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if path.exists():
-            shutil.copymode(path, temporary)
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
