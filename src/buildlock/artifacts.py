@@ -5,7 +5,6 @@ These values are shared by what fetches them (`index`, `metadata`) and what choo
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Literal, TypeAlias, overload
@@ -26,6 +25,7 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from buildlock.text import without_credentials
+from buildlock.values import dataclass, field
 
 ArtifactKind: TypeAlias = Literal["wheel", "sdist"]
 OriginKind: TypeAlias = Literal["archive", "vcs", "directory"]

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from packaging.tags import mac_platforms
+
+from buildlock.values import dataclass, field
 
 ALIASES: Mapping[str, str] = {
     "linux": "x86_64-unknown-linux-gnu",

@@ -1,11 +1,12 @@
 """What an index says today of what is locked: values that those who ask share with those who tell."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
+
+from buildlock.values import dataclass
 
 FileState: TypeAlias = Literal["there", "changed", "removed"]
 

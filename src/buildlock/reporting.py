@@ -6,8 +6,9 @@ collects them in a list. Reporters are called from several threads.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from buildlock.values import dataclass
 
 Phase: TypeAlias = Literal[
     "reading the project",

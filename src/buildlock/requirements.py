@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 from typing import overload
@@ -12,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from buildlock.errors import InvalidMetadataError
+from buildlock.values import dataclass
 
 _EXTRA = re.compile(r'extra == "([^"]*)"')
 """As packaging writes it."""

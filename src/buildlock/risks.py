@@ -1,8 +1,9 @@
 """The stable codes of what a lock, or a change of one, can tell a reviewer, and how much of a risk each is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from buildlock.values import dataclass
 
 Risk: TypeAlias = Literal["high", "medium", "low"]
 RISKS: tuple[Risk, ...] = ("high", "medium", "low")

@@ -4,7 +4,6 @@ import platform
 import re
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
 
@@ -14,6 +13,7 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags, pla
 from packaging.version import Version
 
 from buildlock.platforms import Platform
+from buildlock.values import dataclass, field
 
 OLDEST = (3, 8)
 """The oldest Python that is locked for, and that `venv` and the backends of today are run with."""

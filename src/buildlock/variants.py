@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from packaging.specifiers import SpecifierSet
+
+from buildlock.values import dataclass, field
 
 DEFAULT = "default"
 """The one variant of a project that declares none."""

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from buildlock.text import excerpt
+from buildlock.values import dataclass, field
 
 EventKind: TypeAlias = Literal["introduced", "fixed", "last_affected", "limit"]
 

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -11,6 +10,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from buildlock.audit.advisory import InvalidAdvisoryError
 from buildlock.text import excerpt
+from buildlock.values import dataclass
 
 _NAME = re.compile(rb'"name"\s*:\s*"([^"]*)"')
 _MODIFIED = re.compile(rb'"modified"\s*:\s*"(\d{4}-\d\d-\d\d)')

@@ -1,7 +1,6 @@
 """From a lock and the advisories about its packages to findings: one for each vulnerability of a version."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -14,6 +13,7 @@ from buildlock.diff.published import inspect_release
 from buildlock.diff.quoting import quote, quote_all
 from buildlock.lockfile.releases import find_release
 from buildlock.published import LockedRelease, Published
+from buildlock.values import dataclass, replace
 
 _SHOWN_NAMES = 6
 

@@ -1,9 +1,9 @@
 """An audit of a lock as one value: what every rendering shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from buildlock.diff.model import Finding
+from buildlock.values import dataclass
 
 _MOVABLE = frozenset({"vulnerable", "yanked"})
 """What another version mends."""

@@ -1,11 +1,11 @@
 """Whether a version is affected, as the OSV schema evaluates it, with the order of PEP 440."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from packaging.version import Version
 
 from buildlock.audit.advisory import Affected, Event
+from buildlock.values import dataclass
 
 _LONGEST = 500
 """Characters of a version. Numbers of thousands of digits are an error only when they are compared."""

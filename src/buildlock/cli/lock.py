@@ -1,6 +1,5 @@
 """`buildlock lock`."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +32,7 @@ from buildlock.cli.options import (
     parse_name,
     parse_package,
 )
+from buildlock.values import replace
 from buildlock.workflows import lock as workflow
 from buildlock.workflows.lock import LockedSection, LockResult
 from buildlock.workflows.lock_options import LockOptions

@@ -2,13 +2,13 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from buildlock.lockfile.model import LockedEnvironment
+from buildlock.values import dataclass
 
 _SHOWN_OF_AN_END = 8
 

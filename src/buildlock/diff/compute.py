@@ -1,7 +1,6 @@
 """From two locks to what differs between them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import TypeAlias
 
 from packaging.pylock import Package
@@ -17,6 +16,7 @@ from buildlock.diff.quoting import quote, quote_all
 from buildlock.diff.sections import Section
 from buildlock.lockfile.changes import pair_builds
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs, Lockfile, is_source
+from buildlock.values import replace
 
 Sections: TypeAlias = Mapping[tuple[str, str], LockedEnvironment]
 """By package from elsewhere (the project: none) and variant."""

@@ -1,7 +1,6 @@
 """What differs between two environments: package by package, each as the targets get it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 from packaging.pylock import Package
@@ -15,6 +14,7 @@ from buildlock.diff.quoting import quote, quote_all
 from buildlock.diff.sections import Section
 from buildlock.lockfile.model import LockedEnvironment, find_key, is_source
 from buildlock.lockfile.seen_targets import SeenTarget, label_targets, see_targets
+from buildlock.values import dataclass, replace
 
 _FOLLOWERS = ("version-raised", "pin-lowered", "package-added", "package-removed")
 _RUNTIMES = ("nvidia-", "cuda-", "triton", "pytorch-triton")

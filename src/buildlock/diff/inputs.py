@@ -1,13 +1,13 @@
 """What differs in what environments were resolved from: why the rest moved."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from buildlock.diff.model import Finding, Place
 from buildlock.diff.quoting import quote, quote_all
 from buildlock.lockfile.freshness import compare_inputs
 from buildlock.lockfile.model import LockedInputs
 from buildlock.lockfile.origins import find_insecure_server, list_insecure_hosts
+from buildlock.values import replace
 
 
 def compare_locked_inputs(old: LockedInputs, new: LockedInputs, place: Place) -> Iterator[Finding]:

@@ -1,12 +1,12 @@
 """What is locked anywhere in the old lock: what is new in one place of the new one may contradict it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 
 from packaging.pylock import Package
 
 from buildlock.lockfile.origins import LockedFile, find_hosts, list_files, name_file
+from buildlock.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """All that a lock has, each with the place and what brings it in."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
@@ -11,6 +10,7 @@ from buildlock.diff.chains import Chains
 from buildlock.diff.compute import Sections, locate_section
 from buildlock.diff.model import Place
 from buildlock.diff.sections import Section
+from buildlock.values import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

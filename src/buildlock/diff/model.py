@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
@@ -10,6 +9,7 @@ from packaging.utils import NormalizedName
 
 from buildlock.published import ProjectLink
 from buildlock.risks import KINDS, RISKS, Risk
+from buildlock.values import dataclass, replace
 
 State: TypeAlias = Literal["denied", "allowed", "expired"]
 

@@ -1,7 +1,6 @@
 """What the indexes say today of what a change of a lock brings in."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from packaging.utils import NormalizedName
@@ -16,6 +15,7 @@ from buildlock.lockfile.model import Lockfile
 from buildlock.lockfile.releases import find_release
 from buildlock.project.model import Policy
 from buildlock.published import LockedRelease, Published, PublishedFile, Publisher
+from buildlock.values import dataclass, replace
 
 _ARRIVALS = frozenset(
     {"new-package", "package-added", "version-raised", "pin-lowered", "artifact-added", "hash-changed"}

@@ -1,7 +1,6 @@
 """What differs between two entries of one package."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from packaging.pylock import Package
 from packaging.version import Version
@@ -21,6 +20,7 @@ from buildlock.lockfile.origins import (
     list_files,
     name_file,
 )
+from buildlock.values import dataclass, field
 
 _SHOWN_DIGITS = 12
 

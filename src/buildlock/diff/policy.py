@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import date
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +14,7 @@ from buildlock.diff.sections import Section
 from buildlock.lockfile.model import LockedInputs, Lockfile, is_source
 from buildlock.lockfile.origins import find_hosts, find_index_host, find_insecure, find_unchecked, list_files
 from buildlock.project.model import Policy
+from buildlock.values import replace
 
 _OF_POLICY = frozenset({"index-not-allowed", "host-not-allowed", "sdist-not-allowed", "too-new"})
 """Codes that only a policy makes: it denies them, whether `deny` names them or not."""

@@ -6,7 +6,6 @@ its URL.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from buildlock.diff.model import Diff, Findings
 from buildlock.diff.quoting import quote, quote_all, split_quoted
@@ -26,6 +25,7 @@ from buildlock.diff.wording import (
 from buildlock.published import ProjectLink
 from buildlock.risks import Risk
 from buildlock.text import printable
+from buildlock.values import dataclass
 
 MAX_LENGTH = 65_536
 """Of a comment on GitHub: in characters, and counted here in bytes of UTF-8, so that no way to count finds more."""

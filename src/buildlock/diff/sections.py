@@ -1,7 +1,6 @@
 """A section of a lock with what has to be looked up in it again and again."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from packaging.pylock import Package
@@ -10,6 +9,7 @@ from packaging.utils import NormalizedName
 from buildlock.lockfile.model import LockedEnvironment, find_key
 from buildlock.lockfile.origins import list_files
 from buildlock.lockfile.seen_targets import SeenTarget, see_targets
+from buildlock.values import dataclass
 
 
 @dataclass(frozen=True)

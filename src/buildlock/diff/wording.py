@@ -1,13 +1,13 @@
 """What every rendering says in the same words: counts, sizes, where a finding holds and what brings it in."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
 from buildlock.diff.model import Diff, Download, Finding, Findings, count_risks
 from buildlock.diff.quoting import quote, quote_all
 from buildlock.risks import KINDS, RISKS, Kind, Risk
+from buildlock.values import dataclass
 
 _SHOWN_PACKAGES = 8
 _SHOWN_FOLLOWERS = 3

@@ -2,10 +2,10 @@
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.errors import EnvironmentPreparationError
+from buildlock.values import dataclass
 
 if sys.platform != "win32":
     import fcntl

@@ -5,9 +5,10 @@ Read with bounds everywhere, as the file is a stranger's: what makes no sense ha
 
 import os
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from buildlock.values import dataclass
 
 _MAGIC = b"\x7fELF"
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3

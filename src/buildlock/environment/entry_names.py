@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+
+from buildlock.values import dataclass
 
 MAX_PATH = 1000
 """Bytes of a whole name; leaves room for the folder that it is unpacked into below the 4096 of Linux."""

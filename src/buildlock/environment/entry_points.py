@@ -3,10 +3,10 @@
 import configparser
 import keyword
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from buildlock.environment.entry_names import find_name_fault
+from buildlock.values import dataclass
 
 _SCRIPT_GROUPS: dict[str, Literal["console", "gui"]] = {"console_scripts": "console", "gui_scripts": "gui"}
 _SCRIPT_NAME = re.compile(r"\w[\w.+ -]*")

@@ -7,7 +7,6 @@ import struct
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from buildlock.environment.interpreter_facts import find_base_executable
 from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
 from buildlock.groups import kill_group
 from buildlock.targets import OLDEST, Target, abi_tag, current_target
+from buildlock.values import dataclass
 
 TIMEOUT = 30
 """Seconds that an interpreter has to say what it is."""

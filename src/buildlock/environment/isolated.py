@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.environment.interpreter import Interpreter
@@ -21,6 +20,7 @@ from buildlock.environment.stored import MANIFEST, StoredWheel
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.project.model import LinkMode
 from buildlock.reporting import Noted, Reporter
+from buildlock.values import dataclass
 
 _ATTEMPTS = 100
 _LAUNCHERS: dict[str, Launcher] = {"win32": "win-ia32", "win_amd64": "win-amd64", "win_arm64": "win-arm64"}

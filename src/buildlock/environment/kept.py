@@ -3,13 +3,13 @@
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.environment.own_files import check_own, hash_file, make_own, mark_used
 from buildlock.environment.store import KEPT, Store
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.reporting import Noted, Reporter
+from buildlock.values import dataclass
 
 _KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*", re.ASCII)

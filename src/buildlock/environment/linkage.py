@@ -6,11 +6,11 @@ through a link to its folder looks for that in the store, where there is this wh
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.environment.elf import read_elf
 from buildlock.environment.wheel import UnpackedFile
+from buildlock.values import dataclass
 
 _ORIGINS = ("$ORIGIN", "${ORIGIN}")
 

@@ -8,7 +8,6 @@ import json
 import os
 import stat
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from buildlock.environment.bytecode import compile_bytecode, find_source, is_bytecode
@@ -20,6 +19,7 @@ from buildlock.environment.removal import remove_tree
 from buildlock.environment.seal import SEAL, Seal, find_broken, make_seal, read_seal
 from buildlock.environment.stored import BYTECODE, UNCOMPILED, StoredWheel
 from buildlock.environment.wheel import UnpackedFile
+from buildlock.values import dataclass
 
 _CACHE = "__pycache__"
 _MAX_BYTECODE = 64 << 20

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from buildlock.environment.marker import read_marker
 from buildlock.environment.skeleton import Layout
+from buildlock.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,6 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
 from installer.scripts import Script
@@ -17,6 +16,7 @@ from buildlock.environment.stored import StoredWheel
 from buildlock.environment.wheel import Scheme
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.project.model import LinkMode
+from buildlock.values import dataclass
 
 Launcher: TypeAlias = Literal["posix", "win-ia32", "win-amd64", "win-arm64"]
 

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -23,6 +22,7 @@ from buildlock.environment.tar_entries import TarArchive, TarEntry
 from buildlock.environment.zip_entries import DEFAULT_LIMIT, ZipArchive, ZipEntry, ends_as_zip
 from buildlock.errors import EnvironmentPreparationError, InvalidArchiveError
 from buildlock.text import present
+from buildlock.values import dataclass
 
 _MAX_TEXT = 4 << 20
 """Bytes of PKG-INFO and pyproject.toml each."""

@@ -5,13 +5,13 @@ import os
 import stat
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from buildlock.environment.interpreter import Interpreter
 from buildlock.environment.steps import Step
 from buildlock.environment.wheel import Scheme
 from buildlock.errors import EnvironmentPreparationError
+from buildlock.values import dataclass
 
 _TIMEOUT = 120
 """Seconds."""

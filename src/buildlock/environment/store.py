@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Final
@@ -36,6 +35,7 @@ from buildlock.environment.zip_entries import DEFAULT_LIMIT, ZipArchive
 from buildlock.errors import EnvironmentPreparationError, IntegrityError
 from buildlock.reporting import Noted, Reporter, Warned
 from buildlock.stamps import Stamp, stamp_of
+from buildlock.values import replace
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PREFIX = "scratch-"

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from buildlock.environment.record import RecordLine, encode_digest, write_record
 from buildlock.environment.seal import SEAL, TREE, make_seal
 from buildlock.environment.wheel import UnpackedFile, WheelFacts
 from buildlock.errors import EnvironmentPreparationError
+from buildlock.values import dataclass
 
 MANIFEST: Final = "manifest.json"
 FILES: Final = "files.json"

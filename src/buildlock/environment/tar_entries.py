@@ -8,7 +8,6 @@ readers differ in which one counts, and for which entry. `TarArchive` accepts a 
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final, NoReturn
 
 from buildlock.environment.archive_links import InvalidLinkError, LinkedTree
@@ -17,6 +16,7 @@ from buildlock.environment.gzip_stream import GzipStream
 from buildlock.environment.zip_entries import DEFAULT_LIMIT, LIMIT_HINT, MAX_ENTRIES, MAX_RATIO, RATIO_FREE
 from buildlock.errors import InvalidArchiveError
 from buildlock.text import present
+from buildlock.values import dataclass, field, replace
 
 _BLOCK = 512
 _MAX_EXTENSION = 1 << 20

@@ -20,13 +20,13 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from buildlock.errors import EnvironmentPreparationError, ProjectError
 from buildlock.index.symlinks import find_link_fault
 from buildlock.text import present
+from buildlock.values import dataclass
 
 DEFAULT_LIMIT = 16 << 30
 """Bytes of all files."""

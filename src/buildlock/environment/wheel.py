@@ -5,7 +5,6 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, NoReturn, TypeAlias
 
@@ -20,6 +19,7 @@ from buildlock.environment.unpacking import write_files
 from buildlock.environment.zip_entries import DEFAULT_LIMIT, ZipArchive
 from buildlock.errors import EnvironmentPreparationError, InvalidArchiveError
 from buildlock.text import present
+from buildlock.values import dataclass
 
 Scheme: TypeAlias = Literal["purelib", "platlib", "scripts", "data", "headers"]
 

@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 
 from buildlock.export.served import Served
 from buildlock.lockfile.select import Locked, LockedArtifact
+from buildlock.values import dataclass
 
 _KEY_LENGTH = 32
 _RUNNERS: Mapping[str, str] = {

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import cast
 
 from packaging.markers import Environment
@@ -15,6 +14,7 @@ from buildlock.lockfile.model import LockedEnvironment, format_marker
 from buildlock.lockfile.select import Locked, LockedArtifact, is_for, select
 from buildlock.platforms import Platform, UnknownPlatformError, parse_platform
 from buildlock.targets import PythonName, Target, make_target, parse_python
+from buildlock.values import dataclass, replace
 
 _NEWEST: Mapping[str, Mapping[str, str]] = {
     "linux": {"unknown-linux-gnu": "manylinux_2_99", "unknown-linux-musl": "musllinux_1_99"},

@@ -1,8 +1,9 @@
 """A code host's API, as far as the comments of one pull request go."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from buildlock.values import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,13 +4,13 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from buildlock.errors import ConfinementError
 from buildlock.frontend.process import Ended, run_process
 from buildlock.reporting import Reporter
+from buildlock.values import dataclass, replace
 
 _PROGRAM: Final = Path(__file__).with_name("confined.py")
 # Switches of Linux and its distributions, the value that forbids namespaces to users, and what allows them.

@@ -7,7 +7,6 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from buildlock.frontend.confinement import Confinement
 from buildlock.frontend.process import Ended, clean_line, run_process
 from buildlock.project.model import BuildSystem
 from buildlock.reporting import Printed, Reporter, Warned, phase
+from buildlock.values import dataclass
 
 _MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _WARNINGS = threading.Lock()

@@ -9,7 +9,6 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from threading import Thread
 from typing import IO
@@ -17,6 +16,7 @@ from typing import IO
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.frontend.sessions import end_session, end_writers
 from buildlock.reporting import Printed, Reporter
+from buildlock.values import dataclass
 
 _LINE_LIMIT = 4096
 """Characters; a longer line is relayed in pieces."""

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
 from buildlock.errors import UsageError
+from buildlock.values import dataclass
 
 Tool: TypeAlias = Literal["pip", "build", "uv", "hatch"]
 

@@ -2,12 +2,12 @@
 
 import heapq
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 
 from buildlock.graph.model import Ask, Graph
 from buildlock.graph.view import View
+from buildlock.values import dataclass
 
 _PATIENCE = 200_000
 """Steps that are made to find more of them: there may be more than anybody can count."""

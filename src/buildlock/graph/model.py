@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
@@ -12,6 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from buildlock.lockfile.model import LockedEnvironment, find_key, is_source
 from buildlock.lockfile.seen_targets import SeenTarget, see_targets
+from buildlock.values import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,13 +2,13 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from rich.text import Text
 
 from buildlock.graph.model import Ask, Graph
 from buildlock.graph.view import View
 from buildlock.graph.wording import describe_ask, list_notes
+from buildlock.values import dataclass
 
 MAX_DEPTH = 64
 """Levels that are shown: of what is deeper, a terminal shows nothing but indentation."""

@@ -1,7 +1,6 @@
 """How what is locked stands to what there is: packages that could move, and what keeps them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from packaging.markers import Marker
 from packaging.pylock import Package
@@ -13,6 +12,7 @@ from buildlock.lockfile.select import find_versions, is_for
 from buildlock.resolver.outlook import Held, Outlook
 from buildlock.resolver.request import Resolution
 from buildlock.targets import Target
+from buildlock.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,10 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from buildlock.graph.model import Ask, Graph
+from buildlock.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -16,6 +15,7 @@ from buildlock.graph.standings import Outdated
 from buildlock.graph.wording import describe_ask
 from buildlock.lockfile.model import format_marker
 from buildlock.text import present
+from buildlock.values import dataclass
 
 SHOWN_CHAINS = 20
 

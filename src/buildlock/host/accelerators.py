@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from buildlock.values import dataclass
 from buildlock.variants import DEFAULT
 
 Kind: TypeAlias = Literal["cuda", "rocm", "xpu", "mps", "cpu"]

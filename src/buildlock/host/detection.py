@@ -3,7 +3,6 @@
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,6 +11,7 @@ from buildlock.host import amd, nvidia
 from buildlock.host.accelerators import Accelerator, parse_flavour
 from buildlock.host.site import Site
 from buildlock.text import excerpt
+from buildlock.values import dataclass
 
 OVERRIDE = "BUILDLOCK_ACCELERATOR"
 """The environment variable that stands in for everything that could be found."""

@@ -3,13 +3,13 @@
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.frontend.process import run_process
 from buildlock.reporting import Event, Printed
 from buildlock.text import excerpt
+from buildlock.values import dataclass
 
 TIMEOUT = 10.0
 """Seconds; drivers wake a sleeping GPU to answer."""

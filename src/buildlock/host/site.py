@@ -1,12 +1,12 @@
 """Where drivers are looked for: the environment variables and the root of the file system."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from buildlock.environment.interpreter_facts import find_base_executable
 from buildlock.host.inquiry import Answer, ask, find_command
+from buildlock.values import dataclass
 
 _LONGEST = 65536
 

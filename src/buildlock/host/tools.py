@@ -4,13 +4,13 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import Version
 
 from buildlock.host.inquiry import ask, find_in, search_path
 from buildlock.text import excerpt
+from buildlock.values import dataclass
 
 # Where setuptools, CMake and torch's extension builder look before and after PATH.
 _COMPILER_VARIABLES = {"gcc": "CC", "g++": "CXX", "clang": "CC", "clang++": "CXX"}

@@ -1,7 +1,6 @@
 """Which index may serve which package: uv's rules, as pure functions of what the user wrote."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from packaging.version import InvalidVersion
 from buildlock.artifacts import Origin
 from buildlock.errors import InvalidProjectError
 from buildlock.project.model import BuildInputs, Index, SourceRule
+from buildlock.values import dataclass
 
 _NO_INDEX_HINT = """lift `no-index` where it is set, or say where packages come from; write in pyproject.toml
 

@@ -1,6 +1,5 @@
 """Which credentials a request carries: those in URLs, else those that netrc or the keyring has; to one origin each."""
 
-from dataclasses import dataclass, replace
 from threading import Lock
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from buildlock.index.urls import Address, encode_basic
 from buildlock.project.model import Authentication
 from buildlock.project.network import Network
 from buildlock.reporting import Reporter, Warned
+from buildlock.values import dataclass, replace
 
 HINT = (
     "credentials may be in the URL of the index (`https://user:password@…`), in `UV_INDEX_<NAME>_USERNAME` and"

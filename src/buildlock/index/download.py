@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +15,7 @@ from buildlock.index.http import HttpClient, Stream
 from buildlock.reporting import Reporter, Transferred, phase
 from buildlock.stamps import Stamp, stamp_of
 from buildlock.text import without_credentials
+from buildlock.values import dataclass
 
 MAX_FILE_BYTES = 16 << 30
 

@@ -4,7 +4,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from buildlock.artifacts import Origin
@@ -17,6 +16,7 @@ from buildlock.index.symlinks import find_link_fault
 from buildlock.project.network import InsecureHost
 from buildlock.reporting import Reporter
 from buildlock.text import excerpt, present
+from buildlock.values import dataclass, replace
 
 DEFAULT_LIMIT = 16 << 30
 """Bytes of all files of a tree, submodules included."""

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 from typing import IO
@@ -16,6 +15,7 @@ from buildlock.index.insecurity import find_insecure, warn_insecure
 from buildlock.project.network import InsecureHost
 from buildlock.reporting import Reporter, silence
 from buildlock.text import present
+from buildlock.values import dataclass, field
 
 MAX_OUTPUT = 64 * 1024 * 1024
 """Bytes that git may print: the names in half a million files, or refs."""

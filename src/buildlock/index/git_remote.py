@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from buildlock.errors import ProjectError
 from buildlock.index.urls import InvalidUrlError, to_path
 from buildlock.text import present, without_credentials
+from buildlock.values import dataclass, field
 
 # Which protocols git may use for a URL of each scheme, after a redirect or the user's `url.<base>.insteadOf` too.
 _PROTOCOLS = {"https": "https:ssh", "http": "http:https:ssh", "ssh": "ssh:https", "file": "file:https:ssh"}

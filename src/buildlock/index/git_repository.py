@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
@@ -16,6 +15,7 @@ from buildlock.errors import EnvironmentPreparationError, IntegrityError, Unavai
 from buildlock.index.git_command import Git
 from buildlock.index.git_remote import Remote
 from buildlock.reporting import Noted, Reporter
+from buildlock.values import dataclass
 
 _FULL_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LENGTH_OF_SHA256 = 64

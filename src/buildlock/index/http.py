@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import BoundedSemaphore, Event, Lock
 from types import TracebackType
@@ -23,6 +22,7 @@ from buildlock.project.model import Authentication
 from buildlock.project.network import Network
 from buildlock.reporting import Asked, Noted, Received, Reporter
 from buildlock.text import printable, without_credentials
+from buildlock.values import dataclass
 
 T = TypeVar("T")
 

@@ -7,8 +7,9 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from buildlock.values import dataclass
 
 FORMAT = "http-v1"
 """The name of the folder."""

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
+
+from buildlock.values import dataclass
 
 KIND = "outline-1"
 """What it is called in the cache."""

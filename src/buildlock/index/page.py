@@ -1,7 +1,6 @@
 """One project page of an index: the files it offers and the state of the project, out of HTML or JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +15,7 @@ from buildlock.index.page_html import read_html
 from buildlock.index.page_json import check_files, check_version, collect, outline_page, read_json
 from buildlock.reporting import Reporter
 from buildlock.text import excerpt, printable, without_credentials
+from buildlock.values import dataclass, field, replace
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 """What we ask an index for (PEP 691, version and format selection)."""

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 from typing import Any, NoReturn
@@ -14,6 +13,7 @@ from buildlock.artifacts import Artifact
 from buildlock.index.links import LinkCollector, MalformedPageError, parse_time, stem_of
 from buildlock.index.outline import FileGroup, Outline
 from buildlock.text import excerpt, printable
+from buildlock.values import dataclass
 
 _MAX_SIZE = (1 << 63) - 1
 

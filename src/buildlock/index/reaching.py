@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias, final
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from buildlock.index.failures import TransientError
 from buildlock.index.urls import Address, bracket, encode_host
 from buildlock.index.wire import Socket, Wire
 from buildlock.text import printable
+from buildlock.values import dataclass, field
 
 if TYPE_CHECKING:
     import ssl

@@ -1,12 +1,12 @@
 """URLs as they may be requested: credentials apart, redirects judged."""
 
 import base64
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from buildlock.text import without_credentials
+from buildlock.values import dataclass, field
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -92,7 +92,6 @@ def to_path(url: str) -> Path:
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"}:
         raise InvalidUrlError(f"it names the host `{parts.netloc}`")
-    from urllib.request import url2pathname  # noqa: PLC0415 - a client for HTTP and FTP comes with it
 
     path = Path(url2pathname(parts.path))
     if "\0" in str(path):

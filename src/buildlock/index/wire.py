@@ -9,12 +9,12 @@ import select
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol, final
 
 from buildlock.errors import UnavailableError
 from buildlock.index.failures import TransientError
 from buildlock.text import printable
+from buildlock.values import dataclass
 
 FACTOR = 10
 """How many times as long as for a single byte it is waited for all of an answer's head, or of a page."""

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.lockfile.model import LockedEnvironment
+from buildlock.values import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

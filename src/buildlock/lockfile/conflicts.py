@@ -1,9 +1,9 @@
 """A lockfile that a merge left with conflict markers, as the two files that it was merged from."""
 
 import re
-from dataclasses import dataclass
 
 from buildlock.errors import InvalidLockError
+from buildlock.values import dataclass
 
 _MARKER = re.compile(rb"(<{7}|\|{7}|={7}|>{7})(?: (.*))?\r?\n?", re.DOTALL)
 

@@ -1,7 +1,6 @@
 """The environments of a lockfile: those of the project's variants, and those of packages from elsewhere."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from packaging.pylock import Package
 from packaging.utils import NormalizedName
@@ -12,6 +11,7 @@ from buildlock.lockfile.inputs import read_build_inputs, read_inputs, read_outsi
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs
 from buildlock.lockfile.packages import read_package, read_source
 from buildlock.lockfile.values import parse_build_key, parse_marker
+from buildlock.values import replace
 
 
 def read_variant(table: Table) -> LockedEnvironment | None:

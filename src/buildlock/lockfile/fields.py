@@ -1,11 +1,11 @@
 """Reading untrusted TOML values: each fault is noted with the path of its key, and the reading goes on."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from buildlock.lockfile.toml_text import format_key
 from buildlock.text import mask_credentials
+from buildlock.values import dataclass, field
 
 T = TypeVar("T")
 

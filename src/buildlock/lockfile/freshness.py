@@ -5,7 +5,6 @@ Nothing is resolved to find out: what the project says now is compared with what
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from buildlock.lockfile.model import LockedInputs, Setting, format_marker
 from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement, Settings, SourceRule
 from buildlock.text import without_credentials
+from buildlock.values import replace
 
 _PROJECT_FILES = ("pyproject.toml", "uv.toml")
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, product
 from typing import cast
@@ -12,6 +11,7 @@ from packaging.version import Version
 
 from buildlock.lockfile.model import format_marker
 from buildlock.targets import Target
+from buildlock.values import dataclass, field
 
 _KEYS = ("implementation_name", "python_version", "sys_platform", "platform_machine")
 """What a lock's markers speak of; the rest of two targets, such as the level of their glibc, their tags tell apart."""

@@ -1,7 +1,6 @@
 """The lockfile as values: per variant, what the build environment was resolved from and what it is made of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
 from packaging.markers import Marker
@@ -10,6 +9,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.errors import MissingLockError
+from buildlock.values import dataclass, field, replace
 
 FILENAME = "build-lock.toml"
 

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from buildlock.errors import InvalidLockError
 from buildlock.lockfile.model import FILENAME, LockedEnvironment
 from buildlock.lockfile.reader import parse_lockfile
+from buildlock.values import dataclass
 
 SectionKey: TypeAlias = tuple[str, ...]
 """`("variants", NAME)` or `("packages", NAME, VARIANT)`."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import cast
 
@@ -13,6 +12,7 @@ from buildlock.lockfile.markers import list_targets
 from buildlock.lockfile.model import LockedEnvironment, format_marker
 from buildlock.platforms import UnknownPlatformError, parse_platform
 from buildlock.targets import make_target, parse_python
+from buildlock.values import dataclass, field
 
 MAX_TARGETS = 128
 """Of one lock that are told apart; far more than anybody serves. The rest is compared with them, not one by one."""

@@ -1,7 +1,6 @@
 """Which locked files a target gets."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, TypeAlias, cast
 
@@ -30,6 +29,7 @@ from buildlock.lockfile.model import (
     name_archive,
 )
 from buildlock.targets import Target
+from buildlock.values import dataclass, field, replace
 
 SHOWN_WHEELS = 10
 

@@ -1,7 +1,6 @@
 """Two locks that come from one, merged section by section: each is whole from one side, or in conflict."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from buildlock.errors import InvalidLockError
 from buildlock.lockfile.model import FILENAME, LockedEnvironment
@@ -14,6 +13,7 @@ from buildlock.lockfile.sections import (
     place_section,
     split_sections,
 )
+from buildlock.values import dataclass
 
 EMPTY = f'lock-version = "{LOCK_VERSION}"\n'.encode()
 """A lock that locks nothing."""

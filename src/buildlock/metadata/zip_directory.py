@@ -8,9 +8,9 @@ that the whole file is held to when it is installed.
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from buildlock.metadata.ranged import RangedFile
+from buildlock.values import dataclass
 
 STORED, DEFLATED = 0, 8
 

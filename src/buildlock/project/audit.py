@@ -1,12 +1,12 @@
 """`[tool.buildlock.audit]`: what knows of advisories."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.answers.looking import exists
 from buildlock.project.document import Table, read_document
 from buildlock.project.faults import Faults
+from buildlock.values import dataclass
 
 DEFAULT_SERVICE = "https://api.osv.dev"
 

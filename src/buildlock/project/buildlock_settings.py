@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -21,6 +20,7 @@ from buildlock.project.settings import KEYS, read_settings
 from buildlock.project.source_builds import read_environment
 from buildlock.project.sources import Source, read_condition, read_sources
 from buildlock.targets import parse_python
+from buildlock.values import dataclass, field, replace
 from buildlock.variants import is_variant_name
 
 _TARGET_KEYS = ("python", "platforms")

@@ -1,7 +1,6 @@
 """What one place says (`[tool.uv]`, a uv.toml, the environment …), and how the places are merged."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from packaging.utils import NormalizedName
@@ -10,6 +9,7 @@ from buildlock.project.cutoffs import Cutoff
 from buildlock.project.model import BuildRequirement, Index, IndexStrategy, LinkMode, PrereleaseMode
 from buildlock.project.network import Network, merge_networks
 from buildlock.project.source_builds import SourceBuilds, merge_source_builds
+from buildlock.values import dataclass, field
 
 _Value = TypeVar("_Value")
 
@@ -35,9 +35,9 @@ class Choices:
     link_mode: LinkMode | None = None
     constraints: tuple[BuildRequirement, ...] = ()
     overrides: tuple[BuildRequirement, ...] = ()
-    source_builds: SourceBuilds = SourceBuilds()  # noqa: RUF009 - frozen
+    source_builds: SourceBuilds = SourceBuilds()
     offline: bool | None = None
-    network: Network = Network()  # noqa: RUF009 - frozen
+    network: Network = Network()
     unisolated: tuple[str, ...] = ()
     """Settings that would have something built without isolation."""
     unsupported: tuple[str, ...] = ()

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.answers.looking import is_dir, is_readable_file
@@ -16,6 +15,7 @@ from buildlock.project.network import merge_networks
 from buildlock.project.network_variables import read_pip_options
 from buildlock.project.uv_settings import read_uv_settings
 from buildlock.project.variables import is_set
+from buildlock.values import dataclass
 
 
 def reads_project_settings(environ: Mapping[str, str], faults: Faults) -> bool:

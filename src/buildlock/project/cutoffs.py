@@ -1,10 +1,10 @@
 """The moments of `exclude-newer`, as uv writes them."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from buildlock.answers.looking import get_time
+from buildlock.values import dataclass
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIMESTAMP = re.compile(

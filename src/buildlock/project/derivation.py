@@ -1,7 +1,6 @@
 """Which variants a project has, and what each one's build environment is resolved from."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -16,6 +15,7 @@ from buildlock.project.runtime import RuntimeDependencies
 from buildlock.project.source_builds import SourceBuilds
 from buildlock.project.sources import Source
 from buildlock.targets import TargetName, choose_names
+from buildlock.values import dataclass, field, replace
 from buildlock.variants import DEFAULT, Variant, is_variant_name
 
 
@@ -36,7 +36,7 @@ class Declarations:
     settings: Settings
     declared: Settings
     match_runtime: frozenset[NormalizedName] = frozenset()
-    source_builds: SourceBuilds = SourceBuilds()  # noqa: RUF009 - frozen
+    source_builds: SourceBuilds = SourceBuilds()
     pass_environment: tuple[str, ...] = ()
     mirrors: tuple[Mirror, ...] = ()
     offline: bool = False

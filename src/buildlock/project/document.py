@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from buildlock.answers.looking import exists, is_file
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.positions import Positions, locate_strings
+from buildlock.values import dataclass, field
 
 if sys.version_info >= (3, 11):
     import tomllib

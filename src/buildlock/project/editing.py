@@ -8,8 +8,9 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from buildlock.values import dataclass
 
 if sys.version_info >= (3, 11):
     import tomllib

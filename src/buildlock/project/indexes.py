@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +10,7 @@ from buildlock.project.faults import Faults, suggest
 from buildlock.project.locations import index_url, with_credentials
 from buildlock.project.model import Authentication, Index, IndexFormat
 from buildlock.text import without_credentials
+from buildlock.values import replace
 
 KEYS = (
     *("name", "url", "explicit", "default", "format"),

@@ -1,7 +1,6 @@
 """What the user wrote, parsed: the values that every later step works from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -15,6 +14,7 @@ from packaging.version import Version
 from buildlock.artifacts import Origin
 from buildlock.project.network import InsecureHost, Network
 from buildlock.targets import TargetName
+from buildlock.values import dataclass, field
 from buildlock.variants import Variant
 
 IndexFormat: TypeAlias = Literal["simple", "flat"]
@@ -193,7 +193,7 @@ class Settings:
     no_build_package: frozenset[NormalizedName] = frozenset()
     link_mode: LinkMode | None = None
     """`None`: the first that works."""
-    network: Network = Network()  # noqa: RUF009 - frozen
+    network: Network = Network()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
+
+from buildlock.values import dataclass, field
 
 _Value = TypeVar("_Value")
 

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from buildlock.answers.looking import is_file
 from buildlock.project.faults import Faults
 from buildlock.project.network import CertificatePath, InsecureHost, Network, parse_insecure_host
+from buildlock.values import dataclass, replace
 
 _PIP_OPTIONS = (
     *("cert", "client-cert", "default-timeout", "keyring-provider", "proxy", "retries", "timeout", "trusted-host"),

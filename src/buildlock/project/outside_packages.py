@@ -1,7 +1,6 @@
 """`[tool.buildlock.packages]`: packages that are not the project's, to be locked and built for themselves."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -12,6 +11,7 @@ from buildlock.project.faults import Faults, suggest
 from buildlock.project.model import BuildRequirement, OutsidePackage
 from buildlock.project.names import read_name
 from buildlock.project.requirements import keep_valid, read_requirements
+from buildlock.values import replace
 
 _KEYS = ("version", "variants", "requires")
 _LONGEST = 200

@@ -1,7 +1,6 @@
 """From a folder to the frozen `Project`: every file and variable read once, every fault told at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -30,6 +29,7 @@ from buildlock.project.variables import read_pip_variables, read_switch, read_uv
 from buildlock.reporting import Reporter, Warned
 from buildlock.targets import TargetName, choose_names
 from buildlock.text import present
+from buildlock.values import dataclass
 from buildlock.variants import Variant
 
 

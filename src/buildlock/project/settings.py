@@ -1,6 +1,5 @@
 """The settings that `[tool.uv]`, uv.toml and `[tool.buildlock]` share, with uv's names."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +14,7 @@ from buildlock.project.indexes import make_index, read_indexes
 from buildlock.project.locations import links_location
 from buildlock.project.model import Index, IndexStrategy, LinkMode, PrereleaseMode
 from buildlock.project.names import package_names, read_name
+from buildlock.values import replace
 
 _ISOLATION_KEYS = ("no-build-isolation", "no-build-isolation-package")
 KEYS = (

@@ -1,7 +1,6 @@
 """What the user says of packages that are built from source: their metadata, and what their builds are given."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from packaging.specifiers import SpecifierSet
@@ -12,6 +11,7 @@ from buildlock.project.document import Table, describe_type
 from buildlock.project.model import BuildRequirement, ConfigSetting, DeclaredMetadata
 from buildlock.project.names import package_names, read_name
 from buildlock.project.requirements import keep_valid, name_of, parse_requirement, read_requirements
+from buildlock.values import dataclass, field
 
 KEYS = (
     "dependency-metadata",

@@ -1,7 +1,6 @@
 """`sources`: which index serves a package, or where else it comes from, and when, as the user wrote it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
@@ -12,6 +11,7 @@ from buildlock.project.faults import Faults
 from buildlock.project.names import read_name
 from buildlock.project.origins import absolute_path, folder_origin, git_origin, path_origin, url_origin
 from buildlock.project.uv_workspace import find_member, find_member_at
+from buildlock.values import dataclass
 
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "index": (),

@@ -9,8 +9,9 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from buildlock.values import dataclass
 
 if sys.version_info >= (3, 11):
     import tomllib

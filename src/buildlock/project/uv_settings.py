@@ -1,13 +1,13 @@
 """uv's settings: `[tool.uv]` of pyproject.toml, and the same keys at the top of a uv.toml."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from buildlock.project.choices import Choices
 from buildlock.project.document import Table, describe_type
 from buildlock.project.model import BuildRequirement
 from buildlock.project.requirements import parse_requirement, read_requirements
 from buildlock.project.settings import KEYS, assigned_only, read_settings
+from buildlock.values import replace
 
 PROJECT_KEYS = ("sources", "conflicts")
 """uv reads these in pyproject.toml alone."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +16,7 @@ from buildlock.project.names import package_names
 from buildlock.project.network_variables import read_pip_network, read_uv_network
 from buildlock.project.requirements import read_requirements_file
 from buildlock.project.settings import LINK_MODES, PRERELEASE_MODES, STRATEGIES, find_links
+from buildlock.values import dataclass
 
 # What changes the files that are chosen, or whom we trust to serve them.
 _UNSUPPORTED_OF_UV = (

@@ -2,7 +2,6 @@
 
 from collections import Counter, deque
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from packaging.utils import NormalizedName
@@ -14,6 +13,7 @@ from buildlock.resolver.evaluator import PassedOver
 from buildlock.resolver.needs import Need
 from buildlock.resolver.provider import Cause, Choice, Demand, Identifier, Requirement
 from buildlock.resolver.view import Candidate, View
+from buildlock.values import dataclass
 
 _MAX_OCCASIONS = 200
 """Of one package; a long search meets the same conflict again and again."""

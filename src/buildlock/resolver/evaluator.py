@@ -1,7 +1,6 @@
 """Why a release is passed over, or which of its files suits the target best."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
 
@@ -13,6 +12,7 @@ from buildlock.artifacts import Artifact, Release, select_by_name
 from buildlock.resolver.needs import Needs
 from buildlock.resolver.request import ResolutionRequest
 from buildlock.text import without_credentials
+from buildlock.values import dataclass, replace
 
 
 class Reason(Enum):

@@ -1,7 +1,6 @@
 """What is needed of a package: the requirements that hold in the target, overrides and constraints applied."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from packaging.markers import Marker, UndefinedEnvironmentName
@@ -15,6 +14,7 @@ from buildlock.project.model import BuildRequirement
 from buildlock.requirements import Condition, Requirements, read_condition
 from buildlock.resolver.request import ResolutionRequest
 from buildlock.targets import Target
+from buildlock.values import dataclass, field
 
 
 class UnusableRequirementError(ValueError):

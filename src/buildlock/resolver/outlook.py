@@ -1,7 +1,6 @@
 """Which newer versions there are of what was chosen, and what keeps each of them from being chosen."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 from packaging.requirements import Requirement
@@ -20,6 +19,7 @@ from buildlock.resolver.provider import Provider
 from buildlock.resolver.request import Resolution, ResolutionRequest, ResolvedPackage, Universe
 from buildlock.resolver.search import UnsolvedError, collect, search
 from buildlock.resolver.view import Candidate, View
+from buildlock.values import dataclass, replace
 
 _ROUNDS = (400,)
 """How long to search for what a version conflicts with."""

@@ -1,13 +1,13 @@
 """Which targets share one version of a package."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
 from packaging.utils import NormalizedName
 
 from buildlock.targets import Target
+from buildlock.values import dataclass, field
 
 Block: TypeAlias = frozenset[int]
 """Targets by their position in the request."""

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from packaging.utils import NormalizedName
@@ -15,6 +14,7 @@ from buildlock.resolver.evaluator import PassedOver
 from buildlock.resolver.needs import Need
 from buildlock.resolver.partition import Block, Partition
 from buildlock.resolver.view import Candidate, View
+from buildlock.values import dataclass
 
 Identifier: TypeAlias = tuple[NormalizedName, int]
 """A package, and the number of one of its blocks."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from packaging.utils import NormalizedName
@@ -11,6 +10,7 @@ from packaging.version import Version
 from buildlock.artifacts import Artifact, CoreMetadata, Listing
 from buildlock.project.model import BuildRequirement, Settings
 from buildlock.targets import Target
+from buildlock.values import dataclass, field
 
 
 class Universe(Protocol):

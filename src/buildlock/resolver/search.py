@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TypeAlias
 
 from packaging.utils import NormalizedName
@@ -20,6 +19,7 @@ from buildlock.resolver.provider import Cause, Choice, Identifier, Provider, Req
 from buildlock.resolver.request import Resolution, ResolvedPackage
 from buildlock.resolver.settle import settle
 from buildlock.resolver.view import Candidate, View
+from buildlock.values import replace
 
 ROUNDS = (200, 400, 800, 1600, 3200)
 """How long to search before starting again with what was learned. A round chooses one package or takes some back;

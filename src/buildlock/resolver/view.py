@@ -1,7 +1,6 @@
 """What one target sees of a universe: what may be chosen in it, and what that needs. Each question is asked once."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -13,6 +12,7 @@ from buildlock.resolver.evaluator import Evaluator, PassedOver, Reason
 from buildlock.resolver.needs import Need, Needs, RequirementsByExtra, UnusableRequirementError
 from buildlock.resolver.offers import Offers
 from buildlock.resolver.request import ResolutionRequest, Universe
+from buildlock.values import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

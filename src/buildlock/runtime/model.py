@@ -1,7 +1,6 @@
 """A package as a runtime lock installs it, and what every kind of runtime lock answers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -10,6 +9,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from buildlock.errors import RuntimeLockError
+from buildlock.values import dataclass
 from buildlock.variants import Variant
 
 

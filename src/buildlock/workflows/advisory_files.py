@@ -6,7 +6,6 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -16,6 +15,7 @@ from buildlock.audit.advisory_json import decode, outline
 from buildlock.audit.model import Source
 from buildlock.errors import AdvisoryError, describe_faults
 from buildlock.text import present
+from buildlock.values import dataclass, field
 
 MAX_SIZE = 256 << 20
 """Bytes of one file. All advisories of PyPI together have less."""

@@ -1,7 +1,6 @@
 """`audit`: what is known against what is locked."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from buildlock.project.policy import read_policy
 from buildlock.published import LockedRelease, Published
 from buildlock.reporting import Warned
 from buildlock.text import present
+from buildlock.values import dataclass
 from buildlock.workflows.advisory_files import read_database
 from buildlock.workflows.advisory_service import ask_service
 from buildlock.workflows.published import ask_indexes

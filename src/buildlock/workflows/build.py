@@ -1,7 +1,6 @@
 """`build`: the project's wheel, sdist or editable wheel, built in its locked environment."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -13,6 +12,7 @@ from buildlock.frontend.backend import Product
 from buildlock.lockfile.select import Locked
 from buildlock.project.model import Overrides, PinPrecision
 from buildlock.reporting import Began
+from buildlock.values import dataclass, field
 from buildlock.workflows.backend import open_backend
 from buildlock.workflows.preparation import prepare_wheels
 from buildlock.workflows.requirements import check_locked

@@ -1,7 +1,6 @@
 """What the build of a package that is not the project itself is resolved from, for locking and for checking it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -11,6 +10,7 @@ from buildlock.lockfile.freshness import format_requirement, inputs_of
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs
 from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement, Project
+from buildlock.values import replace
 
 
 def add_extra(inputs: BuildInputs, project: Project, name: NormalizedName) -> BuildInputs:

@@ -1,7 +1,6 @@
 """`build PACKAGE`: the wheel of a package that is not the project's, built in its locked environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -11,6 +10,7 @@ from buildlock.errors import UnlockedRequirementError
 from buildlock.frontend.product import copy_product
 from buildlock.lockfile.select import Locked, LockedSource, select_source
 from buildlock.project.model import BuildInputs, ConfigSetting, Overrides
+from buildlock.values import dataclass, field, replace
 from buildlock.workflows.build_inputs import add_extra
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.locks import read_environment

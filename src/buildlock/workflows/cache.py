@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from buildlock.environment.cache_use import IN_USE, use_cache
 from buildlock.environment.removal import measure_tree
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.reporting import Began, Reporter
+from buildlock.values import dataclass
 from buildlock.workflows.cache_contents import KINDS, Contents, Entry, EntryKind
 from buildlock.workflows.cache_damage import find_damage
 from buildlock.workflows.cache_names import list_names

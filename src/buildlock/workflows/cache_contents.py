@@ -5,7 +5,6 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -19,6 +18,7 @@ from buildlock.environment.stored import is_damaged
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.index.git import FORMAT as REPOSITORIES
 from buildlock.index.http_cache import FORMAT as PAGES
+from buildlock.values import dataclass
 from buildlock.workflows.workspace import CLAIMS, ENVIRONMENTS, PROJECTS, STORE
 
 EntryKind: TypeAlias = Literal[

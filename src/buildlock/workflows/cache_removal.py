@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TypeAlias
@@ -13,6 +12,7 @@ from buildlock.environment.private_folder import private_folder
 from buildlock.environment.removal import measure_tree, move_away, remove_tree
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.reporting import Reporter
+from buildlock.values import dataclass
 from buildlock.workflows.cache_contents import Contents
 from buildlock.workflows.workspace import CLAIMS, ENVIRONMENTS
 

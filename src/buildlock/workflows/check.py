@@ -1,7 +1,6 @@
 """`check` and `variants`: whether the lock still answers the project, without a network or an interpreter."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -17,6 +16,7 @@ from buildlock.lockfile.reader import read_lockfile
 from buildlock.project.model import Project, SourceRule
 from buildlock.reporting import phase
 from buildlock.runtime.discovery import RuntimeLocks
+from buildlock.values import dataclass
 from buildlock.workflows.backend_file import FileState, judge_backend
 from buildlock.workflows.orphans import list_orphaned
 from buildlock.workflows.staleness import stale_inputs

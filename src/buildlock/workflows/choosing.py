@@ -1,7 +1,6 @@
 """Which source of a package from elsewhere is built: one version, and one file, for all targets."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from packaging.utils import NormalizedName
@@ -15,6 +14,7 @@ from buildlock.resolver.request import ResolvedPackage
 from buildlock.resolver.view import View
 from buildlock.runtime.model import RuntimeFile
 from buildlock.targets import Target
+from buildlock.values import dataclass, replace
 
 _SHOWN = 3
 """Of the versions that were passed over."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
@@ -14,6 +13,7 @@ from buildlock.environment.interpreter import Interpreter
 from buildlock.frontend.inherited import select_inherited, select_inputs
 from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource
 from buildlock.project.model import BuildInputs
+from buildlock.values import dataclass, field
 
 if TYPE_CHECKING:
     from buildlock.frontend.backend import ConfigSettings

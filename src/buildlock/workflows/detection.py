@@ -1,13 +1,13 @@
 """The variant that fits this machine, with everything that speaks for and against each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from buildlock.errors import UnknownVariantError
 from buildlock.host.accelerators import Choice, choose_for
 from buildlock.host.detection import Machine, detect_accelerators
 from buildlock.project.model import Project
 from buildlock.reporting import Noted, Reporter
+from buildlock.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

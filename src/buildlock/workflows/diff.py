@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from buildlock.project.model import Policy
 from buildlock.project.policy import read_policy
 from buildlock.published import LockedRelease, Published
 from buildlock.text import present
+from buildlock.values import dataclass, replace
 from buildlock.workflows.policies import find_policy, try_policy
 from buildlock.workflows.published import ask_indexes
 from buildlock.workflows.revisions import Revisions, is_file

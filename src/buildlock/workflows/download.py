@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -19,6 +18,7 @@ from buildlock.lockfile.select import select, walk
 from buildlock.project.model import Overrides
 from buildlock.reporting import Began, Warned, phase
 from buildlock.targets import TargetName, choose_names
+from buildlock.values import dataclass, field, replace
 from buildlock.workflows.client import open_client
 from buildlock.workflows.files import LockedFile, LockedFiles, file_of
 from buildlock.workflows.interpreters import find_targets

@@ -1,7 +1,6 @@
 """Environments that are resolved, before what their packages are built in is locked; and which leads to which."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from packaging.pylock import Package
@@ -11,6 +10,7 @@ from buildlock.errors import BuildCycleError
 from buildlock.lockfile.model import build_key
 from buildlock.resolver.request import Resolution, ResolutionRequest, Universe
 from buildlock.targets import Target
+from buildlock.values import dataclass
 from buildlock.workflows.sources import cycle_error
 
 _MAX_BUILDS = 500

@@ -1,7 +1,6 @@
 """`export`: a variant's lock in another tool's format."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -18,6 +17,7 @@ from buildlock.lockfile.model import LockedEnvironment
 from buildlock.project.default_index import ask_pip
 from buildlock.project.model import Project
 from buildlock.project.uv_block import BlockError, BlockOptions, format_value, write_block
+from buildlock.values import dataclass
 from buildlock.workflows.locks import read_environment, read_lock
 from buildlock.workflows.saving import save
 from buildlock.workflows.workspace import Workspace, choose_variant

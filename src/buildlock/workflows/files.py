@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from buildlock.lockfile.select import LockedArtifact, LockedSource
 from buildlock.project.mirrors import find_mirror
 from buildlock.project.model import BuildInputs
 from buildlock.reporting import Noted
+from buildlock.values import dataclass
 from buildlock.workflows.workspace import Workspace, file_url
 
 

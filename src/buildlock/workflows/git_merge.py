@@ -6,7 +6,6 @@ is left in conflict, both sides whole, to `buildlock lock`. No code of the repos
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -21,6 +20,7 @@ from buildlock.lockfile.three_way import EMPTY, Versions, mark_conflicts, mark_t
 from buildlock.lockfile.writer import write_variant
 from buildlock.project.model import BuildRequirement, Project
 from buildlock.runtime.discovery import RuntimeLocks
+from buildlock.values import dataclass, replace
 from buildlock.workflows.lock import lock_variant
 from buildlock.workflows.staleness import stale_inputs
 from buildlock.workflows.workspace import Workspace

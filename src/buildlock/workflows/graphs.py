@@ -1,7 +1,6 @@
 """The graphs of a lock that a question is about, answered from the lock alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -12,6 +11,7 @@ from buildlock.lockfile.model import FILENAME, Lockfile
 from buildlock.lockfile.reader import read_lockfile
 from buildlock.lockfile.seen_targets import choose_targets, see_targets
 from buildlock.text import present
+from buildlock.values import dataclass
 from buildlock.workflows.workspace import Workspace
 
 

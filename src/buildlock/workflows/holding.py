@@ -1,12 +1,12 @@
 """What one backend is held to: where it runs, and what it finds there."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from buildlock.environment.working_copy import copy_project
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.frontend.confinement import Confinement, Mount
+from buildlock.values import dataclass, field
 from buildlock.workflows.limits import Limits
 
 

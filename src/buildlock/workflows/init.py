@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from buildlock.project.editing import (
     rename_table,
 )
 from buildlock.project.model import Project
+from buildlock.values import dataclass
 from buildlock.workflows.backend_file import RELATIVE_PATH, STAMP_PATH, render_backend
 from buildlock.workflows.project_files import encode_text, read_text, remove_file, write_files
 from buildlock.workflows.sdist_contents import MANIFEST, carry_in_sdist

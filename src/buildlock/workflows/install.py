@@ -1,7 +1,6 @@
 """`install`: the isolated environment of a variant, from the lock alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from buildlock.answers.looking import explained
@@ -13,6 +12,7 @@ from buildlock.environment.roots import ROOTS, keep_root
 from buildlock.errors import EnvironmentPreparationError
 from buildlock.project.model import Overrides
 from buildlock.reporting import phase
+from buildlock.values import dataclass, field
 from buildlock.workflows.cached_environments import claim_environment
 from buildlock.workflows.preparation import prepare_wheels
 from buildlock.workflows.selection import select_locked

@@ -1,6 +1,6 @@
 """What the user asks that backends are held to: their time, the network, and where they may write."""
 
-from dataclasses import dataclass
+from buildlock.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

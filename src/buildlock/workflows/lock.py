@@ -1,7 +1,6 @@
 """`lock`: resolve the build environments of a project's variants and write them down."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -13,6 +12,7 @@ from buildlock.lockfile.sections import SectionKey
 from buildlock.lockfile.writer import drop_package, drop_variant, write_sections
 from buildlock.project.model import Project
 from buildlock.reporting import phase
+from buildlock.values import dataclass
 from buildlock.workflows.choosing import OutsideSource
 from buildlock.workflows.lock_options import LockOptions
 from buildlock.workflows.lock_so_far import LockSoFar, read_lock_so_far

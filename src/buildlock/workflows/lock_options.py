@@ -1,11 +1,11 @@
 """What `lock` is asked for."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from buildlock.project.model import BuildRequirement, Overrides
+from buildlock.values import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

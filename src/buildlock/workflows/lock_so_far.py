@@ -1,7 +1,6 @@
 """The lock that is locked anew: its text, and the pins to keep; where a merge left conflict markers, of both sides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from buildlock.errors import HostError, LockfileError, MissingLockError
 from buildlock.lockfile.conflicts import split_conflicts
@@ -9,6 +8,7 @@ from buildlock.lockfile.model import LockedEnvironment, Lockfile
 from buildlock.lockfile.reader import MAX_SIZE, parse_lockfile, read_content
 from buildlock.lockfile.sections import SectionKey
 from buildlock.reporting import Noted
+from buildlock.values import dataclass, field
 from buildlock.workflows.workspace import Workspace
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -35,6 +34,7 @@ from buildlock.resolver.request import Resolution, ResolutionRequest, Universe
 from buildlock.resolver.resolve import resolve_all
 from buildlock.resolver.view import View
 from buildlock.targets import Target
+from buildlock.values import dataclass, field, replace
 from buildlock.workflows.build_inputs import bind_package, inputs_of_build, list_added
 from buildlock.workflows.choosing import OutsideSource, build_package, choose_source
 from buildlock.workflows.client import open_client

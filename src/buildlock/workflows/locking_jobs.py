@@ -1,7 +1,6 @@
 """What is to be locked: which variants, for which targets, and which packages from elsewhere."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
@@ -12,6 +11,7 @@ from buildlock.lockfile.sections import SectionKey
 from buildlock.project.contradictions import check_contradictions
 from buildlock.project.model import BuildRequirement, Project
 from buildlock.runtime.discovery import read_runtime_lock
+from buildlock.values import dataclass
 from buildlock.workflows.choosing import OutsideSource
 from buildlock.workflows.lock_options import LockOptions
 from buildlock.workflows.locking_task import Targets, choose_targets, match_runtime

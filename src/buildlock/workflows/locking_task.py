@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from buildlock.environment.interpreter import Interpreter, find_interpreter
@@ -12,6 +11,7 @@ from buildlock.project.model import BuildInputs, Project
 from buildlock.runtime.discovery import RuntimeLocks
 from buildlock.runtime.installed import InstalledEnvironment
 from buildlock.targets import Target, TargetName, choose_names
+from buildlock.values import dataclass, replace
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.interpreters import find_targets, list_interpreters
 from buildlock.workflows.lock_options import LockOptions

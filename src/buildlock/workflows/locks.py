@@ -1,7 +1,5 @@
 """The lock as `install`, `build` and `export` need it: read, and still answering the project."""
 
-from dataclasses import dataclass
-
 from packaging.utils import NormalizedName
 
 from buildlock.errors import StaleLockError
@@ -9,6 +7,7 @@ from buildlock.lockfile.model import LockedEnvironment, Lockfile
 from buildlock.lockfile.reader import read_lockfile
 from buildlock.project.model import Project
 from buildlock.runtime.discovery import RuntimeLocks
+from buildlock.values import dataclass
 from buildlock.workflows.staleness import stale_inputs
 from buildlock.workflows.workspace import Workspace
 

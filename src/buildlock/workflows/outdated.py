@@ -1,7 +1,6 @@
 """`outdated`: what is newer than what is locked, and what keeps it from being locked."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.pylock import Package
@@ -24,6 +23,7 @@ from buildlock.resolver.request import Resolution
 from buildlock.resolver.view import View
 from buildlock.runtime.installed import InstalledEnvironment
 from buildlock.targets import Target
+from buildlock.values import dataclass, field, replace
 from buildlock.workflows.build_inputs import add_extra
 from buildlock.workflows.choosing import OutsideSource, choose_source
 from buildlock.workflows.drafts import Solution, solve_builds

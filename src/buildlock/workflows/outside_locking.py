@@ -1,7 +1,6 @@
 """Packages that are not the project's: which are locked with a variant, and locking what they are built in."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
@@ -12,6 +11,7 @@ from buildlock.lockfile.select import select_packages
 from buildlock.project.model import BuildRequirement, Project
 from buildlock.project.requirements import name_of
 from buildlock.reporting import Began
+from buildlock.values import replace
 from buildlock.workflows.build_inputs import add_extra, record_outside
 from buildlock.workflows.choosing import OutsideSource
 from buildlock.workflows.lock_options import LockOptions

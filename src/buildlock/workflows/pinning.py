@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from buildlock.index.urls import to_path
 from buildlock.reporting import Noted, Reporter, Warned, phase
 from buildlock.resolver.request import Resolution
 from buildlock.targets import Target
+from buildlock.values import dataclass
 from buildlock.workflows.merging import Pinned, PinnedFile, merge_resolutions
 from buildlock.workflows.parallel import map_parallel
 from buildlock.workflows.sources import Sources

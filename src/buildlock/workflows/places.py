@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from buildlock.artifacts import Artifact, Origin
 from buildlock.index.urls import to_path
+from buildlock.values import dataclass, field
 
 if TYPE_CHECKING:
     from buildlock.workflows.files import LockedFile

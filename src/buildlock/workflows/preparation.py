@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ from buildlock.errors import BackendError, BuildRefusedError
 from buildlock.index.http import HttpClient
 from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource, walk
 from buildlock.reporting import Began, phase
+from buildlock.values import replace
 from buildlock.workflows.building import open_source_backend
 from buildlock.workflows.client import open_client
 from buildlock.workflows.closure import check_closed

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from buildlock.metadata.wheel import read_wheel_metadata
 from buildlock.project.model import Index, Project
 from buildlock.published import LockedRelease, ProjectLink, Published, PublishedFile, Publisher
 from buildlock.reporting import Began, Noted, Reporter, Warned
+from buildlock.values import dataclass, replace
 from buildlock.workflows.client import open_client
 from buildlock.workflows.parallel import map_parallel
 from buildlock.workflows.workspace import Workspace

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from buildlock.errors import HostError, LockfileError, UsageError
@@ -12,6 +11,7 @@ from buildlock.lockfile.model import FILENAME
 from buildlock.lockfile.reader import MAX_SIZE
 from buildlock.project.document import MAX_SIZE as MAX_PYPROJECT_SIZE
 from buildlock.text import present
+from buildlock.values import dataclass, field
 
 PYPROJECT = "pyproject.toml"
 

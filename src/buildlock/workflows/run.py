@@ -4,7 +4,6 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -18,6 +17,7 @@ from buildlock.frontend.objects import divert_objects
 from buildlock.frontend.recognition import Frontend, constrain, recognize
 from buildlock.lockfile.select import Locked
 from buildlock.project.model import Overrides, Project
+from buildlock.values import dataclass, field, replace
 from buildlock.workflows.install import InstallOptions, install
 from buildlock.workflows.preparation import keep_wheels
 from buildlock.workflows.requirements import list_unlocked

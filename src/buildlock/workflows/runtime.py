@@ -1,7 +1,6 @@
 """`match-runtime`: the build takes the versions, and the very files, that the project runs with."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 from urllib.parse import unquote
 
@@ -21,6 +20,7 @@ from buildlock.runtime.installed import InstalledEnvironment
 from buildlock.runtime.marker_values import values_of
 from buildlock.runtime.model import RuntimeFile, RuntimeLock, RuntimePackage, describe_runtime
 from buildlock.targets import Target
+from buildlock.values import dataclass, replace
 
 _Found: TypeAlias = Mapping[NormalizedName, tuple[tuple[Marker, RuntimePackage | None], ...]]
 

@@ -1,12 +1,12 @@
 """How each backend is told to put the lock and buildlock's backend into the sdist."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from buildlock.lockfile.model import FILENAME
 from buildlock.lockfile.toml_text import format_inline_table, format_string
 from buildlock.project.editing import add_table, add_to_array, find_table
+from buildlock.values import dataclass
 from buildlock.workflows.backend_file import RELATIVE_PATH
 
 CARRIED = (FILENAME, RELATIVE_PATH)

@@ -1,12 +1,11 @@
 """What the lock gives an interpreter of this machine for a variant."""
 
-from dataclasses import dataclass
-
 from buildlock.environment.interpreter import find_interpreter
 from buildlock.lockfile.model import LockedEnvironment
 from buildlock.lockfile.select import Locked, select
 from buildlock.project.model import Project
 from buildlock.reporting import phase
+from buildlock.values import dataclass
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.locks import read_environment
 from buildlock.workflows.workspace import Workspace

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.artifacts import Origin
@@ -19,6 +18,7 @@ from buildlock.index.urls import to_path
 from buildlock.lockfile.select import LockedSource
 from buildlock.metadata.static import declares_version
 from buildlock.project.network import InsecureHost
+from buildlock.values import dataclass
 from buildlock.workflows.files import LockedFile, LockedFiles, file_of
 from buildlock.workflows.places import Place
 from buildlock.workflows.workspace import Workspace, file_url

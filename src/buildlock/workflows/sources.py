@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,6 +25,7 @@ from buildlock.errors import BuildCycleError, IntegrityError, InvalidProjectErro
 from buildlock.index.urls import to_path
 from buildlock.project.model import BuildInputs, BuildSystem
 from buildlock.reporting import Noted
+from buildlock.values import dataclass, replace
 from buildlock.workflows.places import Place, filename_of, place_of_artifact, place_of_origin
 from buildlock.workflows.workspace import Workspace
 

@@ -1,7 +1,6 @@
 """Whether a locked section still answers the project: what moved, a sentence each."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -12,6 +11,7 @@ from buildlock.lockfile.model import LockedEnvironment
 from buildlock.project.model import BuildInputs, BuildRequirement, Project
 from buildlock.runtime.discovery import RuntimeLocks
 from buildlock.runtime.installed import InstalledEnvironment
+from buildlock.values import replace
 from buildlock.workflows.build_inputs import (
     add_extra,
     inputs_of_build,

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 
 from packaging.markers import Environment
 from packaging.pylock import Package
@@ -16,6 +15,7 @@ from buildlock.index.catalogue import Catalogue
 from buildlock.metadata.reader import MetadataReader
 from buildlock.project.model import BuildInputs
 from buildlock.resolver.request import Universe
+from buildlock.values import dataclass, replace
 from buildlock.workflows.sources import Sources
 
 

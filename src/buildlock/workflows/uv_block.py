@@ -1,6 +1,5 @@
 """Whether the constraints in pyproject.toml are still those of the lock."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from buildlock.errors import BuildlockError
@@ -8,6 +7,7 @@ from buildlock.export.constraints import list_constraints
 from buildlock.export.served import list_served
 from buildlock.lockfile.model import Lockfile
 from buildlock.project.uv_block import BlockError, read_block
+from buildlock.values import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from buildlock.answers.looking import explained, look_at_top
 from buildlock.environment.interpreter import Interpreter
@@ -14,6 +13,7 @@ from buildlock.lockfile.select import Locked, find_versions, select_packages
 from buildlock.project.derivation import add_requirements
 from buildlock.project.model import BuildInputs, BuildRequirement
 from buildlock.reporting import Began, Noted, Warned
+from buildlock.values import dataclass
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.drafts import Draft
 from buildlock.workflows.locker import Locker

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from buildlock.project.model import Overrides, Project
 from buildlock.project.reader import read_project
 from buildlock.reporting import Noted, Reporter, phase, silence
 from buildlock.text import present
+from buildlock.values import dataclass
 from buildlock.workflows.limits import NO_LIMITS, Limits
 
 if TYPE_CHECKING:
