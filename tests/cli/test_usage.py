@@ -87,6 +87,33 @@ def test_quiet_says_nothing_where_nothing_is_wrong(checkout: CopyProject) -> Non
         assert tiny.succeed(*command, "--quiet").stderr == ""
 
 
+def test_to_lock_what_is_kept_imports_little(checkout: CopyProject) -> None:
+    """No command line, nothing that asks servers, looks for accelerators, builds or unpacks: that takes longer."""
+    tiny = checkout("tiny")
+    tiny.succeed("lock", "--no-dynamic")
+    tiny.lock_path.unlink()
+    program = (
+        "import sys\n"
+        "from buildlock.cli import main\n"
+        "sys.argv[1:] = ['lock', '--no-dynamic', '--quiet']\n"
+        "try:\n    main()\nfinally:\n    print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", program]
+    environment = {**tiny.environment, "UV_OFFLINE": "1"}
+    run = subprocess.run(command, cwd=tiny.root, env=environment, capture_output=True, text=True, check=True)
+    assert tiny.lock_path.exists()
+    imported = set(run.stdout.split())
+    assert not imported & {"typer", "click", "rich", "urllib3", "ssl", "http.client", "installer", "pyproject_hooks"}
+    ours = {name.removeprefix("buildlock.") for name in imported if name.startswith("buildlock.")}
+    assert "workflows.lock" in ours
+    assert not {name for name in ours if name.startswith("host.")}
+    assert not ours & {
+        *("frontend.backend", "frontend.process", "environment.store", "environment.isolated", "environment.wheel"),
+        *("index.connections", "index.download", "index.git", "workflows.source_trees", "workflows.preparation"),
+        *("cli.timings", "cli.progress"),
+    }
+
+
 def test_verbose_says_every_step(checkout: CopyProject) -> None:
     tiny = checkout("tiny")
     result = tiny.succeed("lock", "-v")

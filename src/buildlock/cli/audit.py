@@ -1,15 +1,15 @@
 """`buildlock audit`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
-
-import typer
 
 from buildlock.audit.model import Audit
 from buildlock.audit.render_json import render_json
 from buildlock.audit.render_markdown import render_markdown
 from buildlock.audit.render_text import render_text
 from buildlock.cli.console import Console, terminal_width, write_data, write_text
+from buildlock.cli.declared import Option
 from buildlock.cli.options import HERE, ProjectDir, Quiet, ShowTimings, VariantNames, Verbose, open_workspace
 from buildlock.errors import AdvisoryError, UsageError
 from buildlock.project.audit import is_service
@@ -24,22 +24,22 @@ AuditFormat: TypeAlias = Literal["text", "markdown", "json"]
 def audit(
     database: Annotated[
         list[Path] | None,
-        typer.Option(
+        Option(
             "--database",
             metavar="PATH",
             help="Advisories in OSV format: a folder, a zip or a file; may be given several times.",
         ),
     ] = None,
     online: Annotated[
-        bool, typer.Option("--online", help="Ask a service for advisories, and the indexes for what they withdrew.")
+        bool, Option("--online", help="Ask a service for advisories, and the indexes for what they withdrew.")
     ] = False,
     service: Annotated[
-        str | None, typer.Option("--service", metavar="URL", help="Ask this service, which has OSV's API.")
+        str | None, Option("--service", metavar="URL", help="Ask this service, which has OSV's API.")
     ] = None,
     project: ProjectDir = HERE,
     variant: VariantNames = None,
     to: Annotated[
-        AuditFormat, typer.Option("--format", help="For a terminal, a pull request's comment or a program.")
+        AuditFormat, Option("--format", help="For a terminal, a pull request's comment or a program.")
     ] = "text",
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -59,7 +59,7 @@ def audit(
         found = workflow.audit(open_workspace(project, console), options)
     _write(found, to)
     if found.refused:
-        raise typer.Exit(DENIED)
+        sys.exit(DENIED)
     if found.unknown:
         raise AdvisoryError("nothing was found that is denied, and not everything could be found out")
 

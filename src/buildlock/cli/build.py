@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import typer
-from rich.text import Text
-
 from buildlock.cli.console import Console, write_data, write_json
+from buildlock.cli.declared import Argument, Option
 from buildlock.cli.options import (
     HERE,
     FindLinks,
@@ -33,6 +31,7 @@ from buildlock.cli.options import (
     open_workspace,
     parse_name,
 )
+from buildlock.cli.talk import Line
 from buildlock.errors import UsageError
 from buildlock.frontend.backend import PRODUCTS
 from buildlock.lockfile.select import Locked
@@ -44,7 +43,7 @@ from buildlock.workflows.build_package import BuiltPackage, PackageBuildOptions,
 def build(
     package: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             metavar="[PACKAGE]",
             help="A package that is not the project's, as `lock --package` locked it.",
             show_default="the project",
@@ -52,18 +51,18 @@ def build(
     ] = None,
     project: ProjectDir = HERE,
     variant: VariantName = None,
-    wheel: Annotated[bool, typer.Option("--wheel", help="Build a wheel (the default).")] = False,
-    sdist: Annotated[bool, typer.Option("--sdist", help="Build an sdist.")] = False,
-    editable: Annotated[bool, typer.Option("--editable", help="Build an editable wheel.")] = False,
+    wheel: Annotated[bool, Option("--wheel", help="Build a wheel (the default).")] = False,
+    sdist: Annotated[bool, Option("--sdist", help="Build an sdist.")] = False,
+    editable: Annotated[bool, Option("--editable", help="Build an editable wheel.")] = False,
     out_dir: Annotated[
-        Path | None, typer.Option("--out-dir", "-o", metavar="DIR", help="Default: dist in the project's folder.")
+        Path | None, Option("--out-dir", "-o", metavar="DIR", help="Default: dist in the project's folder.")
     ] = None,
     config_setting: Annotated[
         list[str] | None,
-        typer.Option("--config-setting", "-C", metavar="KEY=VALUE", help="Handed to the backend; may be repeated."),
+        Option("--config-setting", "-C", metavar="KEY=VALUE", help="Handed to the backend; may be repeated."),
     ] = None,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Build PACKAGE even if it was built before from the very same.")
+        bool, Option("--rebuild", help="Build PACKAGE even if it was built before from the very same.")
     ] = False,
     python: Python = None,
     frozen: Frozen = False,
@@ -154,9 +153,7 @@ def build(
 def _report_package(console: Console, built: BuiltPackage, *, as_json: bool) -> None:
     found = ("Found ", ", built before") if built.reused else ("Built ", "")
     console.say(
-        Text.assemble(
-            found[0], (built.path.name, "bold"), f" for {built.variant}{_describe_against(built.against)}{found[1]}"
-        )
+        Line(found[0], (built.path.name, "bold"), f" for {built.variant}{_describe_against(built.against)}{found[1]}")
     )
     if as_json:
         write_json(
@@ -195,8 +192,8 @@ def parse_config_settings(pairs: Sequence[str]) -> dict[str, str | list[str]]:
     return settings
 
 
-def _describe(built: Built) -> Text:
-    return Text.assemble("Built ", (built.path.name, "bold"), f" for {built.variant}{_describe_against(built.against)}")
+def _describe(built: Built) -> Line:
+    return Line("Built ", (built.path.name, "bold"), f" for {built.variant}{_describe_against(built.against)}")
 
 
 def _describe_against(packages: Sequence[Locked]) -> str:

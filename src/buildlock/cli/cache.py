@@ -1,12 +1,14 @@
 """`buildlock cache`: what is kept on this machine."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from buildlock.cli.console import Console, write_data, write_json
+from buildlock.cli.declared import Argument, Option, for_typer
 from buildlock.cli.options import Json, Quiet, Verbose, parse_name
 from buildlock.diff.wording import format_size
 from buildlock.text import present
@@ -17,7 +19,7 @@ from buildlock.workflows.workspace import default_cache_dir
 DAMAGED = 1
 _MAX_DAYS = 36_500
 
-DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")]
+DryRun: TypeAlias = Annotated[bool, Option("--dry-run", help="Say what would go, and remove nothing.")]
 
 cache = typer.Typer(
     help="What is kept on this machine: how large, whether sound, what can go.",
@@ -27,12 +29,14 @@ cache = typer.Typer(
 
 
 @cache.command("dir")
+@for_typer
 def show_dir() -> None:
     """Print where the cache is."""
     write_data(f"{_find()}\n")
 
 
 @cache.command()
+@for_typer
 def size(as_json: Json = False) -> None:
     """Say how large the cache is, kind by kind."""
     sizes = workflow.measure(_find())
@@ -47,6 +51,7 @@ def size(as_json: Json = False) -> None:
 
 
 @cache.command()
+@for_typer
 def verify(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Read every file in the cache, and take out what is damaged.
 
@@ -72,14 +77,15 @@ def verify(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
             write_data(present(f"{each.entry.path}: {each.reason}{left}") + "\n")
     console.say(f"Read {_count(found.entries)}: {len(found.damaged) or 'none'} damaged")
     if found.damaged:
-        raise typer.Exit(DAMAGED)
+        sys.exit(DAMAGED)
 
 
 @cache.command()
+@for_typer
 def prune(
     older_than: Annotated[
         int,
-        typer.Option("--older-than", metavar="DAYS", min=0, max=_MAX_DAYS, help="How long what is not used is kept."),
+        Option("--older-than", metavar="DAYS", min=0, max=_MAX_DAYS, help="How long what is not used is kept."),
     ] = 30,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -96,10 +102,9 @@ def prune(
 
 
 @cache.command()
+@for_typer
 def clean(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only what is of these packages.")
-    ] = None,
+    names: Annotated[list[str] | None, Argument(metavar="[NAME]...", help="Only what is of these packages.")] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
     quiet: Quiet = False,

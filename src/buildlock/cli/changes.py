@@ -1,13 +1,12 @@
 """How a change of the lock looks: one package a line."""
 
-from rich.text import Text
-
 from buildlock.cli.console import count_packages
+from buildlock.cli.talk import Line
 from buildlock.lockfile.changes import Change
 from buildlock.lockfile.model import LockedEnvironment, find_key, is_source
 
 
-def describe_change(change: Change, environment: LockedEnvironment) -> Text:
+def describe_change(change: Change, environment: LockedEnvironment) -> Line:
     """A line for one of the changes that led to `environment`.
 
     An index is told where a source assigns it; a source, with the size of what it is built in.
@@ -15,13 +14,13 @@ def describe_change(change: Change, environment: LockedEnvironment) -> Text:
     owner = f"{change.build.partition('==')[0]}'s build: " if change.build is not None else ""
     subject = f"{owner}{change.name}"
     if change.before is None:
-        line = Text.assemble((" + ", "green"), f"{subject} {change.after}")
+        line = Line((" + ", "green"), f"{subject} {change.after}")
     elif change.after is None:
-        line = Text.assemble((" - ", "red"), f"{subject} {change.before}")
+        line = Line((" - ", "red"), f"{subject} {change.before}")
     elif change.files_only:
-        line = Text.assemble((" ~ ", "yellow"), f"{subject} {change.after} (same version, other files)")
+        line = Line((" ~ ", "yellow"), f"{subject} {change.after} (same version, other files)")
     else:
-        line = Text.assemble((" ~ ", "yellow"), f"{subject} {change.before} → {change.after}")
+        line = Line((" ~ ", "yellow"), f"{subject} {change.before} → {change.after}")
     remarks = _describe_source(change, environment)
     if change.index and change.build is None and change.name in environment.inputs.indexes:
         remarks = [change.index, *remarks]

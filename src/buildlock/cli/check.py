@@ -1,9 +1,8 @@
 """`buildlock check`."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-
-import typer
 
 from buildlock.answers.recorder import keep_answer
 from buildlock.cli.console import Console, write_json
@@ -53,7 +52,7 @@ def check(
     code = STALE if unlocked or not status.fresh or status.refused else 0
     if not timings:  # which are those of one run
         keep_answer(code)
-    raise typer.Exit(code)
+    sys.exit(code)
 
 
 def _list_lines(status: LockStatus) -> Iterator[str]:

@@ -1,19 +1,25 @@
 """How events and errors look. stdout is data, stderr is talk; colour and progress only on a terminal."""
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console as RichConsole
-from rich.text import Text
-
-from buildlock.cli.timings import Timings
+from buildlock.cli.talk import Line, find_looks, is_terminal, is_worth_a_bar
 from buildlock.errors import BackendError, BuildlockError
 from buildlock.reporting import Asked, Began, Event, Noted, Printed, Transferred, Warned
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.text import Text
+
+    from buildlock.cli.progress import Bars
+    from buildlock.cli.timings import Timings
 
 
 class Console:
@@ -29,14 +35,14 @@ class Console:
     def __init__(
         self, *, quiet: bool = False, verbose: bool = False, backend_output: bool = False, timings: bool = False
     ) -> None:
-        self._rich = _stderr()
         self._quiet = quiet
         self._verbose = verbose
         self._backend_output = (backend_output or verbose) and not quiet
-        self._advance: Callable[[Transferred], None] | None = None
+        self._shows_progress = False
+        self._bars: Bars | None = None
         self._warned: set[Warned] = set()
         self._mutex = threading.Lock()
-        self._timings = Timings() if timings else None
+        self._timings = _start_timings() if timings else None
 
     def __call__(self, event: Event) -> None:
         """Show an event; called from any thread."""
@@ -52,27 +58,35 @@ class Console:
                 self._write(_labelled("warning", "yellow", message, hint))
             case Noted(message) | Asked(message):
                 if self._verbose:
-                    self._write(Text(message, style="dim"))
+                    self._write(Line((message, "dim")))
             case Began(phase):
-                if not self._quiet and self._rich.is_terminal:
-                    self._write(Text(f"{phase}…", style="dim"))
-            case Transferred() if self._advance is not None:
+                if not self._quiet and is_terminal(sys.stderr):
+                    self._write(Line((f"{phase}…", "dim")))
+            case Transferred() if self._shows_progress:
                 self._advance(event)
             case Printed(line):
                 if self._backend_output:
-                    self._write(Text(f"  {line}", style="dim"))
+                    self._write(Line((f"  {line}", "dim")))
 
     @property
     def has_warned(self) -> bool:
         return bool(self._warned)
 
-    def say(self, message: str | Text) -> None:
+    def _advance(self, event: Transferred) -> None:
+        if self._bars is None and is_worth_a_bar(event):
+            from buildlock.cli.progress import Bars  # noqa: PLC0415 - most runs download nothing
+
+            self._bars = Bars()
+        if self._bars is not None:
+            self._bars.advance(event)
+
+    def say(self, message: str | Line) -> None:
         """A line of talk."""
         if not self._quiet:
-            self._write(message if isinstance(message, Text) else Text(message))
+            self._write(message if isinstance(message, Line) else Line(message))
 
-    def _write(self, text: Text) -> None:
-        _talk(self._rich, text)
+    def _write(self, line: Line) -> None:
+        _talk(line, self._bars)
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -91,27 +105,25 @@ class Console:
         finally:
             if self._timings is not None:
                 for line in self._timings.render():
-                    self._write(Text(line))
+                    self._write(Line(line))
 
     @contextmanager
     def _show_progress(self) -> Iterator[None]:
         """Show downloads as bars, on a terminal."""
-        if self._quiet or not self._rich.is_terminal:
+        self._shows_progress = not self._quiet and is_terminal(sys.stderr)
+        try:
             yield
-            return
-        from buildlock.cli.progress import show_bars  # noqa: PLC0415 - most runs have no terminal, or download nothing
-
-        with show_bars(self._rich) as advance:
-            self._advance = advance
-            try:
-                yield
-            finally:
-                self._advance = None
+        finally:
+            with self._mutex:
+                self._shows_progress = False
+                bars, self._bars = self._bars, None
+                if bars is not None:
+                    bars.close()
 
 
 def show_error(error: BuildlockError) -> None:
     """Say what went wrong, and what to do about it."""
-    _talk(_stderr(), _labelled("error", "red", error.message, error.hint))
+    _talk(_labelled("error", "red", error.message, error.hint))
 
 
 def write_data(text: str) -> None:
@@ -133,7 +145,7 @@ def write_data(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _silence(sys.stdout)
+        silence(sys.stdout)
         raise BuildlockError(f"stdout cannot be written: {error.strerror or error}") from error
 
 
@@ -166,15 +178,26 @@ def count_packages(number: int) -> str:
     return f"{number} package{'' if number == 1 else 's'}"
 
 
-def _talk(console: RichConsole, text: Text) -> None:
+def _talk(line: Line, bars: Bars | None = None) -> None:
+    stream = sys.stderr
+    if stream is None:  # whoever called us closed it
+        return
     try:
-        console.print(text, soft_wrap=True)
+        if bars is not None:
+            bars.say(line)
+        elif sys.platform == "win32" and is_terminal(stream):
+            from buildlock.cli.progress import say_on_windows  # noqa: PLC0415 - as above
+
+            say_on_windows(line)
+        else:
+            stream.write(f"{line.render(find_looks(stream))}\n")
+            stream.flush()
     except OSError:
         # A full disk below a log is no reason to fail.
-        _silence(sys.stderr)
+        silence(stream)
 
 
-def _silence(stream: TextIO) -> None:
+def silence(stream: TextIO) -> None:
     """Let what is left in a stream go nowhere: at exit Python would try to write it again, and fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
@@ -182,16 +205,20 @@ def _silence(stream: TextIO) -> None:
 
 
 def _stdout() -> RichConsole:
+    from rich.console import Console as RichConsole  # noqa: PLC0415 - few commands print what is wrapped or coloured
+
     return RichConsole(highlight=False, markup=False, emoji=False)
 
 
-def _stderr() -> RichConsole:
-    return RichConsole(stderr=True, highlight=False, markup=False, emoji=False)
+def _start_timings() -> Timings:
+    from buildlock.cli.timings import Timings  # noqa: PLC0415 - few want to know
+
+    return Timings()
 
 
-def _labelled(label: str, colour: str, message: str, hint: str | None) -> Text:
-    text = Text.assemble((f"{label}:", f"bold {colour}"), " ", message)
+def _labelled(label: str, colour: str, message: str, hint: str | None) -> Line:
+    line = Line((f"{label}:", f"bold {colour}"), " ", message)
     if hint is not None:
         # A hint of several lines is something to paste: it starts on a line of its own.
-        text.append("\n\n").append("hint:", "bold cyan").append("\n" if "\n" in hint else " ").append(hint)
-    return text
+        line.append("\n\n").append("hint:", "bold cyan").append("\n" if "\n" in hint else " ").append(hint)
+    return line

@@ -1,10 +1,10 @@
 """`buildlock diff`."""
 
+import sys
 from typing import Annotated, Literal, TypeAlias
 
-import typer
-
 from buildlock.cli.console import Console, terminal_width, write_data, write_text
+from buildlock.cli.declared import Option
 from buildlock.cli.options import (
     HERE,
     NewLock,
@@ -36,18 +36,14 @@ def diff(
     variant: VariantNames = None,
     to: Annotated[
         DiffFormat,
-        typer.Option("--format", help="For a terminal, a pull request's comment, a program or a browser."),
+        Option("--format", help="For a terminal, a pull request's comment, a program or a browser."),
     ] = "text",
     only: Annotated[
-        Risk | None, typer.Option("--only", metavar="RISK", help="What is of this risk: `high`, `medium` or `low`.")
+        Risk | None, Option("--only", metavar="RISK", help="What is of this risk: `high`, `medium` or `low`.")
     ] = None,
-    online: Annotated[
-        bool, typer.Option("--online", help="Ask the indexes what they say today of what is new.")
-    ] = False,
+    online: Annotated[bool, Option("--online", help="Ask the indexes what they say today of what is new.")] = False,
     policy_from: PolicyFrom = None,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 3 where the policy denies something.")
-    ] = False,
+    exit_code: Annotated[bool, Option("--exit-code", help="Exit with 3 where the policy denies something.")] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -62,7 +58,7 @@ def diff(
     _write(found.only_risk(only) if only is not None else found, to)
     # Whatever is shown.
     if exit_code and found.refused:
-        raise typer.Exit(DENIED)
+        sys.exit(DENIED)
 
 
 def _write(found: Diff, to: DiffFormat) -> None:

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from buildlock.cli.console import Console, write_data, write_json
+from buildlock.cli.declared import Option
 from buildlock.cli.options import (
     HERE,
     FindLinks,
@@ -27,17 +26,17 @@ from buildlock.workflows.download import DownloadOptions, Fetched
 
 
 def download(
-    directory: Annotated[Path, typer.Option("--directory", "-d", metavar="DIR", help="The folder to fill.")],
+    directory: Annotated[Path, Option("--directory", "-d", metavar="DIR", help="The folder to fill.")],
     project: ProjectDir = HERE,
     variant: VariantNames = None,
-    all_variants: Annotated[bool, typer.Option("--all", help="Every variant.")] = False,
+    all_variants: Annotated[bool, Option("--all", help="Every variant.")] = False,
     python: Annotated[
         list[str] | None,
-        typer.Option(metavar="PYTHON", help="Only what this Python gets; may be given several times."),
+        Option(metavar="PYTHON", help="Only what this Python gets; may be given several times."),
     ] = None,
     platform: Annotated[
         list[str] | None,
-        typer.Option(metavar="PLATFORM", help="Only what this platform gets; may be given several times."),
+        Option(metavar="PLATFORM", help="Only what this platform gets; may be given several times."),
     ] = None,
     frozen: Frozen = False,
     offline: Offline = False,

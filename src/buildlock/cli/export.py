@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from buildlock.cli.console import Console, write_data
+from buildlock.cli.declared import Option
 from buildlock.cli.options import HERE, Frozen, ProjectDir, Quiet, VariantName, Verbose, open_workspace, parse_name
 from buildlock.errors import UsageError
 from buildlock.workflows import export as workflow
@@ -17,14 +16,12 @@ def export(
     variant: VariantName = None,
     package: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What this package, which is not the project's, is built in."),
+        Option(metavar="NAME", help="What this package, which is not the project's, is built in."),
     ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="A file for every locked variant; needs `--output`.")
-    ] = False,
+    everything: Annotated[bool, Option("--all", help="A file for every locked variant; needs `--output`.")] = False,
     to: Annotated[
         ExportFormat,
-        typer.Option(
+        Option(
             "--format",
             help="`requirements`: name==version with hashes; `pylock`: PEP 751; `constraints`: name @ URL with hash "
             "and marker; `uv`: the same for `[tool.uv]`; `cyclonedx`: a bill of materials.",
@@ -32,16 +29,16 @@ def export(
     ] = "requirements",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Write a file named after format and variant there."),
+        Option("--output", "-o", metavar="DIR", help="Write a file named after format and variant there."),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Put the `uv` block into pyproject.toml.")] = False,
+    write: Annotated[bool, Option("--write", help="Put the `uv` block into pyproject.toml.")] = False,
     python: Annotated[
         list[str] | None,
-        typer.Option("--python", metavar="PYTHON", help="Constraints for this Python; may be given several times."),
+        Option("--python", metavar="PYTHON", help="Constraints for this Python; may be given several times."),
     ] = None,
     platform: Annotated[
         list[str] | None,
-        typer.Option("--platform", metavar="NAME", help="Constraints for this platform; may be given several times."),
+        Option("--platform", metavar="NAME", help="Constraints for this platform; may be given several times."),
     ] = None,
     frozen: Frozen = False,
     quiet: Quiet = False,

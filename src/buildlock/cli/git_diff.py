@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from rich.text import Text
 
 from buildlock.cli.console import terminal_width, write_data, write_text
+from buildlock.cli.declared import Argument
 from buildlock.cli.options import open_project_of
 from buildlock.diff.render_text import render_text
 from buildlock.errors import BuildlockError, UsageError
@@ -18,7 +18,7 @@ _UNMERGED, _USUAL, _RENAMED = 1, 7, 9
 
 
 def git_diff(
-    arguments: Annotated[list[str], typer.Argument(help="As git gives them to a program that shows a diff.")],
+    arguments: Annotated[list[str], Argument(help="As git gives them to a program that shows a diff.")],
 ) -> None:
     """Show a change of the lock for git, as an external diff."""
     path = arguments[0]

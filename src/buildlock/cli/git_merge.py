@@ -1,8 +1,7 @@
 """`buildlock git-merge`: what `init --git` has git run to merge two locks. It is not for people."""
 
+import sys
 from pathlib import Path
-
-import typer
 
 from buildlock.cli.console import Console
 from buildlock.cli.options import open_project_of
@@ -24,7 +23,7 @@ def git_merge(base: Path, ours: Path, theirs: Path, path: str, our_label: str, t
     if merged.conflicts:
         console.say(f"{printable(path)}: both sides have changed {', '.join(merged.conflicts)}: {merged.reason}")
         console.say("When the rest is merged, run `buildlock lock`, then `git add` the lock")
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _name_side(label: str, usual: str) -> str:

@@ -2,9 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from buildlock.cli.console import Console
+from buildlock.cli.declared import Option
 from buildlock.cli.options import HERE, ProjectDir, Quiet, Verbose, open_workspace
 from buildlock.errors import UsageError
 from buildlock.workflows.init import init_backend, undo_backend
@@ -14,12 +13,10 @@ from buildlock.workflows.init_git import init_git, undo_git
 def init(
     project: ProjectDir = HERE,
     backend: Annotated[
-        bool, typer.Option("--backend", help="Let every frontend, such as pip and uv, build from the lock.")
+        bool, Option("--backend", help="Let every frontend, such as pip and uv, build from the lock.")
     ] = False,
-    git: Annotated[
-        bool, typer.Option("--git", help="Let git show and merge the lock by buildlock, in this clone.")
-    ] = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Put everything back as it was.")] = False,
+    git: Annotated[bool, Option("--git", help="Let git show and merge the lock by buildlock, in this clone.")] = False,
+    undo: Annotated[bool, Option("--undo", help="Put everything back as it was.")] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:

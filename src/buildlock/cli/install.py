@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from buildlock.answers.recorder import CHANGE, NETWORK, keep_answer
 from buildlock.cli.again import INSTALL, note_install
 from buildlock.cli.console import Console, count_packages, write_data, write_json
+from buildlock.cli.declared import Option
 from buildlock.cli.options import (
     HERE,
     FindLinks,
@@ -40,7 +39,7 @@ def install(
     project: ProjectDir = HERE,
     variant: VariantName = None,
     target: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the environment goes; default: into the cache.")
+        Path | None, Option(metavar="DIR", help="Where the environment goes; default: into the cache.")
     ] = None,
     python: Python = None,
     frozen: Frozen = False,

@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from packaging.requirements import Requirement
-from rich.text import Text
 
 from buildlock.answers.looking import get_time
 from buildlock.answers.recorder import NETWORK, keep_answer
 from buildlock.cli.changes import describe_change
 from buildlock.cli.console import Console, count_packages, write_json
+from buildlock.cli.declared import Option
 from buildlock.cli.options import (
     HERE,
     InsecureHosts,
@@ -32,6 +31,7 @@ from buildlock.cli.options import (
     parse_name,
     parse_package,
 )
+from buildlock.cli.talk import Line
 from buildlock.values import replace
 from buildlock.workflows import lock as workflow
 from buildlock.workflows.lock import LockedSection, LockResult
@@ -41,10 +41,10 @@ from buildlock.workflows.lock_options import LockOptions
 def lock(
     project: ProjectDir = HERE,
     variant: VariantNames = None,
-    all_variants: Annotated[bool, typer.Option("--all", help="Every variant of the project.")] = False,
+    all_variants: Annotated[bool, Option("--all", help="Every variant of the project.")] = False,
     package: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="REQUIREMENT",
             help="Lock what a package that is not the project's is built in, and nothing else; may be given several "
             "times.",
@@ -52,18 +52,18 @@ def lock(
         ),
     ] = None,
     drop_package: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Lock such a package no longer.", show_default=False)
+        list[str] | None, Option(metavar="NAME", help="Lock such a package no longer.", show_default=False)
     ] = None,
     runtime_lock: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             metavar="FILE",
             help="Lock what each package is built in that this uv.lock or pylock.toml installs and has no wheel for.",
         ),
     ] = None,
     python: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="PYTHON",
             help="A version, name or path to lock for; may be given several times; default: the project's, else the "
             "Python that runs buildlock.",
@@ -72,43 +72,41 @@ def lock(
     ] = None,
     platform: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="PLATFORM",
             help="A platform to lock for, as in uv: `linux`, `x86_64-manylinux_2_28`, `aarch64-apple-darwin` …; may "
             "be given several times; default: the project's, else this one.",
             show_default=False,
         ),
     ] = None,
-    upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Forget all pins of the lock so far.")] = False,
+    upgrade: Annotated[bool, Option("--upgrade", "-U", help="Forget all pins of the lock so far.")] = False,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Look everything up again, even if nothing changed since the last time.")
+        bool, Option("--refresh", help="Look everything up again, even if nothing changed since the last time.")
     ] = False,
     upgrade_package: Annotated[
-        list[str] | None, typer.Option("--upgrade-package", "-P", metavar="NAME", help="Forget the pin of a package.")
+        list[str] | None, Option("--upgrade-package", "-P", metavar="NAME", help="Forget the pin of a package.")
     ] = None,
     no_dynamic: Annotated[
-        bool, typer.Option("--no-dynamic", help="Do not ask the backend for its dynamic requirements.")
+        bool, Option("--no-dynamic", help="Do not ask the backend for its dynamic requirements.")
     ] = False,
     runtime_environment: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="An environment to take the versions of `match-runtime` from."),
+        Option(metavar="DIR", help="An environment to take the versions of `match-runtime` from."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and write nothing.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Exit with 3 where the lock would change.")] = False,
-    default_index: Annotated[
-        str | None, typer.Option(metavar="URL", help="The default index, above all settings.")
-    ] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would change, and write nothing.")] = False,
+    check: Annotated[bool, Option("--check", help="Exit with 3 where the lock would change.")] = False,
+    default_index: Annotated[str | None, Option(metavar="URL", help="The default index, above all settings.")] = None,
     find_links: Annotated[
-        list[str] | None, typer.Option("--find-links", "-f", metavar="PATH|URL", help="A folder or page of files.")
+        list[str] | None, Option("--find-links", "-f", metavar="PATH|URL", help="A folder or page of files.")
     ] = None,
     allow_insecure_host: InsecureHosts = None,
-    no_index: Annotated[bool, typer.Option("--no-index", help="Ask no index, only --find-links.")] = False,
+    no_index: Annotated[bool, Option("--no-index", help="Ask no index, only --find-links.")] = False,
     no_build: NoBuild = False,
     no_build_package: NoBuildPackage = None,
     only_binary: OnlyBinary = None,
-    no_binary: Annotated[bool, typer.Option("--no-binary", help="Take no wheel: build all from source.")] = False,
+    no_binary: Annotated[bool, Option("--no-binary", help="Take no wheel: build all from source.")] = False,
     no_binary_package: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Build this package from source.")
+        list[str] | None, Option(metavar="NAME", help="Build this package from source.")
     ] = None,
     no_network: NoNetwork = False,
     sandbox: Sandbox = False,
@@ -183,7 +181,7 @@ def _say_section(console: Console, section: LockedSection) -> None:
     if environment.source is not None:
         subject = [(f"{environment.source.name} {environment.source.version}", "bold"), (f" for {section.variant}", "")]
     unchanged = "" if section.changes else ", unchanged"
-    console.say(Text.assemble("Locked ", *subject, f": {packages}{unchanged}"))
+    console.say(Line("Locked ", *subject, f": {packages}{unchanged}"))
     for change in section.changes:
         console.say(describe_change(change, environment))
 

@@ -2,9 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from buildlock.cli.console import Console, write_data
+from buildlock.cli.declared import Option
 from buildlock.cli.options import HERE, Frozen, ProjectDir, Quiet, VariantNames, Verbose, open_workspace
 from buildlock.workflows import matrix as workflow
 from buildlock.workflows.matrix import MatrixFormat
@@ -15,7 +14,7 @@ def matrix(
     variant: VariantNames = None,
     to: Annotated[
         MatrixFormat,
-        typer.Option(
+        Option(
             "--format",
             help="`github`: one line for `strategy.matrix`; `gitlab`: YAML with `parallel: matrix`; `json`: a list.",
         ),

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-import typer
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from buildlock.answers.looking import WatchedEnvironment, is_dir, resolve
+from buildlock.cli.declared import Argument, Option
 from buildlock.errors import InvalidProjectError, UsageError
 from buildlock.project.faults import Faults
 from buildlock.project.model import BuildRequirement, Overrides
@@ -20,85 +20,83 @@ from buildlock.workflows.limits import NO_LIMITS, Limits
 from buildlock.workflows.workspace import Workspace, default_cache_dir
 
 ProjectDir: TypeAlias = Annotated[
-    Path, typer.Option("--project", metavar="DIR", help="The project's folder.", show_default="this folder")
+    Path, Option("--project", metavar="DIR", help="The project's folder.", show_default="this folder")
 ]
 VariantName: TypeAlias = Annotated[
-    str | None, typer.Option("--variant", metavar="NAME", help="The variant; default: as the project says.")
+    str | None, Option("--variant", metavar="NAME", help="The variant; default: as the project says.")
 ]
 VariantNames: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--variant", metavar="NAME", help="A variant; may be given several times.")
+    list[str] | None, Option("--variant", metavar="NAME", help="A variant; may be given several times.")
 ]
 OutsideName: TypeAlias = Annotated[
     str | None,
-    typer.Option("--package", metavar="NAME", help="What this package, which is not the project's, is built in."),
+    Option("--package", metavar="NAME", help="What this package, which is not the project's, is built in."),
 ]
 LockedTarget: TypeAlias = Annotated[
     str | None,
-    typer.Option("--target", metavar="T", help="A Python, a platform or both of those locked: `3.12 linux`."),
+    Option("--target", metavar="T", help="A Python, a platform or both of those locked: `3.12 linux`."),
 ]
-OldLock: TypeAlias = Annotated[
-    str | None, typer.Argument(metavar="OLD", help="A lockfile or a git revision; default: HEAD.")
-]
+OldLock: TypeAlias = Annotated[str | None, Argument(metavar="OLD", help="A lockfile or a git revision; default: HEAD.")]
 NewLock: TypeAlias = Annotated[
-    str | None, typer.Argument(metavar="NEW", help="A lockfile or a git revision; default: the working tree.")
+    str | None, Argument(metavar="NEW", help="A lockfile or a git revision; default: the working tree.")
 ]
 PolicyFrom: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--policy-from", metavar="REVISION", help="Judge by the policy at this revision, or in this pyproject.toml."
     ),
 ]
 Python: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="PYTHON", help="A version, name or path; default: the Python that runs buildlock."),
+    Option(metavar="PYTHON", help="A version, name or path; default: the Python that runs buildlock."),
 ]
-Frozen: TypeAlias = Annotated[bool, typer.Option("--frozen", help="Use the lock even if the project has moved on.")]
-NoBuild: TypeAlias = Annotated[bool, typer.Option("--no-build", help="Build nothing from source: only wheels.")]
+Frozen: TypeAlias = Annotated[bool, Option("--frozen", help="Use the lock even if the project has moved on.")]
+NoBuild: TypeAlias = Annotated[bool, Option("--no-build", help="Build nothing from source: only wheels.")]
 NoBuildPackage: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--no-build-package", metavar="NAME", help="Do not build this package; may be given several times."),
+    Option("--no-build-package", metavar="NAME", help="Do not build this package; may be given several times."),
 ]
 OnlyBinary: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--only-binary", metavar="NAME|:all:", help="The same as pip says it."),
+    Option("--only-binary", metavar="NAME|:all:", help="The same as pip says it."),
 ]
 LinkModeName: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--link-mode",
         metavar="MODE",
         help=f"How files come into the environment: {', '.join(LINK_MODES)}; default: the first that works.",
     ),
 ]
 Offline: TypeAlias = Annotated[
-    bool, typer.Option("--offline", help="Ask no network: files of this machine and of --find-links only.")
+    bool, Option("--offline", help="Ask no network: files of this machine and of --find-links only.")
 ]
 FindLinks: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--find-links", metavar="DIR", help="Look for the locked files here first; may be repeated."),
+    Option("--find-links", metavar="DIR", help="Look for the locked files here first; may be repeated."),
 ]
 NoNetwork: TypeAlias = Annotated[
-    bool, typer.Option("--no-network", help="Run every build backend without network, where the platform can.")
+    bool, Option("--no-network", help="Run every build backend without network, where the platform can.")
 ]
 Sandbox: TypeAlias = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--sandbox",
         help="The same, and let it write nothing but a copy of the source, its output and a temporary folder.",
     ),
 ]
 Timeout: TypeAlias = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="SECONDS", help="Stop a build backend that takes longer for one call."),
+    Option("--timeout", metavar="SECONDS", help="Stop a build backend that takes longer for one call."),
 ]
 InsecureHosts: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--allow-insecure-host", metavar="HOST", help="Do not check this server's certificate; repeatable."),
+    Option("--allow-insecure-host", metavar="HOST", help="Do not check this server's certificate; repeatable."),
 ]
-Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")]
-Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Every step.")]
-ShowTimings: TypeAlias = Annotated[bool, typer.Option("--timings", help="Say where the time went, on stderr.")]
-Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Data as JSON, on stdout.")]
+Quiet: TypeAlias = Annotated[bool, Option("--quiet", "-q", help="Only warnings and errors.")]
+Verbose: TypeAlias = Annotated[bool, Option("--verbose", "-v", help="Every step.")]
+ShowTimings: TypeAlias = Annotated[bool, Option("--timings", help="Say where the time went, on stderr.")]
+Json: TypeAlias = Annotated[bool, Option("--json", help="Data as JSON, on stdout.")]
 
 HERE = Path()
 _LONGEST_TIMEOUT = 10_000_000

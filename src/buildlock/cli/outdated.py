@@ -1,10 +1,10 @@
 """`buildlock outdated`."""
 
+import sys
 from typing import Annotated
 
-import typer
-
 from buildlock.cli.console import Console, terminal_width, write_json, write_text
+from buildlock.cli.declared import Option
 from buildlock.cli.options import (
     HERE,
     Json,
@@ -31,18 +31,16 @@ def outdated(
     variant: VariantNames = None,
     package: OutsideName = None,
     python: Annotated[
-        list[str] | None, typer.Option(metavar="PYTHON", help="As of `lock`; may be given several times.")
+        list[str] | None, Option(metavar="PYTHON", help="As of `lock`; may be given several times.")
     ] = None,
     platform: Annotated[
-        list[str] | None, typer.Option(metavar="PLATFORM", help="As of `lock`; may be given several times.")
+        list[str] | None, Option(metavar="PLATFORM", help="As of `lock`; may be given several times.")
     ] = None,
-    no_dynamic: Annotated[
-        bool, typer.Option("--no-dynamic", help="Run no backend to learn what a source needs.")
-    ] = False,
+    no_dynamic: Annotated[bool, Option("--no-dynamic", help="Run no backend to learn what a source needs.")] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 3 where the project allows a newer version.")
+        bool, Option("--exit-code", help="Exit with 3 where the project allows a newer version.")
     ] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask no network: what the cache has.")] = False,
+    offline: Annotated[bool, Option("--offline", help="Ask no network: what the cache has.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -72,4 +70,4 @@ def outdated(
                 "\nhint: `buildlock lock --upgrade` takes what is allowed, `--upgrade-package NAME` one package of it"
             )
     if exit_code and found.upgradable:
-        raise typer.Exit(NEWER)
+        sys.exit(NEWER)

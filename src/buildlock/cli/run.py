@@ -3,9 +3,8 @@
 import sys
 from typing import Annotated
 
-import typer
-
 from buildlock.cli.console import Console
+from buildlock.cli.declared import Argument, Option
 from buildlock.cli.options import (
     HERE,
     FindLinks,
@@ -27,11 +26,11 @@ from buildlock.workflows.run import RunOptions
 
 
 def run(
-    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="What to run.")],
+    command: Annotated[list[str], Argument(metavar="-- COMMAND...", help="What to run.")],
     project: ProjectDir = HERE,
     variant: VariantName = None,
     frontend: Annotated[
-        bool, typer.Option("--frontend", help="COMMAND is a frontend (pip, build, uv, hatch): it builds from the lock.")
+        bool, Option("--frontend", help="COMMAND is a frontend (pip, build, uv, hatch): it builds from the lock.")
     ] = False,
     python: Python = None,
     frozen: Frozen = False,

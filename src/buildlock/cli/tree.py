@@ -2,9 +2,8 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-import typer
-
 from buildlock.cli.console import Console, terminal_width, write_data, write_text
+from buildlock.cli.declared import Option
 from buildlock.cli.options import (
     HERE,
     LockedTarget,
@@ -31,13 +30,13 @@ def tree(
     package: OutsideName = None,
     target: LockedTarget = None,
     invert: Annotated[
-        str | None, typer.Option("--invert", "-i", metavar="PKG", help="What needs this package, instead.")
+        str | None, Option("--invert", "-i", metavar="PKG", help="What needs this package, instead.")
     ] = None,
     depth: Annotated[
-        int | None, typer.Option("--depth", metavar="N", min=0, help="Go this many steps; 0: the first level alone.")
+        int | None, Option("--depth", metavar="N", min=0, help="Go this many steps; 0: the first level alone.")
     ] = None,
     to: Annotated[
-        TreeFormat, typer.Option("--format", help="For a terminal, for Markdown, for Graphviz or for a program.")
+        TreeFormat, Option("--format", help="For a terminal, for Markdown, for Graphviz or for a program.")
     ] = "text",
     quiet: Quiet = False,
     verbose: Verbose = False,

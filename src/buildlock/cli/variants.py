@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import typer
-
 from buildlock.cli.check import status_to_json
 from buildlock.cli.console import Console, count_packages, write_data, write_json
+from buildlock.cli.declared import Option
 from buildlock.cli.options import HERE, Json, ProjectDir, Quiet, Verbose, open_workspace
 from buildlock.host.accelerators import format_version
 from buildlock.workflows import check as workflow
@@ -16,9 +15,7 @@ from buildlock.workflows.detection import Detection
 
 def variants(
     project: ProjectDir = HERE,
-    detect: Annotated[
-        bool, typer.Option("--detect", help="Say instead which variant fits this machine, and why.")
-    ] = False,
+    detect: Annotated[bool, Option("--detect", help="Say instead which variant fits this machine, and why.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,

@@ -2,9 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from buildlock.cli.console import Console, terminal_width, write_json, write_text
+from buildlock.cli.declared import Argument, Option
 from buildlock.cli.options import (
     HERE,
     Json,
@@ -24,14 +23,14 @@ from buildlock.workflows.outdated import OutdatedOptions
 
 
 def why(
-    name: Annotated[str, typer.Argument(metavar="PKG", help="A locked package.")],
+    name: Annotated[str, Argument(metavar="PKG", help="A locked package.")],
     project: ProjectDir = HERE,
     variant: VariantNames = None,
     package: OutsideName = None,
     target: LockedTarget = None,
     online: Annotated[
         bool,
-        typer.Option("--online", help="Ask the indexes too: which newer versions there are, what holds them back."),
+        Option("--online", help="Ask the indexes too: which newer versions there are, what holds them back."),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
