@@ -1,6 +1,6 @@
 """`python -m buildlock`."""
 
-from buildlock.cli import main
+from buildlock.cli import run_program
 
 if __name__ == "__main__":
-    main()
+    run_program()

@@ -114,6 +114,26 @@ def test_to_lock_what_is_kept_imports_little(checkout: CopyProject) -> None:
     }
 
 
+@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["check"], 1), (["nonsense"], 2)])
+def test_ends_at_once_with_all_that_is_to_be_done(arguments: list[str], code: int, tmp_path: Path) -> None:
+    program = (
+        "import atexit, sys, threading\n"
+        "class Kept:\n    def __del__(self):\n        print('taken apart')\n"
+        "kept = Kept()\n"
+        "atexit.register(print, 'done')\n"
+        "from buildlock.cli import run_program\n"
+        f"sys.argv[1:] = {arguments}\n"
+        "if {waits}:\n    threading.Thread(target=lambda: (threading.main_thread().join(), print('waited'))).start()\n"
+        "run_program()\n"
+    )
+    for waits, last in ((False, "done"), (True, "taken apart")):
+        command = [sys.executable, "-c", program.replace("{waits}", str(waits))]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert run.returncode == code
+        assert run.stdout.splitlines()[-1] == last
+        assert ("waited" in run.stdout) == waits
+
+
 def test_verbose_says_every_step(checkout: CopyProject) -> None:
     tiny = checkout("tiny")
     result = tiny.succeed("lock", "-v")

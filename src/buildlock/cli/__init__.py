@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -13,10 +14,36 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-__all__ = ["REMEMBERED", "main"]
+__all__ = ["REMEMBERED", "main", "run_program"]
 
 REMEMBERED = frozenset({"check", "install", "lock"})
 """The commands whose answers are remembered."""
+
+
+def run_program() -> NoReturn:
+    """Run the command line, and end the process: Python would take apart all that was made, which nobody needs."""
+    try:
+        main()
+    except SystemExit as ended:
+        if _is_over():
+            code = ended.code or 0
+            if isinstance(code, int):
+                os._exit(code)
+        raise
+
+
+def _is_over() -> bool:
+    """Whether all is done that is done at exit."""
+    threads = sys.modules.get("threading")
+    if threads is not None and threads.active_count() > 1:
+        return False  # they are waited for
+    atexit._run_exitfuncs()  # noqa: SLF001 - it has no other name
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except (OSError, ValueError):
+        return False  # Python says so
+    return True
 
 
 def main() -> NoReturn:
