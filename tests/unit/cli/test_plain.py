@@ -36,13 +36,8 @@ def ask_typer(command: FunctionType, words: list[str]) -> dict[str, Any]:
     def note(**given: Any) -> None:
         calls.append(given)
 
-    del note.__wrapped__  # typer would read the declarations of that
-    for_typer(note)
-    known = inspect.signature(command)
-    parameters = [each.replace(annotation=note.__annotations__[each.name]) for each in known.parameters.values()]
-    note.__signature__ = known.replace(parameters=parameters)  # type: ignore[attr-defined]
     told = typer.Typer(rich_markup_mode=None)
-    told.command()(note)
+    told.command()(for_typer(note))
     told(words, standalone_mode=False)
     return calls[0]
 
