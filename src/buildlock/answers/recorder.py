@@ -5,6 +5,7 @@ one, `finish(code)` when it has ended. Whatever the command opened, listed, look
 hook, so that nothing has to be told; what cannot be compared later, such as a process or a connection, is an obstacle.
 """
 
+import importlib.machinery
 import os
 import re
 import sys
@@ -47,6 +48,8 @@ _OBSTACLES = {
     **dict.fromkeys(("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"), CHANGE),
     **dict.fromkeys(("os.chmod", "os.chown", "os.utime", "shutil.rmtree", "os.putenv", "os.unsetenv"), CHANGE),
 }
+_IMPORTER = importlib.machinery.SourceFileLoader.get_data.__code__.co_filename
+"""Where the code of imports is: what a command is made of is no part of its answer, whenever it is imported."""
 _PLACES = frozenset("fklmrs")
 """The letters of sights that are paths."""
 
@@ -213,7 +216,7 @@ def _notice(event: str, arguments: tuple[Any, ...]) -> None:
     if recorder is None:
         return
     handle = _HANDLERS.get(event)
-    if handle is None or looking.is_explained():
+    if handle is None or looking.is_explained() or sys._getframe(1).f_code.co_filename == _IMPORTER:  # noqa: SLF001
         return
     with looking.explained(), suppress(TypeError, ValueError):
         handle(recorder, event, arguments)

@@ -1,5 +1,6 @@
 """What a command does while it is seen, and whether its answer is one that can be given again."""
 
+import importlib
 import os
 import shutil
 import socket
@@ -183,6 +184,45 @@ class TestConditions:
     def test_nobody_else_is(self, asked: list[str], function: str) -> None:
         assert not run(lambda: None, act=(function, "intact"))
         assert not asked
+
+
+class TestImports:
+    """What a command is made of is known by what is installed, also where it is imported late."""
+
+    @pytest.fixture(autouse=True)
+    def module(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        path = tmp_path / "modules" / "late_module.py"
+        path.parent.mkdir()
+        path.write_text("value = 1\n")
+        monkeypatch.syspath_prepend(path.parent)
+        monkeypatch.delitem(sys.modules, "late_module", raising=False)
+        monkeypatch.setattr(sys, "dont_write_bytecode", False)
+        return path
+
+    def test_they_are_no_part_of_an_answer(self, module: Path) -> None:
+        assert run(lambda: importlib.import_module("late_module"))
+        assert (module.parent / "__pycache__").exists()
+        module.write_text("value = 2\n")
+        assert replay(ARGUMENTS, ARGUMENTS) == 0
+
+    def test_what_a_module_does_then_is(self, module: Path, folder: Path) -> None:
+        (folder / "data.pyc").write_text("1")
+        module.write_text(f"from pathlib import Path\nvalue = Path({str(folder)!r}, 'data.pyc').read_text()\n")
+        assert run(lambda: importlib.import_module("late_module"))
+        (folder / "data.pyc").write_text("2")
+        assert replay(ARGUMENTS, ARGUMENTS) is None
+
+    @pytest.mark.parametrize("name", ["late_module.py", "late_module.cpython-311.pyc", "__init__.py"])
+    def test_files_are_known_by_who_reads_them_and_not_by_their_names(self, folder: Path, name: str) -> None:
+        cache = folder / "__pycache__"
+        cache.mkdir()
+        (cache / name).write_text("1")
+        assert run((cache / name).read_text)
+        (cache / name).write_text("2")
+        assert replay(ARGUMENTS, ARGUMENTS) is None
+        assert run(lambda: sorted(cache.iterdir()))
+        (cache / "other.pyc").touch()
+        assert replay(ARGUMENTS, ARGUMENTS) is None
 
 
 def test_what_is_heard_is_said_again(capsys: pytest.CaptureFixture[str]) -> None:
