@@ -11,7 +11,6 @@ from buildlock.artifacts import Artifact, LazyArtifacts, group_by_version
 from buildlock.errors import InvalidPageError
 from buildlock.index.links import LinkCollector, MalformedPageError
 from buildlock.index.outline import FileGroup, Outline
-from buildlock.index.page_html import read_html
 from buildlock.index.page_json import check_files, check_version, collect, outline_page, read_json
 from buildlock.reporting import Reporter
 from buildlock.text import excerpt, printable, without_credentials
@@ -83,6 +82,8 @@ def parse_page(
             artifacts = collect(page.files, links)
             status, reason = page.status.get("status"), page.status.get("reason")
             return _make_page(status, reason, group_by_version(artifacts), links.contradictory)
+        from buildlock.index.page_html import read_html  # noqa: PLC0415 - most indexes have JSON
+
         return _make_html_page(read_html(content, links), links)
     except MalformedPageError as error:
         raise _invalid(url, error) from error
@@ -111,6 +112,8 @@ def parse_link_page(content: bytes, *, url: str, report: Reporter) -> tuple[Arti
     """
     links = LinkCollector(page_url=url, name=None, report=report)
     try:
+        from buildlock.index.page_html import read_html  # noqa: PLC0415 - most indexes have JSON
+
         read_html(content, links)
     except MalformedPageError as error:
         raise _invalid(url, error) from error

@@ -23,7 +23,6 @@ from buildlock.lockfile.freshness import format_requirement, is_of_project
 from buildlock.lockfile.markers import MarkerWriter
 from buildlock.lockfile.model import LockedEnvironment, LockedInputs, build_key
 from buildlock.lockfile.select import Locked, find_versions, select
-from buildlock.metadata.core import MetadataFile
 from buildlock.metadata.reader import KnownMetadata, MetadataReader
 from buildlock.project.contradictions import check_contradictions, check_overrides
 from buildlock.project.derivation import add_requirements
@@ -472,6 +471,8 @@ def _parse(content: bytes, subject: Subject) -> CoreMetadata:
         InvalidMetadataError: It cannot be used.
         BackendError: It is that of another package, or of another version.
     """
+    from buildlock.metadata.core import MetadataFile  # noqa: PLC0415 - few backends are asked
+
     metadata = MetadataFile(content, subject=str(subject), url=subject.place.label).read()
     if metadata.name != subject.name or metadata.version != (subject.version or metadata.version):
         raise BackendError(
