@@ -121,6 +121,7 @@ class LazyArtifacts(Sequence[Artifact]):
         read: Takes the positions of files, and reads them; those that are left out are `None`.
         names: Lists the names of the files.
         yanked: Whether all are yanked, as far as that is known before they are read.
+        requires_python: What all of them say of that, as far as that is known.
     """
 
     def __init__(
@@ -129,11 +130,13 @@ class LazyArtifacts(Sequence[Artifact]):
         names: Callable[[], Sequence[str]],
         *,
         yanked: bool = False,
+        requires_python: str | None = None,
     ) -> None:
         self._read = read
         self._list_names = names
         self._known: dict[int, Artifact | None] = {}
         self.yanked = yanked
+        self.requires_python = requires_python
 
     @cached_property
     def _names(self) -> Sequence[str]:
@@ -182,6 +185,11 @@ class Release:
         if isinstance(self.artifacts, LazyArtifacts):
             return self.artifacts.yanked
         return all(artifact.yanked is not None for artifact in self.artifacts)
+
+    @property
+    def requires_python(self) -> str | None:
+        """What all its files say of that, where it is known without looking at them."""
+        return self.artifacts.requires_python if isinstance(self.artifacts, LazyArtifacts) else None
 
 
 def select_by_name(artifacts: Sequence[Artifact], wanted: Callable[[str], bool]) -> Sequence[Artifact]:

@@ -38,8 +38,9 @@ _PARSING = Lock()
 _read_marker = lru_cache(maxsize=1024)(Marker)
 
 
+@lru_cache(maxsize=4096)
 def read_requirement(text: str) -> Requirement:
-    """As packaging reads it, but that of one marker there is one value: packages have few different ones.
+    """As packaging reads it; not to be changed, as there is one value of it for all who ask, and one of each marker.
 
     Raises:
         ValueError: It is none.

@@ -9,7 +9,7 @@ from packaging.version import InvalidVersion, Version
 
 from buildlock.values import dataclass
 
-KIND = "outline-1"
+KIND = "outline"
 """What it is called in the cache."""
 _KEYS = (
     "filename",
@@ -33,6 +33,8 @@ class FileGroup:
     version: Version
     yanked: bool
     """Whether all of them are."""
+    requires_python: str | None
+    """As all of them say it; `None` where they do not agree, or say nothing."""
     read: Callable[[], Sequence[Mapping[str, Any]]]
     """The files, each as the page has it. `ValueError` where what was kept of it is damaged."""
 
@@ -51,11 +53,11 @@ class Outline:
 
 def write_outline(outline: Outline, sha256: str) -> bytes:
     """An outline as it is kept; `sha256` is that of the page."""
-    groups: list[tuple[str, bool, int]] = []
+    groups: list[tuple[str, bool, str | None, int]] = []
     parts: list[bytes] = []
     for group in outline.groups:
         part = json.dumps([_pack(file) for file in group.read()], separators=(",", ":")).encode()
-        groups.append((str(group.version), group.yanked, len(part)))
+        groups.append((str(group.version), group.yanked, group.requires_python, len(part)))
         parts.append(part)
     head = {"sha256": sha256, "status": outline.status, "refused": outline.refused, "groups": groups}
     return b"".join([json.dumps(head, separators=(",", ":")).encode(), b"\n", *parts])
@@ -63,16 +65,17 @@ def write_outline(outline: Outline, sha256: str) -> bytes:
 
 def read_outline(content: bytes, sha256: str) -> Outline | None:
     """What `write_outline` has made of the page with this sha256; `None` where it is of another, or damaged."""
-    head, _, files = content.partition(b"\n")
+    end = content.find(b"\n")
     try:
-        known = json.loads(head)
+        known = json.loads(content[:end])
         if known["sha256"] != sha256 or not isinstance(known["status"], dict):
             return None
         groups = []
-        start = 0
-        for version, yanked, size in known["groups"]:
-            read = partial(_unpack, files, start, start + size)
-            groups.append(FileGroup(version=Version(version), yanked=yanked, read=read))
+        start = end + 1
+        for version, yanked, python, size in known["groups"]:
+            read = partial(_unpack, content, start, start + size)
+            text = None if python is None else str(python)
+            groups.append(FileGroup(version=Version(version), yanked=yanked, requires_python=text, read=read))
             start += size
         return Outline(status=known["status"], groups=groups, refused=[str(name) for name in known["refused"]])
     except (InvalidVersion, ValueError, KeyError, TypeError, RecursionError):
@@ -86,5 +89,5 @@ def _pack(file: Mapping[str, Any]) -> list[Any]:
     return values
 
 
-def _unpack(files: bytes, start: int, end: int) -> Sequence[Mapping[str, Any]]:
-    return [dict(zip(_KEYS, values, strict=False)) for values in json.loads(files[start:end])]
+def _unpack(content: bytes, start: int, end: int) -> Sequence[Mapping[str, Any]]:
+    return [dict(zip(_KEYS, values, strict=False)) for values in json.loads(content[start:end])]

@@ -150,7 +150,8 @@ def _make_outlined_page(outline: Outline, links: LinkCollector) -> ProjectPage:
     versions = []
     for group in outline.groups:
         files = _Files(group, links)
-        versions.append((group.version, LazyArtifacts(files.read, files.list_names, yanked=group.yanked)))
+        lazy = LazyArtifacts(files.read, files.list_names, yanked=group.yanked, requires_python=group.requires_python)
+        versions.append((group.version, lazy))
     page = _make_page(outline.status.get("status"), outline.status.get("reason"), versions)
     return replace(page, outline=outline)
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from operator import itemgetter
 from typing import Any, NoReturn
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -92,11 +91,19 @@ def outline_page(page: JsonPage, links: LinkCollector) -> Outline | None:
             refused += names
         else:
             versions.setdefault(version, []).extend(group)
-    groups = (
-        FileGroup(version=version, yanked=all(file.get("yanked") for file in files), read=partial(tuple, files))
-        for version, files in sorted(versions.items(), key=itemgetter(0), reverse=True)
+    groups = [_group(version, versions[version]) for version in sorted(versions, reverse=True)]
+    return Outline(status=page.status, groups=groups, refused=tuple(refused))
+
+
+def _group(version: Version, files: Sequence[Mapping[str, Any]]) -> FileGroup:
+    pythons = {file.get("requires-python") for file in files}
+    (python,) = pythons if len(pythons) == 1 else (None,)
+    return FileGroup(
+        version=version,
+        yanked=all(file.get("yanked") for file in files),
+        requires_python=printable(python) if python else None,
+        read=partial(tuple, files),
     )
-    return Outline(status=page.status, groups=tuple(groups), refused=tuple(refused))
 
 
 def collect(files: Iterable[Mapping[str, Any]], links: LinkCollector) -> tuple[Artifact, ...]:

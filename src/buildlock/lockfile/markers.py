@@ -63,6 +63,15 @@ class MarkerWriter:
         wanted = frozenset(chosen)
         if len(wanted) == len(self.targets):
             return None
+        if wanted not in self._known:
+            self._known[wanted] = self._distinguish(wanted)
+        return self._known[wanted]
+
+    @cached_property
+    def _known(self) -> dict[frozenset[int], Marker]:
+        return {}
+
+    def _distinguish(self, wanted: frozenset[int]) -> Marker:
         terms = sorted(self._cover(wanted), key=lambda term: min(term.targets))
         alone = len(terms) == 1
         return Marker(" or ".join(str(term) if alone or len(term.clauses) == 1 else f"({term})" for term in terms))

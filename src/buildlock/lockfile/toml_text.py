@@ -15,7 +15,8 @@ def format_string(value: str) -> str:
     >>> print(format_string('a "b"'))
     "a \"b\""
     """
-    return f'"{"".join(map(_escape, value))}"'
+    plain = value.isprintable() and '"' not in value and "\\" not in value
+    return f'"{value if plain else "".join(map(_escape, value))}"'
 
 
 def format_key(name: str) -> str:

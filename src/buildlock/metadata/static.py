@@ -1,6 +1,7 @@
 """Metadata that a source says of itself, so that nothing has to be built to learn it (PEP 643, PEP 621)."""
 
 from collections.abc import Iterator
+from copy import copy
 from urllib.parse import urlsplit
 
 from packaging.markers import Marker
@@ -136,7 +137,7 @@ def _read_extras(extras: Table) -> Iterator[Requirement]:
     for extra in extras:
         marker = Marker(f'extra == "{parse_name(extra)}"')
         for text in extras.strings(extra):
-            requirement = _read_requirement(text)
+            requirement = copy(_read_requirement(text))
             requirement.marker = marker if requirement.marker is None else requirement.marker & marker
             yield requirement
 

@@ -54,6 +54,8 @@ class Evaluator:
         self._settings = request.settings
         self._needs = needs
         self._checks = tuple(self._list_checks())
+        self._only_suits = self._checks[0] == self._check_yanked
+        """Whether nothing is against a file but that it is yanked, or is for another target."""
         self._unsuited = f"no wheel for {request.target}"
         self._platforms = frozenset({"any", *map(str.lower, request.target.platforms)})
         self._pythons: dict[str | None, PassedOver | None] = {}
@@ -66,14 +68,18 @@ class Evaluator:
         """The best file of a release: best tag, then highest build number; where no wheel fits its sdist."""
         if self._is_unwanted_prerelease(release):
             return PassedOver(reason=Reason.PRERELEASE, text="a pre-release, and pre-releases are not allowed for it")
+        if self._only_suits and not release.yanked and (against := self._check_text(release.requires_python)):
+            return against
         # Of most files their names say that they are for another platform; what else is against them matters only where
         # there is none to take.
         files = select_by_name(release.artifacts, self._may_fit)
         fitting = [artifact for artifact in files if self._find_reason(release, artifact) is None]
         if fitting:
+            candidates = [artifact for artifact in fitting if artifact.kind == "wheel"] or fitting
             # Sorted by name first, so that the order of the page never decides.
             # Of several sdists that leaves `.tar.gz` before `.zip`, which uv prefers too.
-            return max(sorted(fitting, key=lambda artifact: (artifact.filename, artifact.url)), key=self._suitability)
+            candidates.sort(key=lambda artifact: (artifact.filename, artifact.url))
+            return max(candidates, key=self._suitability) if len(candidates) > 1 else candidates[0]
         reasons = ((artifact, self._find_reason(release, artifact)) for artifact in release.artifacts)
         return _summarise([(artifact, against) for artifact, against in reasons if against is not None])
 
@@ -155,7 +161,10 @@ class Evaluator:
         return PassedOver(reason=Reason.YANKED, text="yanked", details=details)
 
     def _check_python(self, _release: Release, artifact: Artifact) -> PassedOver | None:
-        text = artifact.requires_python
+        return self._check_text(artifact.requires_python)
+
+    def _check_text(self, text: str | None) -> PassedOver | None:
+        """Whether the target's Python is refused by what a page says; what is no specifier refuses none."""
         if text not in self._pythons:
             specifier = _parse_requires_python(text)
             self._pythons[text] = self.check_requires_python(specifier) if specifier is not None else None
@@ -180,10 +189,10 @@ class Evaluator:
             details=(_shorten_tags(artifact),),
         )
 
-    def _suitability(self, artifact: Artifact) -> tuple[bool, bool, int, BuildTag]:
+    def _suitability(self, artifact: Artifact) -> tuple[bool, int, BuildTag]:
         ranks = self._request.target.tag_ranks
         best = min((ranks[tag] for tag in artifact.tags if tag in ranks), default=0)
-        return artifact.kind == "wheel", artifact.yanked is None, -best, artifact.build
+        return artifact.yanked is None, -best, artifact.build
 
 
 def _summarise(reasons: Sequence[tuple[Artifact, PassedOver]]) -> PassedOver:

@@ -4,6 +4,7 @@ A search decides one thing after the other, and would wait for each page and for
 guessed here decides nothing: the same is chosen whatever arrives first, and whatever is wrong is told by the search.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -39,6 +40,7 @@ class _Scout:
     def __init__(self, views: Sequence[View]) -> None:
         self._views = views
         self._arrived: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._ready: deque[Callable[[], None]] = deque()
         self._awaited = 0
         self._hopeless = False
         self._needs: dict[_Key, list[Need]] = {}
@@ -49,9 +51,12 @@ class _Scout:
         for target, view in enumerate(self._views):
             self._require(target, view.needs.roots)
             self._expect(target, view.likely)
-        while self._awaited and not self._hopeless:
-            go_on = self._arrived.get()
-            self._awaited -= 1
+        while (self._ready or self._awaited) and not self._hopeless:
+            if self._ready:
+                go_on = self._ready.popleft()
+            else:
+                go_on = self._arrived.get()
+                self._awaited -= 1
             go_on()
 
     def _expect(self, target: int, names: Iterable[NormalizedName]) -> None:
@@ -67,6 +72,9 @@ class _Scout:
             self._await(listing, lambda key=(target, name): self._list(key))  # type: ignore[misc]
 
     def _await(self, future: "Future[Any]", go_on: Callable[[], None]) -> None:
+        if future.done():
+            self._ready.append(go_on)
+            return
         self._awaited += 1
         future.add_done_callback(lambda _: self._arrived.put(go_on))
 

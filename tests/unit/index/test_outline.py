@@ -51,7 +51,10 @@ def reread(content: bytes, seen: list[Event] | None = None) -> ProjectPage:
 
 
 def describe(page: ProjectPage) -> object:
-    versions = [(version, list(files), getattr(files, "yanked", None)) for version, files in page.versions]
+    versions = [
+        (version, list(files), getattr(files, "yanked", None), getattr(files, "requires_python", None))
+        for version, files in page.versions
+    ]
     return versions, page.status, page.status_reason, page.contradictory
 
 
@@ -132,10 +135,10 @@ def test_that_of_another_page_does_not_count() -> None:
                 {"status": 1},
                 {"refused": 1},
                 {"groups": 1},
-                {"groups": [["1.0", False]]},
-                {"groups": [["x", False, 2]]},
-                {"groups": [[1, False, 2]]},
-                {"groups": [["1.0", False, "2"]]},
+                {"groups": [["1.0", False, None]]},
+                {"groups": [["x", False, None, 2]]},
+                {"groups": [[1, False, None, 2]]},
+                {"groups": [["1.0", False, None, "2"]]},
             )
         ),
     ],
@@ -146,7 +149,7 @@ def test_what_is_none_is_passed_over(content: bytes) -> None:
 
 @pytest.mark.parametrize("files", [b"", b"{}", b"[1]", b"[[1]]", b'[["a"]]', b"[[[]]]", b"[" * 100_000])
 def test_files_that_are_none_are_refused(files: bytes) -> None:
-    head = {"sha256": PAGE_SHA, "status": {}, "refused": [], "groups": [["1.0", False, len(files)]]}
+    head = {"sha256": PAGE_SHA, "status": {}, "refused": [], "groups": [["1.0", False, None, len(files)]]}
     page = reread(json.dumps(head).encode() + b"\n" + files)
     if files == b"{}":
         assert page.artifacts == ()

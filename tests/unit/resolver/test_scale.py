@@ -1,19 +1,23 @@
 """How the work of a resolution grows with what is resolved: counted, not timed."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
 from functools import cache
 from typing import Any
 
 import pytest
 
+from buildlock.artifacts import Artifact, LazyArtifacts
+from buildlock.project.model import Settings
 from buildlock.resolver import needs
 from buildlock.resolver.evaluator import Evaluator
 from buildlock.resolver.needs import Need
 from buildlock.resolver.provider import Provider
 from buildlock.resolver.request import ResolutionRequest
 from buildlock.resolver.resolve import resolve_all
-from support.small_universe import Packages, SmallUniverse, make_target, written
+from support.small_universe import Packages, SmallUniverse, make_release, make_target, written
 
 INDEX = "https://index.example/simple"
 
@@ -129,3 +133,57 @@ def test_of_extras(work: Counter[str]) -> None:
         solve(packages, [f"a[{','.join(names)}]"])
         done[count] = work["_holds"]
     assert done[200] <= 12 * done[20]
+
+
+class TestFilesThatAreNotLookedAt:
+    NAMES = (
+        "a-1.0-cp311-cp311-manylinux_2_17_x86_64.whl",
+        "a-1.0-cp312-cp312-manylinux_2_17_x86_64.manylinux_2_5_x86_64.whl",
+        "a-1.0-cp311-cp311-win_amd64.whl",
+        "a-1.0-py3-none-any.whl",
+        "a-1.0.tar.gz",
+    )
+
+    def judge(self, entry: Mapping[str, Any], **settings: Any) -> tuple[object, object, list[str]]:
+        """The verdict on a release whose files are all there, the one where they are read, and which those are."""
+        release = make_release(
+            INDEX, "a", "1.0", {"wheels": [name[6:-4] for name in self.NAMES[:-1]], "sdist": True, **entry}
+        )
+        read: list[str] = []
+
+        def look(positions: Sequence[int]) -> list[Artifact]:
+            read.extend(release.artifacts[position].filename for position in positions)
+            return [release.artifacts[position] for position in positions]
+
+        lazy = LazyArtifacts(
+            look,
+            lambda: [artifact.filename for artifact in release.artifacts],
+            yanked=release.yanked,
+            requires_python=entry.get("requires-python"),
+        )
+        request = ResolutionRequest(requirements=written("a"), target=make_target(), settings=Settings(**settings))
+        first, second = (
+            Evaluator(request, needs.Needs(request)).evaluate(each)
+            for each in (release, replace(release, artifacts=lazy))
+        )
+        return first, second, read
+
+    def test_for_other_platforms(self) -> None:
+        first, second, read = self.judge({"requires-python": ">=3.8"})
+        assert first == second
+        assert read == [name for name in self.NAMES if "win" not in name]
+
+    @pytest.mark.parametrize("yanked", [None, "broken"])
+    def test_for_other_pythons(self, yanked: str | None) -> None:
+        first, second, read = self.judge({"requires-python": "<3", "yanked": yanked})
+        assert first == second
+        assert bool(read) == (yanked is not None)
+
+    @pytest.mark.parametrize(
+        "settings",
+        [{"no_build": True}, {"no_binary_package": frozenset({"a"})}, {"exclude_newer": datetime.now(timezone.utc)}],
+    )
+    def test_all_where_there_is_more_against_them(self, settings: dict[str, Any]) -> None:
+        first, second, read = self.judge({"requires-python": "<3"}, **settings)
+        assert first == second
+        assert set(read) == set(self.NAMES)
