@@ -11,7 +11,7 @@ import sys
 from buildlock.environment.marker import describe_marker, is_unchanged, read_marker
 from buildlock.environment.recipe import follow, name_scratch, read_recipe
 from buildlock.environment.roots import ROOTS, keep_root
-from buildlock.environment.seal import Looking, find_broken, read_seal
+from buildlock.environment.seal import Looking, find_broken
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ def _make(recipe: Recipe, destination: str, store: str) -> bool:
     parent = os.path.dirname(destination)  # noqa: PTH120
     if os.stat(parent).st_dev != os.stat(store).st_dev:  # noqa: PTH116
         return False
-    if recipe.has_hard_links and not all(read_seal(entry).linked for entry in recipe.entries):
-        return False
     looking = Looking(recipe.entries)
+    if recipe.has_hard_links and not looking.expects_hard_links:
+        return False
     # As `private_folder` makes it.
     scratch = f"{parent}/{name_scratch(destination)}{os.urandom(8).hex()}"
     lock = os.open(f"{scratch}.lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
