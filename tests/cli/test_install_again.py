@@ -161,7 +161,7 @@ def test_nothing_that_it_depends_on_may_change(tiny: Checkout, monkeypatch: pyte
         return is_true_apart(lambda: asker.recalls("install"))
 
     def install() -> None:
-        assert is_true_apart(lambda: asker.ask("install", remembers=False).code == 0)
+        assert is_true_apart(lambda: asker.ask("install").code == 0)
 
     install()
     assert is_remembered()
@@ -186,6 +186,7 @@ def test_nothing_that_it_depends_on_may_change(tiny: Checkout, monkeypatch: pyte
         undo()
         install()
         assert is_remembered(), what
+        assert list(root.parent.iterdir()) == [root], what
 
 
 def occupy(place: Path) -> None:
