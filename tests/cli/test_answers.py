@@ -1,28 +1,24 @@
 """Answers that are remembered: given again only where nothing changed that they were made from."""
 
-import io
 import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 import buildlock
-from buildlock.answers import asking, recorder
+from buildlock.answers import asking
 from buildlock.answers.records import read_record, write_record
-from buildlock.answers.replay import replay
-from buildlock.cli import app
 from buildlock.workflows import check as workflow
 from buildlock.workflows import uv_block
 from index.server import IndexServer
-from support.command import Checkout, CopyLockedProject, CopyProject
+from support.asker import Asker, enter
+from support.command import CopyLockedProject, CopyProject
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the places of configuration files differ there")
 
@@ -30,87 +26,6 @@ CU124 = ("--variant", "cu124", "--no-dynamic")
 SLOW = frozenset(
     {"typer", "click", "rich", "packaging", "urllib3", "tomllib", "tomli", "json", "re", "pathlib", "typing"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What was said."""
-
-    remembered: bool
-    code: int
-    stdout: str
-    stderr: str
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Commands in this process, as an installed buildlock runs them."""
-
-    project: Checkout
-    patch: pytest.MonkeyPatch
-
-    @property
-    def root(self) -> Path:
-        return self.project.root
-
-    @property
-    def records(self) -> list[Path]:
-        return sorted(self.project.cache.glob("answers-v1/*"))
-
-    def ask(self, *arguments: str, remembers: bool = True) -> Given:
-        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
-        self.patch.setattr(sys, "stdout", out)
-        self.patch.setattr(sys, "stderr", err)
-        self.patch.setattr(sys, "argv", ["buildlock", *arguments])
-        self.patch.setattr(recorder, "_active", None)
-        code = replay(arguments, arguments) if remembers else None
-        remembered = code is not None
-        if code is None:
-            with pytest.raises(SystemExit) as ended:
-                app.run()
-            assert isinstance(ended.value.code, int)
-            code = ended.value.code
-        said = (stream.buffer.getvalue().decode() for stream in (out, err) if isinstance(stream.buffer, io.BytesIO))
-        return Given(remembered, code, *said)
-
-    @contextmanager
-    def undone(self) -> Iterator["Asker"]:
-        """The same, to change something that is as it was after the block."""
-        kept = self.root.parent / "kept"
-        shutil.copytree(self.root, kept)
-        with pytest.MonkeyPatch.context() as patch:
-            yield Asker(self.project, patch)
-        shutil.rmtree(self.root)
-        kept.rename(self.root)
-        shutil.rmtree(self.root.parent / "home", ignore_errors=True)
-        os.chdir(self.root)
-
-    def recalls(self, *arguments: str) -> bool:
-        """Whether there is an answer that could be given again."""
-        self.patch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
-        self.patch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), "utf-8"))
-        return replay(arguments, arguments) is not None
-
-    def check(self, *arguments: str) -> Given:
-        """The right answer; it was remembered, or it was not."""
-        given = self.ask("check", *arguments)
-        right = self.ask("check", *arguments, remembers=False)
-        assert (given.code, given.stdout, given.stderr) == (right.code, right.stdout, right.stderr)
-        return given
-
-
-def enter(project: Checkout, monkeypatch: pytest.MonkeyPatch) -> Asker:
-    monkeypatch.setattr(asking, "_INSTALLED", {os.path.basename(asking.SITE)})  # noqa: PTH119
-    for name in os.environ:
-        monkeypatch.delenv(name)
-    for name, value in project.environment.items():
-        monkeypatch.setenv(name, value)
-    # The files of the user and the machine, which other tests do without.
-    monkeypatch.setenv("HOME", str(project.root.parent / "home"))
-    for name in ("PIP_CONFIG_FILE", "UV_NO_CONFIG", "XDG_CONFIG_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(project.root)
-    return Asker(project, monkeypatch)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,9 @@ from buildlock.cli.again import ask_once, install_again
 from buildlock.environment.marker import is_unchanged, read_marker
 from buildlock.environment.reuse import make_again
 from index.server import IndexServer
+from support.asker import enter
 from support.command import Checkout, CopyLockedProject, through_links
-from support.killing import kill_at
+from support.killing import is_true_apart, kill_at
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there it goes the ordinary way")
 
@@ -126,6 +127,66 @@ def test_what_was_changed_is_not_handed_out(
         assert not list(tmp_path.glob("*new*"))
     tiny.succeed("install")
     import_in(root)
+
+
+def add_a_line(path: Path) -> Callable[[], object]:
+    """What undoes it."""
+    content = path.read_bytes()
+    path.write_bytes(content + b"\n")
+    return lambda: path.write_bytes(content)
+
+
+def touch(path: Path) -> Callable[[], object]:
+    os.utime(path)
+    return lambda: None
+
+
+def set_variable(name: str, value: str, patch: pytest.MonkeyPatch) -> Callable[[], object]:
+    patch.setenv(name, value)
+    return lambda: patch.delenv(name)
+
+
+def use_another_python(patch: pytest.MonkeyPatch) -> Callable[[], object]:
+    known = sys.executable
+    patch.setattr(sys, "executable", shutil.which("env"))
+    return lambda: patch.setattr(sys, "executable", known)
+
+
+@through_links
+def test_nothing_that_it_depends_on_may_change(tiny: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each change is followed by the ordinary way, after which it is remembered again."""
+    asker = enter(tiny, monkeypatch)
+
+    def is_remembered() -> bool:
+        return is_true_apart(lambda: asker.recalls("install"))
+
+    def install() -> None:
+        assert is_true_apart(lambda: asker.ask("install").code == 0)
+
+    install()
+    assert is_remembered()
+    (root,) = (tiny.cache / "environments-v2").iterdir()
+    (module,) = root.glob("lib/*/site-packages/tinybackend/__init__.py")
+    (recipe,) = (tiny.cache / "store-v2" / "recipes").iterdir()
+    changes: Mapping[str, Callable[[], Callable[[], object]]] = {
+        "the lock": lambda: add_a_line(tiny.lock_path),
+        "pyproject.toml": lambda: add_a_line(tiny.pyproject),
+        "a variable": lambda: set_variable("UV_LINK_MODE", "copy", monkeypatch),
+        "the interpreter": lambda: use_another_python(monkeypatch),
+        "a file of the store": lambda: touch(module.resolve()),
+        "a folder of the store": lambda: touch(module.resolve().parent),
+        "a file of the environment": lambda: add_a_line(root / "pyvenv.cfg"),
+        "the marker": lambda: touch(root / ".buildlock"),
+        "the claim": lambda: add_a_line(tiny.cache / "claims-v1" / root.name),
+        "the recipe": lambda: add_a_line(recipe),
+    }
+    for what, change in changes.items():
+        undo = change()
+        assert not is_remembered(), what
+        undo()
+        install()
+        assert is_remembered(), what
+        assert list(root.parent.iterdir()) == [root], what
 
 
 def occupy(place: Path) -> None:

@@ -36,8 +36,12 @@ class Mended:
     """A file of the wheel that is not what it was."""
 
 
-def mend(wheel: StoredWheel) -> Mended:
+def mend(wheel: StoredWheel, written: Path) -> Mended:
     """Make the folder of a wheel what it was, and seal it. The caller sees to it that nobody else does meanwhile.
+
+    Args:
+        wheel: Whose folder it is.
+        written: A file that says of it that commands have written into it; made where they did, before that is undone.
 
     Raises:
         OSError: It cannot be read or written.
@@ -49,6 +53,9 @@ def mend(wheel: StoredWheel) -> Mended:
     seal = make_seal(str(tree), linked=linked)
     bytecode = {path: digest for path, digest in wheel.read_bytecode().items() if _is_as_compiled(tree / path, digest)}
     strange = _list_strange(tree, seal.names, {*files, *bytecode})
+    left = tuple(path for path in strange if not is_bytecode(path))
+    if left:
+        written.touch(mode=0o600)
     for path in strange:
         remove_tree(tree / path)  # or it went with the folder that it was in
     if strange:
@@ -62,7 +69,7 @@ def mend(wheel: StoredWheel) -> Mended:
     if damaged is None:
         note_uncompiled(wheel.entry, filter(is_bytecode, strange))
         replace_content(wheel.entry / SEAL, seal.write())
-    return Mended(left=tuple(path for path in strange if not is_bytecode(path)), damaged=damaged)
+    return Mended(left=left, damaged=damaged)
 
 
 def find_damage(wheel: StoredWheel) -> str | None:

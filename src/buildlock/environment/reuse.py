@@ -11,7 +11,7 @@ import sys
 from buildlock.environment.marker import describe_marker, is_unchanged, read_marker
 from buildlock.environment.recipe import follow, name_scratch, read_recipe
 from buildlock.environment.roots import ROOTS, keep_root
-from buildlock.environment.seal import Looking, find_broken, read_seal
+from buildlock.environment.seal import Looking, find_broken
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -29,18 +29,21 @@ def find_again(recipe_path: str, environment: str, claim: str) -> bool:
         environment: Its folder.
         claim: The file of the claim on it.
     """
+    found, held = False, list[int]()
     try:
-        recipe = _read(recipe_path)
-        if recipe is None or not _share(claim):
-            return False
-        with open(claim, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes longer to import
-            note = file.read()
-        if note != describe_marker(environment) or not _is_made_by(recipe, environment):
-            return False
-        os.utime(claim)
+        recipe = _read(recipe_path, held)
+        if recipe is not None and _share(claim, held):
+            with open(claim, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes longer to import
+                note = file.read()
+            found = note == describe_marker(environment) and _is_made_by(recipe, environment)
+        if found:
+            os.utime(claim)
     except (OSError, ValueError):
-        return False
-    return True
+        found = False
+    finally:
+        if not found:
+            _release(held)
+    return found
 
 
 def make_again(recipe_path: str, destination: str) -> bool | None:
@@ -50,27 +53,29 @@ def make_again(recipe_path: str, destination: str) -> bool | None:
         recipe_path: The file of its recipe, in the store.
         destination: Its folder; made where it is missing.
     """
+    done, held = False, list[int]()
     try:
-        recipe = _read(recipe_path)
+        recipe = _read(recipe_path, held)
         if recipe is None or not destination.isprintable() or os.pathsep in destination:
             return None
         store = os.path.dirname(os.path.dirname(recipe_path))  # noqa: PTH120
         _clear_abandoned(destination)
         there = os.path.lexists(destination)
-        if there and not _is_made_by(recipe, destination):
-            return None
-        if not there and not _make(recipe, destination, store):
-            return None
-        keep_root(f"{store}/{ROOTS}", destination)
+        done = _is_made_by(recipe, destination) if there else _make(recipe, destination, store)
+        if done:
+            keep_root(f"{store}/{ROOTS}", destination)
     except (OSError, ValueError):
-        return None
-    return there
+        done = False
+    finally:
+        if not done:
+            _release(held)
+    return there if done else None
 
 
-def _read(path: str) -> Recipe | None:
+def _read(path: str, held: list[int]) -> Recipe | None:
     """The recipe, with the cache held against those who would clear it; `None` where it is out of date."""
     store = os.path.dirname(os.path.dirname(path))  # noqa: PTH120
-    if not _share(f"{os.path.dirname(store)}/in-use"):  # noqa: PTH120
+    if not _share(f"{os.path.dirname(store)}/in-use", held):  # noqa: PTH120
         return None
     recipe = read_recipe(path)
     written = os.listdir(f"{store}/written")  # noqa: PTH208
@@ -92,9 +97,9 @@ def _make(recipe: Recipe, destination: str, store: str) -> bool:
     parent = os.path.dirname(destination)  # noqa: PTH120
     if os.stat(parent).st_dev != os.stat(store).st_dev:  # noqa: PTH116
         return False
-    if recipe.has_hard_links and not all(read_seal(entry).linked for entry in recipe.entries):
-        return False
     looking = Looking(recipe.entries)
+    if recipe.has_hard_links and not looking.expects_hard_links:
+        return False
     # As `private_folder` makes it.
     scratch = f"{parent}/{name_scratch(destination)}{os.urandom(8).hex()}"
     lock = os.open(f"{scratch}.lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
@@ -135,12 +140,19 @@ def _remove(folder: str) -> None:
     remove_tree(Path(folder))
 
 
-def _share(path: str) -> bool:
-    """Take a lock that others may have too, and keep it; whether nobody has it alone."""
+def _share(path: str, held: list[int]) -> bool:
+    """Take a lock that others may have too, and add it to those that are held; whether nobody has it alone."""
     if sys.platform == "win32":
         return False
     try:
-        fcntl.flock(os.open(path, os.O_RDWR | os.O_NOFOLLOW), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        held.append(os.open(path, os.O_RDWR | os.O_NOFOLLOW))
+        fcntl.flock(held[-1], fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
+
+
+def _release(held: list[int]) -> None:
+    """Whoever has more to do takes locks of its own, and alone."""
+    for lock in held:
+        os.close(lock)

@@ -180,6 +180,11 @@ class Looking:
         if helpers and self._is_much() and _may_fork():
             self._start(helpers)
 
+    @property
+    def expects_hard_links(self) -> bool:
+        """Whether hard links to the files of all entries are no changes."""
+        return all(seal is not None and seal.linked for _, seal in self._seals)
+
     def find_broken(self) -> list[str]:
         """Do what is not done yet, and return the entries that are not as their seal says."""
         if self._children:

@@ -242,15 +242,14 @@ class Store:
             if not find_broken([str(wheel.entry)]):
                 return None  # another process did
             try:
-                mended = mend(wheel)
+                # The next environments get copies, so that what is written into one is nobody else's.
+                mended = mend(wheel, self._written / wheel.sha256)
             except OSError as error:
                 if error.errno not in _OUT_OF_REACH:
                     raise
                 mended = Mended(left=(), damaged=str(error.filename or wheel.tree))
-        if mended.left or mended.damaged:
-            # The next environments get copies, so that what is written into one is nobody else's.
-            (self._written / wheel.sha256).touch(mode=0o600)
         if mended.damaged:
+            (self._written / wheel.sha256).touch(mode=0o600)
             return f"`{mended.damaged}` was changed"
         if mended.left:
             self._report(Noted(f"`{wheel.filename}` had `{mended.left[0]}` written into it, which was removed"))

@@ -18,12 +18,14 @@ from pathlib import Path
 import pytest
 
 from buildlock.environment import mending
+from buildlock.environment.mending import find_damage
 from buildlock.environment.seal import SEAL, make_seal
 from buildlock.environment.store import Store
 from buildlock.environment.stored import StoredWheel
 from buildlock.errors import EnvironmentPreparationError, IntegrityError, InvalidArchiveError
 from buildlock.reporting import Event, Noted, Warned, silence
 from buildlock.stamps import Stamp, stamp_of
+from support.killing import kill_at
 from support.wheel_forge import WHEEL, Entry, forge, make_wheel, sound_wheel
 
 MANY = {f"demo/module_{number}.py": f"number = {number}\n".encode() for number in range(200)}
@@ -235,6 +237,28 @@ def test_damage_is_found_and_healed(
     again = store.add(archive[0], sha256=stored.sha256, filename=stored.filename)
     assert store.find(stored.sha256) == again
     assert again.read_files() == files
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is killed that is a copy of this one")
+def test_what_a_process_was_killed_in_is_mended_by_the_next(store: Store, stored: StoredWheel) -> None:
+    """Wherever it was killed: what is found is as it was added, and known to have been written into."""
+    package, written = stored.tree / "demo", store.root / "written" / stored.sha256
+    point, step, killed = 0, 1, True
+    while killed:
+        written.unlink(missing_ok=True)
+        (package / "evil" / "inner").mkdir(parents=True)
+        (package / "evil" / "inner" / "code.py").write_text("evil")
+        (package / "__pycache__").mkdir(exist_ok=True)
+        (package / "__pycache__" / "code.cpython-311.pyc").write_bytes(b"evil")
+        (package / "code.py").touch()
+        killed = kill_at(point, lambda: store.find(stored.sha256))
+        found = store.find(stored.sha256)
+        assert found is not None
+        assert found.written
+        assert find_damage(found) is None
+        assert not [path for path in stored.tree.rglob("*") if path.name in {"evil", "code.cpython-311.pyc"}]
+        point, step = point + step, step % 5 + 1
+    assert point > 30
 
 
 def test_a_copy_of_the_store_is_as_good(store: Store, stored: StoredWheel, tmp_path: Path) -> None:
