@@ -1,5 +1,7 @@
 """Asking servers: connections kept open, transient failures tried again, sizes bounded, credentials kept in."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -7,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import BoundedSemaphore, Event, Lock
 from types import TracebackType
-from typing import TypeVar, final
+from typing import TYPE_CHECKING, TypeVar, final
 
 from buildlock import __version__
 from buildlock.errors import InvalidPageError, UnavailableError
 from buildlock.index import local
-from buildlock.index.connections import Connections
 from buildlock.index.credentials import Credentials
 from buildlock.index.encoding import EncodingError, decode
 from buildlock.index.failures import TransientError, read_retry_after
@@ -23,6 +24,9 @@ from buildlock.project.model import Authentication
 from buildlock.project.network import Network
 from buildlock.reporting import Asked, Noted, Received, Reporter
 from buildlock.text import printable, without_credentials
+
+if TYPE_CHECKING:
+    from buildlock.index.connections import Connections
 
 T = TypeVar("T")
 
@@ -114,10 +118,11 @@ class HttpClient:
         self._turns = BoundedSemaphore(network.concurrent_downloads or _MOST_REQUESTS)
         self._closed = Event()
         self._lock = Lock()
-        self._connections = Connections(network, report, connect_timeout=self._connect_timeout, timeout=self._timeout)
+        self._network = network
+        self._opened: Connections | None = None
         self._credentials = Credentials(network, report)
 
-    def __enter__(self) -> "HttpClient":
+    def __enter__(self) -> HttpClient:
         return self
 
     def __exit__(
@@ -128,7 +133,9 @@ class HttpClient:
     def close(self) -> None:
         """Close the connections; attempts that wait to be made are given up, and so is what is being read."""
         self._closed.set()
-        self._connections.clear()
+        with self._lock:
+            if self._opened is not None:
+                self._opened.clear()
 
     def remember_credentials(self, url: str, authenticate: Authentication = "auto") -> None:
         """Use the credentials in `url`, or those that the user keeps for it elsewhere, when its origin is asked.
@@ -365,7 +372,17 @@ class HttpClient:
         self._check_open(address.url)
         sent = {**headers, "Authorization": address.authorization} if address.authorization else headers
         self._report(Asked(f"asked `{address.url}`"))
-        return self._connections.ask(address, method, sent, content)
+        return self._connections().ask(address, method, sent, content)
+
+    def _connections(self) -> Connections:
+        from buildlock.index.connections import Connections  # noqa: PLC0415 - what is kept needs no network
+
+        with self._lock:
+            if self._opened is None:
+                self._opened = Connections(
+                    self._network, self._report, connect_timeout=self._connect_timeout, timeout=self._timeout
+                )
+            return self._opened
 
     def _judge(self, address: Address, response: Answer, *, direct: bool, answers: Collection[int] = ()) -> Stream:
         status = response.status
