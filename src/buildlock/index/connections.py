@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _MOST = 32
 """Connections to one server."""
+_MANY = 4
+"""As many that wait at once are not the last."""
 _SAFE = "/?%:@!$&'()*+,;=~"
 """What a path and a query may have, beyond letters and digits."""
 
@@ -132,15 +134,18 @@ class Connections:
 class _Server:
     """The connections to one server, opened beside those who wait: whichever is free first is taken.
 
-    A new connection takes two or three round trips, and one that is being used is mostly free again in one.
+    A new connection takes two or three round trips, and one that is being used is mostly free again in one. Where many
+    ask at once more will ask when they have their answers: connections for these are opened with theirs.
     """
 
     def __init__(self, way: Way) -> None:
         self.way = way
         self._changed = Condition()
         self._idle: list[Wire] = []
-        self._failures: list[BaseException] = []
         self._waiting = self._opening = self._count = 0
+        self._most = _MOST
+        self._failures = 0
+        self._failure: BaseException | None = None
         self._closed = False
 
     def take(self) -> Wire:
@@ -150,6 +155,7 @@ class _Server:
             TransientError, UnavailableError: As of `Way.open`.
         """
         with self._changed:
+            before = self._failures
             self._waiting += 1
             try:
                 while True:
@@ -158,9 +164,10 @@ class _Server:
                         if wire.is_quiet():
                             return wire
                         self._drop(wire)
-                    if self._failures:
-                        raise self._failures.pop()
-                    if self._opening < self._waiting and self._count < _MOST:
+                    if self._failures > before and self._failure is not None:
+                        raise self._failure
+                    wanted = self._waiting if self._waiting < _MANY else 2 * self._waiting
+                    while self._opening < wanted and self._count < self._most:
                         self._count += 1
                         self._opening += 1
                         Thread(target=self._open, name="buildlock-connection", daemon=True).start()
@@ -187,20 +194,22 @@ class _Server:
         self._count -= 1
 
     def _open(self) -> None:
+        wire, failure = None, None
         try:
             wire = self.way.open()
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            with self._changed:
-                self._opening -= 1
-                self._count -= 1
-                if self._waiting:
-                    self._failures.append(error)
-                self._changed.notify()
-            return
+        except BaseException as error:  # noqa: BLE001 - it is raised where a connection is waited for
+            failure = error
         with self._changed:
             self._opening -= 1
-            if self._closed:
-                self._drop(wire)
-            else:
+            if failure is not None:
+                self._count -= 1
+                # Of a server that takes no more connections, those that there are will be free.
+                self._most = self._count or _MOST
+                if self._count == 0:
+                    self._failure = failure
+                    self._failures += 1
+            elif wire is not None:
                 self._idle.append(wire)
-            self._changed.notify()
+                if self._closed:
+                    self._drop(self._idle.pop())
+            self._changed.notify_all()

@@ -58,10 +58,10 @@ class Credentials:
 
     def remember(self, address: Address) -> None:
         """Use the credentials of `address`, if it has any, whenever its origin is asked."""
-        if self._find_policy(address) == "never":
+        if not address.authorization or self._find_policy(address) == "never":
             return
         with self._lock:
-            if address.authorization and address not in self._known:
+            if address not in self._known:
                 self._known.append(address)
 
     def authorize(self, address: Address) -> Address:
@@ -110,10 +110,11 @@ class Credentials:
         """The nearest of the places of its origin; of two as near, rather one that takes credentials."""
         with self._lock:
             places = [place for place in self._places if place.address.origin == address.origin]
+        if len(places) < 2:  # noqa: PLR2004 - nothing to compare
+            return places[0] if places else None
         return max(
             places,
             key=lambda place: (_shared_segments(place.address.path, address.path), place.authenticate != "never"),
-            default=None,
         )
 
     def _search(self, address: Address, username: str | None, *, keyring: bool) -> str | None:

@@ -23,10 +23,10 @@ from buildlock.project.model import Authentication
 from buildlock.project.network import Network
 from buildlock.reporting import Asked, Noted, Received, Reporter
 from buildlock.text import printable, without_credentials
+from buildlock.values import dataclass
 
 if TYPE_CHECKING:
     from buildlock.index.connections import Connections
-from buildlock.values import dataclass
 
 T = TypeVar("T")
 
@@ -372,10 +372,10 @@ class HttpClient:
         self._check_open(address.url)
         sent = {**headers, "Authorization": address.authorization} if address.authorization else headers
         self._report(Asked(f"asked `{address.url}`"))
-        return self._open_connections().ask(address, method, sent, content)
+        return self._connections().ask(address, method, sent, content)
 
-    def _open_connections(self) -> Connections:
-        from buildlock.index.connections import Connections  # noqa: PLC0415 - what is kept needs none
+    def _connections(self) -> Connections:
+        from buildlock.index.connections import Connections  # noqa: PLC0415 - what is kept needs no network
 
         with self._lock:
             if self._opened is None:

@@ -13,6 +13,7 @@ from buildlock.values import dataclass
 
 FORMAT = "http-v1"
 """The name of the folder."""
+_ANEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _MAX_AGE = re.compile(r"\d{1,9}")
 # Only what can be sent back in a header as it is.
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
@@ -122,20 +123,32 @@ class HttpCache:
             "sha256": entry.sha256,
             "headers": dict(entry.headers),
         }
-        import tempfile  # noqa: PLC0415 - most of what is asked for is kept
-
-        path = self._path(entry.url, accept)
+        head = json.dumps(record).encode() + b"\n"
         with suppress(OSError):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(json.dumps(record).encode() + b"\n" + entry.content)
-                os.replace(temporary, path)  # noqa: PTH105 - `temporary` is a str
-            except BaseException:
-                with suppress(OSError):
-                    os.unlink(temporary)  # noqa: PTH108 - `temporary` is a str
-                raise
+            _replace(self._path(entry.url, accept), head, entry.content)
+
+
+def _replace(path: Path, *pieces: bytes) -> None:
+    """Write a file anew, or leave it as it was.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    # A name that nobody else has, made in a tenth of the time that `tempfile` takes.
+    temporary = os.path.join(path.parent, f"tmp{os.urandom(8).hex()}")  # noqa: PTH118 - see above
+    try:
+        handle = os.open(temporary, _ANEW, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(temporary, _ANEW, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.writelines(pieces)
+        os.replace(temporary, path)  # noqa: PTH105 - `temporary` is a str
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108 - `temporary` is a str
+        raise
 
 
 def read_page(path: Path) -> Entry | None:

@@ -19,8 +19,7 @@ from buildlock.metadata.zip_directory import (
 )
 from buildlock.text import excerpt
 
-_SUFFIX = ".dist-info"
-_RAW_SUFFIX = b".dist-info"
+_SUFFIX = ".dist-info"  # no letter beyond ASCII becomes one of these when its case is changed
 
 
 def read_wheel_metadata(file: RangedFile, artifact: Artifact) -> bytes:
@@ -31,15 +30,10 @@ def read_wheel_metadata(file: RangedFile, artifact: Artifact) -> bytes:
             the artifact's name and version.
     """
     try:
-        member = _find_metadata(list_members(file, _is_candidate), artifact)
+        member = _find_metadata(list_members(file, _SUFFIX.encode()), artifact)
         return read_member(file, member)
     except (BadZipError, OSError, UnicodeError) as error:
         raise _refuse(artifact, f"it is not a readable zip archive: {excerpt(str(error))}") from error
-
-
-def _is_candidate(name: bytes) -> bool:
-    # No letter beyond ASCII becomes one of these when its case is changed.
-    return _RAW_SUFFIX in name or _RAW_SUFFIX in name.lower()
 
 
 def _find_metadata(members: Sequence[Member], artifact: Artifact) -> Member:

@@ -5,9 +5,9 @@ name. Readers of whole archives are stricter; what is read here is the metadata 
 that the whole file is held to when it is installed.
 """
 
+import re
 import struct
 import zlib
-from collections.abc import Callable
 
 from buildlock.metadata.ranged import RangedFile
 from buildlock.values import dataclass
@@ -18,8 +18,8 @@ _END = struct.Struct("<4s4H2IH")
 _LOCATOR = struct.Struct("<4sIQI")
 _END64 = struct.Struct("<4sQ2H2I4Q")
 _ENTRY = struct.Struct("<4s6H3I5H2I")
-_LENGTHS = struct.Struct("<3H")
-_LENGTHS_AT = 28
+_LENGTHS = struct.Struct("<4s24x3H12x")
+"""The same, of which only the signature is read, and how long the name is and what follows it."""
 _LOCAL = struct.Struct("<4s5H3I2H")
 _MAX_COMMENT = 0xFFFF
 _WIDE = 0xFFFFFFFF
@@ -52,8 +52,8 @@ class Member:
         return _decode(self.raw_name, self.flags)
 
 
-def list_members(file: RangedFile, wanted: Callable[[bytes], bool]) -> list[Member]:
-    """The entries whose raw names are wanted.
+def list_members(file: RangedFile, part: bytes) -> list[Member]:
+    """The entries whose raw names have `part` in them, in capitals or not.
 
     Raises:
         BadZipError: There is no central directory, or it is damaged.
@@ -65,16 +65,22 @@ def list_members(file: RangedFile, wanted: Callable[[bytes], bool]) -> list[Memb
     if len(directory) != size:
         raise BadZipError("its central directory is cut short")
     members = []
-    at, lengths, prefix = 0, _LENGTHS.unpack_from, _ENTRY.size
-    while at < size:
-        if directory[at : at + 4] != b"PK\1\2" or at + prefix > size:
-            raise BadZipError("its central directory is damaged")
-        name_length, extra_length, comment_length = lengths(directory, at + _LENGTHS_AT)
-        end = at + prefix + name_length
-        name = directory[at + prefix : end]
-        if wanted(name):
-            members.append(_parse_entry(directory, at, name, directory[end : end + extra_length], shift))
-        at = end + extra_length + comment_length
+    marks = (found.start() for found in re.finditer(re.escape(part), directory, re.IGNORECASE))
+    at, mark, lengths = 0, next(marks, size), _LENGTHS.unpack_from
+    try:
+        while at < size:
+            signature, name_length, extra_length, comment_length = lengths(directory, at)
+            if signature != b"PK\1\2":
+                raise BadZipError("its central directory is damaged")
+            first = at + _ENTRY.size
+            end = first + name_length
+            while mark < first:  # in what is no name
+                mark = next(marks, size)
+            if mark < end and part in (name := directory[first:end]).lower():
+                members.append(_parse_entry(directory, at, name, directory[end : end + extra_length], shift))
+            at = end + extra_length + comment_length
+    except struct.error as error:
+        raise BadZipError("its central directory is damaged") from error
     if at != size:
         raise BadZipError("its central directory is damaged")
     return members

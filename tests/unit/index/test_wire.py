@@ -157,17 +157,80 @@ class TestKeptOpen:
             return find(*arguments)  # type: ignore[arg-type]
 
         monkeypatch.setattr(socket, "getaddrinfo", count)
-        together = threading.Barrier(4, timeout=10)
+        together = threading.Barrier(3, timeout=10)
 
         def answer(_: Request) -> Answer:
             together.wait()
             return Answer(b"hello")
 
         server.answers["/page"] = answer
-        with ThreadPoolExecutor(4) as pool:
-            assert list(pool.map(lambda _: once.get(f"{server.url}/page").status, range(4))) == [200] * 4
-        assert server.connections == 4
+        with ThreadPoolExecutor(3) as pool:
+            assert list(pool.map(lambda _: once.get(f"{server.url}/page").status, range(3))) == [200] * 3
+        assert server.connections == 3
         assert looked_up == [b"127.0.0.1"]
+
+    def test_where_many_ask_at_once_there_are_connections_for_those_that_come_after(
+        self, server: WebServer, once: HttpClient
+    ) -> None:
+        together = threading.Barrier(8, timeout=10)
+
+        def answer(_: Request) -> Answer:
+            together.wait()
+            return Answer(b"hello")
+
+        server.answers["/page"] = answer
+        with ThreadPoolExecutor(16) as pool:
+            for number in (8, 16):
+                list(pool.map(lambda _: once.get(f"{server.url}/page"), range(number)))
+        assert 8 < server.connections <= 32
+
+    @pytest.mark.parametrize("taken", [1, 3])
+    def test_a_server_that_takes_no_more_connections_is_asked_over_those_that_there_are(
+        self, server: WebServer, events: list[Event], monkeypatch: pytest.MonkeyPatch, taken: int
+    ) -> None:
+        lock, connected, connect = threading.Lock(), 0, socket.socket.connect
+
+        def connect_some(self: socket.socket, address: object) -> None:
+            nonlocal connected
+            with lock:
+                connected += 1
+                refused = connected > taken
+            if refused:
+                threading.Event().wait(0.05)  # later than the others
+                raise ConnectionRefusedError("no more")
+            connect(self, address)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(socket.socket, "connect", connect_some)
+        server.answers["/page"] = Answer(b"hello")
+        network = Network(timeout=2, retries=0)
+        with (
+            HttpClient(cache_dir=None, report=events.append, network=network) as client,
+            ThreadPoolExecutor(8) as pool,
+        ):
+            answers = list(pool.map(lambda _: client.get(f"{server.url}/page").content, range(64)))
+        assert answers == [b"hello"] * 64
+        assert server.connections == taken
+
+    def test_all_who_wait_are_told_that_there_is_no_connection(
+        self, once: HttpClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tried = 0
+
+        def refuse(_: socket.socket, __: object) -> None:
+            nonlocal tried
+            tried += 1
+            threading.Event().wait(0.02)
+            raise ConnectionRefusedError("nobody")
+
+        def ask(_: int) -> str:
+            with pytest.raises(UnavailableError) as caught:
+                once.get("http://127.0.0.1:9/page")
+            return caught.value.message
+
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+        with ThreadPoolExecutor(16) as pool:
+            assert all("no connection: nobody" in message for message in pool.map(ask, range(16)))
+        assert tried <= 2 * 32
 
     def test_no_more_connections_than_a_server_likes(self, server: WebServer, once: HttpClient) -> None:
         server.answers["/page"] = Answer(b"hello")
