@@ -64,9 +64,9 @@ def read_build_inputs(table: Table) -> LockedInputs:
 def _read_extra(table: Table) -> tuple[str, ...]:
     """What is added to a package's own requirements; it is among them."""
     extra = table.texts("extra-requires", parse_requirement)
-    requires = {text for text in table.values.get("requires") or () if isinstance(text, str)} if extra else ()
+    requires = table.values.get("requires") if extra else None
     for text in extra:
-        if text not in requires:
+        if not isinstance(requires, list) or text not in requires:
             table.fault("extra-requires", f"has {show(text)}, which is not in `requires`")
     return extra
 
