@@ -3,8 +3,9 @@
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from buildlock.environment.own_files import make_own
@@ -69,6 +70,28 @@ def be_alone(cache: Path, report: Reporter) -> Iterator[None]:
         _lock(descriptor, fcntl.LOCK_SH)
 
 
+@contextmanager
+def hold_file(cache: Path, name: str, wait: Callable[[], object]) -> Iterator[None]:
+    """Hold a lock on a file of the cache while the block runs; it is made where it is missing.
+
+    Args:
+        cache: Its folder.
+        name: Where the file is in it.
+        wait: Called if another process holds it, before that is waited for.
+
+    Raises:
+        EnvironmentPreparationError: It cannot be opened.
+    """
+    try:
+        release = _acquire(cache / name, wait)
+    except OSError as error:
+        raise _refuse(cache, error) from error
+    try:
+        yield
+    finally:
+        release()
+
+
 def own_folder(cache: Path, name: str, report: Reporter) -> Path:
     """A folder of the cache that no other user can change, and that stays while this process uses it.
 
@@ -98,7 +121,28 @@ def _refuse(cache: Path, error: OSError) -> EnvironmentPreparationError:
     )
 
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+
+    def _acquire(path: Path, wait: Callable[[], object]) -> Callable[[], object]:
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - nothing else here needs it
+
+        lock = FileLock(path)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            wait()
+            lock.acquire()
+        return lock.release
+
+else:
+
+    def _acquire(path: Path, wait: Callable[[], object]) -> Callable[[], object]:
+        """Take a lock as `filelock` takes it, without all that it imports; returns what lets it go."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        if not _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            wait()
+            _lock(descriptor, fcntl.LOCK_EX)
+        return partial(os.close, descriptor)
 
     def _lock(descriptor: int, operation: int) -> bool:
         """Whether it was taken."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from buildlock.answers.place import find_cache
-from buildlock.environment.cache_use import own_folder
+from buildlock.environment.cache_use import hold_file, own_folder
 from buildlock.errors import EnvironmentPreparationError, UnknownVariantError, UsageError
 from buildlock.lockfile.model import FILENAME
 from buildlock.project.model import Overrides, Project
@@ -110,26 +110,11 @@ class Workspace:
         Raises:
             EnvironmentPreparationError: The cache, where the lock is kept, cannot be written.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - most commands write no lock
-
         key = hashlib.sha256(os.fsencode(os.path.realpath(self.lock_path))).hexdigest()[:32]
-        path = self.own_folder(PROJECTS) / f"{key}.lock"
-        try:
-            lock = FileLock(path)
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                self.report(Noted(f"waiting for another buildlock that writes `{self.lock_path}`"))
-                lock.acquire()
-        except OSError as error:
-            raise EnvironmentPreparationError(
-                f"the cache `{self.cache_dir}` cannot be written: {error.strerror or error}",
-                hint="set `BUILDLOCK_CACHE_DIR` to a folder that can be written",
-            ) from error
-        try:
+        self.own_folder(PROJECTS)
+        waiting = Noted(f"waiting for another buildlock that writes `{self.lock_path}`")
+        with hold_file(self.cache_dir, f"{PROJECTS}/{key}.lock", lambda: self.report(waiting)):
             yield
-        finally:
-            lock.release()
 
 
 def default_cache_dir(environ: Mapping[str, str]) -> Path:
