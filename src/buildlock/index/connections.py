@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 from urllib.parse import quote, urlsplit
 
 from buildlock.errors import UnavailableError
+from buildlock.index.failures import TransientError
 from buildlock.index.insecurity import find_insecure, warn_insecure
 from buildlock.index.proxies import Proxies
 from buildlock.index.reaching import Names, Proxy, Way, split_origin
@@ -164,6 +165,8 @@ class _Server:
                         if wire.is_quiet():
                             return wire
                         self._drop(wire)
+                    if self._closed:
+                        raise TransientError("the client is closed")
                     if self._failures > before and self._failure is not None:
                         raise self._failure
                     wanted = self._waiting if self._waiting < _MANY else 2 * self._waiting
@@ -188,6 +191,7 @@ class _Server:
             self._closed = True
             while self._idle:
                 self._drop(self._idle.pop())
+            self._changed.notify_all()
 
     def _drop(self, wire: Wire) -> None:
         wire.close()

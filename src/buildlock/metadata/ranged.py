@@ -48,6 +48,10 @@ class RangedFile:
         self._parts.append((start, content))
         self._fetched += len(content)
 
+    def holds(self, start: int, end: int) -> bool:
+        """Whether these bytes are here already, in one piece."""
+        return self._find(start, end) is not None
+
     def seekable(self) -> bool:
         return True
 
@@ -71,14 +75,20 @@ class RangedFile:
     def _get(self, start: int, end: int) -> bytes:
         if start == end:
             return b""
-        for first, content in self._parts:
-            if first <= start and end <= first + len(content):
-                return content[start - first : end - first]
+        found = self._find(start, end)
+        if found is not None:
+            return found
         if self._fetched + end - start > _MAX_FETCHED or len(self._parts) >= _MAX_FETCHES:
             raise OSError(f"more than {_MAX_FETCHED} bytes or {_MAX_FETCHES} pieces of it would have to be read")
         content = self._fetch(start, end)
         self.keep(start, content)
         return content
+
+    def _find(self, start: int, end: int) -> bytes | None:
+        for first, content in self._parts:
+            if first <= start and end <= first + len(content):
+                return content[start - first : end - first]
+        return None
 
 
 def open_by_ranges(client: HttpClient, artifact: Artifact) -> RangedFile:

@@ -26,6 +26,8 @@ _WIDE = 0xFFFFFFFF
 _ZIP64 = 0x0001
 _ENCRYPTED = 0x0001 | 0x0040
 _UTF8 = 0x0800
+_BEFORE, _MOST_BEFORE = 48 << 10, 256 << 10
+"""Bytes read with the directory, before it."""
 _LOCAL_SPARE = 512
 """Bytes read beyond a member's data: its name and its extra fields. More than that only costs a request."""
 
@@ -60,6 +62,12 @@ def list_members(file: RangedFile, part: bytes) -> list[Member]:
         OSError: As of `file`.
     """
     size, start, shift = _find_directory(file)
+    if not file.holds(start, start + size):
+        # In a wheel what is wanted comes last, but for a list of all files, which grows with the directory: all of
+        # them in one request, where they are not too large.
+        before = min(size * 3 // 5 + _BEFORE, _MOST_BEFORE, start)
+        file.seek(start - before)
+        file.read(before + size)
     file.seek(start)
     directory = file.read(size)
     if len(directory) != size:

@@ -171,10 +171,13 @@ class TestRanges:
         assert server.bytes_sent < len(LARGE) / 4
         assert len(server.asked(".whl")) <= 9
 
-    def test_the_usual_server_is_asked_three_times(self, server: RangeServer, reader: MetadataReader) -> None:
-        server.files[f"/{FILENAME}"] = LARGE
+    @pytest.mark.parametrize(("wheel", "times"), [(LARGE, 2), (make_large_wheel(files=8000), 3)])
+    def test_the_usual_server_is_asked_two_or_three_times(
+        self, server: RangeServer, reader: MetadataReader, wheel: bytes, times: int
+    ) -> None:
+        server.files[f"/{FILENAME}"] = wheel
         reader.read(make_artifact(server.url))
-        assert [request.status for request in server.asked(".whl")] == [206, 206, 206]
+        assert [request.status for request in server.asked(".whl")] == [206] * times
 
     @pytest.mark.parametrize("known", [None, len(WHEEL)])
     def test_a_wheel_smaller_than_the_first_range_is_asked_for_once(

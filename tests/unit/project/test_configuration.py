@@ -1,6 +1,7 @@
 """The uv.toml beside the project, the user's and the machine's configuration, and pip's built-in index."""
 
 import os
+import site
 import sys
 from pathlib import Path
 
@@ -172,6 +173,35 @@ def test_the_last_resort_is_the_index_built_into_pip(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
     index = ask_pip({"PATH": str(tmp_path)})
     assert (index and index.location) == location
+
+
+@posix_only
+@pytest.mark.parametrize(
+    ("module", "location"),
+    [
+        ("class PyPI:\n    simple_url = 'https://patched.example/simple'", "https://patched.example/simple"),
+        # What cannot be read so is asked.
+        ("class Another:\n    pass", "https://asked.example/simple"),
+        ("raise SystemError", "https://asked.example/simple"),
+        ("\0", "https://asked.example/simple"),
+        (None, "https://asked.example/simple"),
+    ],
+)
+def test_of_the_pip_beside_us_only_the_module_that_says_it_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str | None, location: str
+) -> None:
+    python = tmp_path / "python3"
+    python.write_text("#!/bin/sh\necho https://asked.example/simple\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setattr(site, "getsitepackages", lambda: [str(tmp_path / "none"), str(tmp_path)])
+    if module is not None:
+        models = tmp_path / "pip" / "_internal" / "models"
+        models.mkdir(parents=True)
+        (models / "index.py").write_text(module)
+    index = ask_pip({})
+    assert index is not None
+    assert index.location == location
 
 
 def test_without_any_pip_there_is_no_default_index(

@@ -1,8 +1,9 @@
 """How often servers are asked for a lock: each page and each metadata file once, and what is known already never."""
 
 import shutil
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
@@ -14,6 +15,8 @@ from buildlock.index.page_json import JsonPage, read_json
 from buildlock.workflows.lock import lock
 from buildlock.workflows.lock_options import LockOptions
 from buildlock.workflows.workspace import Workspace
+from index.answers import Answer, Request
+from index.faults import Fault
 from index.offer import MetadataOffer, OfferedFile, offer_wheel
 from index.server import IndexServer, serve
 
@@ -179,3 +182,32 @@ class TestPagesThatMayBeUsedAgain:
             path.write_bytes(path.read_bytes()[:-1] + b"?")
         assert project.lock(upgrade=True) == PAGES + FILES
         assert project.workspace.lock_path.read_bytes() == before
+
+
+def together(*waves: Sequence[str]) -> Fault:
+    """Whatever is in a wave is answered when all of it is under way."""
+    barriers = {name: barrier for wave in waves for barrier in [threading.Barrier(len(wave))] for name in wave}
+
+    def wait(request: Request, answer: Answer) -> Answer:
+        path = request.path
+        barriers[path if path.endswith("/") else path.rpartition("/")[2]].wait(timeout=20)
+        return answer
+
+    return wait
+
+
+def test_a_first_lock_waits_for_pages_and_metadata_in_turn(project: Project) -> None:
+    """A round trip for each: what one answer names is asked for at once."""
+    first, then = ["/simple/tool/", "/simple/helper/"], ["/simple/mid/"]
+    files = ["tool-3.0-py3-none-any.whl.metadata", "helper-2.0-py3-none-any.whl.metadata"]
+    project.server.faults.append(
+        together(first, files, [*then, "/simple/leaf/"], ["mid-3.0-py3-none-any.whl", "leaf-3.0-py3-none-any.whl"])
+    )
+    assert project.lock() == PAGES + FILES
+
+
+def test_a_lock_anew_asks_for_all_pages_and_then_for_all_metadata_at_once(project: Project) -> None:
+    project.lock()
+    project.forget()
+    project.server.faults.append(together(list(PAGES), list(FILES)))
+    assert project.lock() == PAGES + FILES
