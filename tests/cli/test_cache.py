@@ -26,7 +26,7 @@ RESEAL = """
 import array, os, pathlib, re, sys
 def reseal(path, tree):
     content = path.read_bytes()
-    head = re.search(rb"(?m)^[0-9]+ ([0-9]+) [01] \\S*\\n", content)
+    head = re.search(rb"(?m)^[01] \\S* ([0-9]+)\\n", content)
     end = head.end() + int(head[1])
     names = content[head.end() : end].split(b"\\0")
     facts = array.array("q", [os.lstat(tree / os.fsdecode(name)).st_ctime_ns for name in names])
