@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 from urllib.parse import quote, urlsplit
 
 from buildlock.errors import UnavailableError
+from buildlock.index.failures import TransientError
 from buildlock.index.insecurity import find_insecure, warn_insecure
 from buildlock.index.proxies import Proxies
 from buildlock.index.reaching import Names, Proxy, Way, split_origin
@@ -153,6 +154,8 @@ class _Server:
             self._waiting += 1
             try:
                 while True:
+                    if self._closed:
+                        raise TransientError("the client is closed")
                     while self._idle:
                         wire = self._idle.pop()
                         if wire.is_quiet():
@@ -167,6 +170,8 @@ class _Server:
                     self._changed.wait()
             finally:
                 self._waiting -= 1
+                if not self._waiting:
+                    self._failures.clear()  # who asks later is not told of what was before
 
     def give_back(self, wire: Wire, usable: bool) -> None:  # noqa: FBT001 - as an answer calls it
         with self._changed:
@@ -181,6 +186,7 @@ class _Server:
             self._closed = True
             while self._idle:
                 self._drop(self._idle.pop())
+            self._changed.notify_all()
 
     def _drop(self, wire: Wire) -> None:
         wire.close()

@@ -176,6 +176,28 @@ class TestKeptOpen:
         assert server.connections <= 32
 
 
+    def test_who_waits_for_a_connection_is_told_that_the_client_is_closed(
+        self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        blocked, connecting, connect = threading.Event(), threading.Event(), socket.socket.connect
+
+        def connect_late(self: socket.socket, address: object) -> None:
+            connecting.set()
+            blocked.wait(10)
+            connect(self, address)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(socket.socket, "connect", connect_late)
+        with ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(once.get, f"{server.url}/page") for _ in range(4)]
+            connecting.wait(10)
+            once.close()
+            for each in asking:
+                with pytest.raises(UnavailableError, match="the client is closed"):
+                    each.result(10)
+            blocked.set()
+        assert server.requests == []
+
+
 class TestTlsInTls:
     """A proxy that is itself reached by TLS."""
 
