@@ -199,9 +199,10 @@ class _Server:
             with self._changed:
                 self._opening -= 1
                 self._count -= 1
-                if self._waiting:
-                    self._failures.append(error)
-                self._changed.notify()
+                # A server that takes no more connections than it has answers over these, when they are free.
+                if not self._count or not isinstance(error, TransientError):
+                    self._failures = [error] * self._waiting
+                    self._changed.notify_all()
             return
         with self._changed:
             self._opening -= 1

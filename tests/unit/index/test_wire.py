@@ -175,7 +175,6 @@ class TestKeptOpen:
             assert set(pool.map(lambda _: once.get(f"{server.url}/page").status, range(200))) == {200}
         assert server.connections <= 32
 
-
     def test_who_waits_for_a_connection_is_told_that_the_client_is_closed(
         self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -196,6 +195,53 @@ class TestKeptOpen:
                     each.result(10)
             blocked.set()
         assert server.requests == []
+
+    @pytest.mark.parametrize("most", [1, 2])
+    def test_a_server_that_takes_few_connections_answers_over_these(
+        self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch, most: int
+    ) -> None:
+        connect, lock, attempts = socket.socket.connect, threading.Lock(), 0
+
+        def connect_or_be_refused(self: socket.socket, address: object) -> None:
+            nonlocal attempts
+            with lock:
+                attempts += 1
+                refused = attempts > most
+            if refused:
+                raise ConnectionRefusedError
+            connect(self, address)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(socket.socket, "connect", connect_or_be_refused)
+        server.answers["/page"] = Answer(b"hello")
+        with ThreadPoolExecutor(16) as pool:
+            assert set(pool.map(lambda _: once.get(f"{server.url}/page").status, range(64))) == {200}
+        assert attempts > most
+        assert server.connections == most
+
+    def test_who_waits_is_told_when_no_connection_is_left(
+        self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        connect, lock, attempts = socket.socket.connect, threading.Lock(), 0
+
+        def connect_once(self: socket.socket, address: object) -> None:
+            nonlocal attempts
+            with lock:
+                attempts += 1
+                refused = attempts > 1
+            if refused:
+                raise ConnectionRefusedError
+            connect(self, address)  # type: ignore[arg-type]
+
+        def hang_up(_: Request) -> Raw:
+            threading.Event().wait(0.1)
+            return Raw(b"")
+
+        monkeypatch.setattr(socket.socket, "connect", connect_once)
+        server.answers["/page"] = hang_up
+        with ThreadPoolExecutor(8) as pool:
+            for each in [pool.submit(once.get, f"{server.url}/page") for _ in range(8)]:
+                with pytest.raises(UnavailableError, match=r"no connection|cut short"):
+                    each.result(10)
 
 
 class TestTlsInTls:
