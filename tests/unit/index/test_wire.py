@@ -244,6 +244,77 @@ class TestKeptOpen:
                     each.result(10)
 
 
+class TestAddresses:
+    """A name that has several, some of which answer nobody."""
+
+    @pytest.fixture
+    def swallowed(self, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+        """What was tried in vain: connections to `127.0.0.2` are never made, and `server.example` is there too."""
+        tried: list[object] = []
+        connect, find = socket.socket.connect, socket.getaddrinfo
+
+        def connect_or_wait(self: socket.socket, address: tuple[str, int]) -> None:
+            if address[0] == "127.0.0.2":
+                tried.append(address)
+                threading.Event().wait(self.gettimeout())
+                raise TimeoutError
+            connect(self, address)
+
+        def find_two(host: bytes, port: int, *arguments: int) -> object:
+            if host != b"server.example":
+                return find(host, port, *arguments)
+            return [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")
+            ]
+
+        monkeypatch.setattr(socket.socket, "connect", connect_or_wait)
+        monkeypatch.setattr(socket, "getaddrinfo", find_two)
+        return tried
+
+    def test_one_that_answers_nobody_leaves_time_for_the_next(self, server: WebServer, swallowed: list[object]) -> None:
+        server.answers["/page"] = Answer(b"hello", {"Connection": "close"})
+        network = Network(timeout=2, connect_timeout=0.2, retries=0)
+        with HttpClient(cache_dir=None, report=silence, network=network) as client:
+            for _ in range(3):
+                assert client.get(f"{server.url.replace('127.0.0.1', 'server.example')}/page").content == b"hello"
+        assert len(swallowed) == 1  # what answers is tried first from then on
+
+    def test_they_are_looked_up_again_where_none_answers(
+        self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        find, ports = socket.getaddrinfo, iter([1, None])
+
+        def find_elsewhere(host: bytes, port: int, *arguments: int) -> object:
+            return find(host, next(ports) or port, *arguments)
+
+        monkeypatch.setattr(socket, "getaddrinfo", find_elsewhere)
+        server.answers["/page"] = Answer(b"hello")
+        with pytest.raises(UnavailableError, match="no connection"):
+            once.get(f"{server.url}/page")
+        assert once.get(f"{server.url}/page").content == b"hello"
+
+    def test_a_name_that_nobody_resolves_does_not_hold_up_the_others(
+        self, server: WebServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        release, find = threading.Event(), socket.getaddrinfo
+
+        def find_late(host: bytes, *arguments: int) -> object:
+            if host == b"slow.example":
+                release.wait(10)
+            return find(host, *arguments)
+
+        monkeypatch.setattr(socket, "getaddrinfo", find_late)
+        server.answers["/page"] = Answer(b"hello")
+        network = Network(timeout=2, connect_timeout=0.2, retries=0)
+        with HttpClient(cache_dir=None, report=silence, network=network) as client, ThreadPoolExecutor(4) as pool:
+            slow = [pool.submit(client.get, "http://slow.example/page") for _ in range(3)]
+            assert client.get(f"{server.url}/page").content == b"hello"
+            for each in slow:
+                with pytest.raises(UnavailableError, match="was not resolved in time"):
+                    each.result(10)
+        release.set()
+
+
 class TestTlsInTls:
     """A proxy that is itself reached by TLS."""
 
