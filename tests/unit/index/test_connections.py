@@ -1,6 +1,7 @@
 """Whom TLS trusts, what proves who we are, and the way to a server."""
 
 import base64
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from buildlock.errors import UnavailableError
+from buildlock.index.certificates import make_context
 from buildlock.index.http import HttpClient
 from buildlock.index.proxies import Proxies
 from buildlock.project.network import CertificatePath, Network, parse_insecure_host
@@ -66,9 +68,30 @@ class TestCertificates:
         network = Network(authorities=trust(AUTHORITY), retries=0)
         with (
             HttpClient(cache_dir=None, report=lambda _event: None, network=network) as client,
-            pytest.raises(UnavailableError, match="not trusted"),
+            pytest.raises(UnavailableError, match="not trusted") as caught,
         ):
             client.get(f"{secure.url.replace('127.0.0.1', 'localhost')}/page")
+        assert caught.value.hint == "ask it by a name that is in its certificate"
+
+    def test_the_name_in_a_certificate_has_no_dot_at_its_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        names: list[str | None] = []
+        context, find = serve_tls(), socket.getaddrinfo
+        context.sni_callback = lambda _connection, name, _context: names.append(name)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest: find("127.0.0.1", *rest))
+        with WebServer(context) as server:
+            url = server.url.replace("127.0.0.1", "server.example.")
+            network = Network(authorities=trust(AUTHORITY), retries=0)
+            with (
+                HttpClient(cache_dir=None, report=lambda _event: None, network=network) as client,
+                pytest.raises(UnavailableError, match=r"not valid for 'server\.example'"),
+            ):
+                client.get(f"{url}/page")
+        assert names == ["server.example"]
+
+    def test_no_name_is_looked_for_in_the_subject_of_a_certificate(self) -> None:
+        context = make_context(Network(), checked=True)
+        assert context.check_hostname
+        assert not context.hostname_checks_common_name
 
     @pytest.mark.parametrize("content", [b"", b"garbage", b"-----BEGIN CERTIFICATE-----\ngarbage\n", None])
     def test_certificates_that_cannot_be_used(

@@ -1,15 +1,22 @@
 """What is believed of the bytes that come over a connection, and which connections are used again."""
 
 import socket
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from buildlock.errors import UnavailableError
+from buildlock.index.certificates import make_context
 from buildlock.index.http import HttpClient
+from buildlock.index.tls import secure
+from buildlock.index.wire import Answer as HttpAnswer
+from buildlock.index.wire import Socket, Wire
 from buildlock.project.network import CertificatePath, Network
 from buildlock.reporting import Event, Noted, silence
 from support.http import Answer, Raw, Request, WebServer
@@ -343,3 +350,75 @@ class TestTlsInTls:
         ):
             self.ask(server, proxy, ANOTHER_AUTHORITY)
         assert proxy.heads == []
+
+    def test_what_comes_after_an_answer_is_not_the_next_one(self) -> None:
+        ours, theirs = socket.socketpair()
+        with ThreadPoolExecutor(1) as pool, theirs:
+            served = pool.submit(answer_twice, theirs)
+            trusting = make_context(Network(), checked=False)
+            ours.settimeout(10)
+            wire = Wire(
+                secure(secure(cast("Socket", ours), trusting, "a.example", 443), trusting, "b.example", 443), 10
+            )
+            with closing(wire):
+                answer = HttpAnswer(wire, wire.ask("GET", "/", {}), lambda _lasting: None)
+                assert answer.read(100) == b"hello"
+                assert not wire.is_quiet()
+            served.result(10)
+
+
+def answer_twice(connection: socket.socket) -> None:
+    """Serve TLS in TLS: two answers, each in a record of its own, in one of the outer records."""
+    context = serve_tls()
+    with context.wrap_socket(connection, server_side=True) as outer:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        inner = context.wrap_bio(incoming, outgoing, server_side=True)
+
+        def attempt(action: Callable[[], object]) -> None:
+            while True:
+                with suppress(ssl.SSLWantReadError):
+                    action()
+                    return
+                outer.sendall(outgoing.read())
+                incoming.write(outer.recv(1 << 16))
+
+        attempt(inner.do_handshake)
+        attempt(lambda: inner.read(1 << 16))
+        for _ in range(2):
+            inner.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        outer.sendall(outgoing.read())
+        with suppress(OSError):
+            outer.recv(1)
+
+
+class TestEndOfTls:
+    """Of a server that ends a connection as anybody on the way can."""
+
+    @pytest.fixture
+    def trusting(self) -> Iterator[HttpClient]:
+        network = Network(timeout=2, retries=0, authorities=(CertificatePath(path=AUTHORITY, origin="SSL_CERT_FILE"),))
+        with HttpClient(cache_dir=None, report=silence, network=network) as client:
+            yield client
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"HTTP/1.1 200 OK\r\n\r\nhel",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        ],
+    )
+    def test_an_answer_that_may_be_cut_off_is_none(self, trusting: HttpClient, answer: bytes) -> None:
+        with WebServer(serve_tls()) as server, pytest.raises(UnavailableError, match="the connection broke"):
+            ask_raw(trusting, server, answer)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        ],
+    )
+    def test_one_that_is_whole_needs_no_proof(self, trusting: HttpClient, answer: bytes) -> None:
+        with WebServer(serve_tls()) as server:
+            assert ask_raw(trusting, server, answer) == b"hello"
