@@ -322,7 +322,7 @@ class HttpClient:
             finally:
                 _let_go(response)
             try:
-                address = follow(address, location)
+                address = follow(address, _decode(location))
             except InvalidUrlError as error:
                 raise UnavailableError(
                     f"`{without_credentials(url)}` redirects to where we do not go: {error}"
@@ -411,6 +411,14 @@ class HttpClient:
 
 def _answer(entry: Entry) -> Response:
     return Response(url=entry.url, status=200, headers=entry.headers, content=entry.content, kept=entry.sha256)
+
+
+def _decode(location: str) -> str:
+    """A URL that is sent with letters beyond ASCII, which are mostly UTF-8."""
+    try:
+        return location.encode("latin-1").decode()
+    except UnicodeError:
+        return location
 
 
 def _let_go(response: Answer) -> None:
