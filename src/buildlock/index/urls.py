@@ -118,7 +118,7 @@ def encode_host(host: str) -> bytes:
     if host.isascii():
         return host.encode()
     encoded = host.encode("idna")
-    # Python knows the rules of 2003, where some letters (`ß`) were others (`ss`): it would be another host than elsewhere.
+    # Python knows the rules of 2003, where some letters (`ß`) were others (`ss`): this is another host elsewhere.
     if encoded.decode("idna") != host:
         raise UnicodeError("it is written in more than one way")
     return encoded

@@ -71,6 +71,8 @@ def test_the_forms_of_an_answer(server: WebServer, once: HttpClient, answer: byt
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", "more than one `Content-Length`"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello", "is not a number"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "was not asked for"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: \x0bchunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "was not asked for"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\xa0\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "was not asked for"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n", "how long it is"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 16 + b"\r\n", "how long it is"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n", "longer than it says"),
@@ -83,6 +85,14 @@ def test_the_forms_of_an_answer(server: WebServer, once: HttpClient, answer: byt
 def test_what_is_no_answer(server: WebServer, once: HttpClient, answer: bytes, reason: str) -> None:
     with pytest.raises(UnavailableError, match=reason):
         ask_raw(once, server, answer)
+
+
+def test_who_does_not_speak_http_is_not_waited_for(server: WebServer, once: HttpClient) -> None:
+    release = threading.Event()
+    server.answers["/page"] = Raw(b"SSH-2.0-server\r\n", wait_for=release)
+    with pytest.raises(UnavailableError, match="does not begin with a status"):
+        once.get(f"{server.url}/page")
+    release.set()
 
 
 @pytest.mark.parametrize("value", ["x\r\nX: y", "x\ny", "x\0", "\N{SNOWMAN}"])
@@ -123,6 +133,7 @@ class TestKeptOpen:
         [
             b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5",
             b"HTTP/1.0 200 OK\r\nContent-Length: 5",
+            b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked",
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5",
         ],
     )
