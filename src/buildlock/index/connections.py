@@ -74,7 +74,10 @@ class Connections:
             kept = wire.used
             give_back = partial(server.give_back, wire)
             try:
-                return Answer(wire, wire.ask(method, target, fields, content), give_back)
+                head = wire.ask(method, target, fields, content)
+                if server.way.proxy is not None and server.way.context is None:
+                    server.way.proxy.check(head)
+                return Answer(wire, head, give_back)
             except StaleError:
                 give_back(False)
                 if not kept or content is not None:

@@ -11,9 +11,10 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, TypeAlias, final
 from urllib.parse import urlsplit
 
+from buildlock.errors import UnavailableError
 from buildlock.index.failures import TransientError
 from buildlock.index.urls import Address, bracket, encode_host
-from buildlock.index.wire import Socket, Wire
+from buildlock.index.wire import Head, Socket, Wire
 from buildlock.text import printable
 
 if TYPE_CHECKING:
@@ -46,6 +47,19 @@ class Proxy:
     def headers(self) -> dict[str, str]:
         """What proves to it that we may use it."""
         return {"Proxy-Authorization": self.address.authorization} if self.address.authorization else {}
+
+    def check(self, head: Head) -> None:
+        """See whether it lets us through.
+
+        Raises:
+            UnavailableError: It wants a proof, or another one.
+        """
+        if head.status == 407:  # noqa: PLR2004
+            refused = "refuses the credentials that its URL has" if self.headers else "wants credentials"
+            raise UnavailableError(
+                f"the proxy `{self.address.origin}` {refused}: it answered {_describe(head)}",
+                hint="name it with its user and password in `HTTP_PROXY` or `HTTPS_PROXY`: `http://user:password@…`",
+            )
 
 
 @final
@@ -134,7 +148,7 @@ class Way:
             try:
                 connection = self._open_proxy(self.proxy)
             except TransientError as error:
-                raise TransientError(f"the proxy cannot be used: {error}") from error
+                raise TransientError(f"the proxy `{self.proxy.address.origin}` cannot be used: {error}") from error
         if self.context is not None:
             connection = _secure(connection, self.context, self.host, self.port)
         return Wire(connection, self.timeout)
@@ -145,7 +159,11 @@ class Way:
         if proxy.context is not None:
             connection = _secure(connection, proxy.context, host, port)
         if self.context is not None:
-            self._tunnel(connection, proxy)
+            try:
+                self._tunnel(connection, proxy)
+            except BaseException:
+                connection.close()
+                raise
         return connection
 
     def _connect(self, host: str, port: int) -> _Tcp:
@@ -180,15 +198,17 @@ class Way:
     def _tunnel(self, connection: Socket, proxy: Proxy) -> None:
         target = f"{bracket(self.host)}:{self.port}"
         wire = Wire(connection, self.connect_timeout)
-        try:
-            head = wire.ask("CONNECT", target, {"Host": target, **proxy.headers})
-        except TransientError:
-            connection.close()
-            raise
-        if not 200 <= head.status < 300 or wire.has_more:  # noqa: PLR2004
-            connection.close()
-            reason = printable(f"{head.status} {head.reason}".rstrip())
-            raise TransientError(f"Tunnel connection failed: {reason}")
+        head = wire.ask("CONNECT", target, {"Host": target, **proxy.headers})
+        proxy.check(head)
+        if not 200 <= head.status < 300:  # noqa: PLR2004
+            raise TransientError(f"Tunnel connection failed: {_describe(head)}")
+        if wire.has_more:
+            raise TransientError("it says more than that the way is open")
+
+
+def _describe(head: Head) -> str:
+    """What was answered, for messages."""
+    return printable(f"{head.status} {head.reason}".rstrip())
 
 
 def _secure(connection: Socket, context: ssl.SSLContext, host: str, port: int) -> Socket:

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -44,6 +45,24 @@ def ask(events: list[Event]) -> Ask:
 
 def trust(path: Path, origin: str = "SSL_CERT_FILE") -> tuple[CertificatePath, ...]:
     return (CertificatePath(path=path, origin=origin),)
+
+
+@contextmanager
+def serve_raw(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that treats each connection so, and its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    with listener.accept()[0] as connection:
+                        answer(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
 
 
 class TestCertificates:
@@ -222,7 +241,7 @@ class TestProxies:
 
     def test_a_server_is_reached_by_tls_through_a_proxy(self, ask: Ask, secure: WebServer, server: WebServer) -> None:
         # This one is no proxy for TLS, and says so: nothing was asked without it.
-        with pytest.raises(UnavailableError, match="the proxy cannot be used: Tunnel connection failed: 501"):
+        with pytest.raises(UnavailableError, match="cannot be used: Tunnel connection failed: 501"):
             ask(secure, authorities=trust(AUTHORITY), proxies={"https": server.url})
         assert secure.requests == []
 
@@ -239,9 +258,39 @@ class TestProxies:
         assert "/page" not in head
         assert "proxy-authorization" not in secure.requests[0].headers
 
+    @pytest.mark.parametrize("credentials", ["", "me:s3cret@"])
+    def test_a_proxy_that_does_not_let_us_through(
+        self, ask: Ask, server: WebServer, secure: WebServer, credentials: str
+    ) -> None:
+        refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+        asked: list[bytes] = []
+
+        def refuse(connection: socket.socket) -> None:
+            asked.append(connection.recv(1 << 16))
+            connection.sendall(refusal)
+
+        with serve_raw(refuse) as port:
+            url = f"http://{credentials}127.0.0.1:{port}"
+            for target in (server, secure):
+                with pytest.raises(UnavailableError, match=r"the proxy `http://127\.0\.0\.1:\d+` \w+ ") as caught:
+                    ask(target, proxies=dict.fromkeys(("http", "https"), url), no_proxy=(), retries=3)
+                assert ("refuses" if credentials else "wants") in caught.value.message
+                assert "s3cret" not in caught.value.message
+                assert "user:password" in str(caught.value.hint)
+        assert len(asked) == 2  # it is not tried again: who asks too often is locked out
+        assert server.requests == secure.requests == []
+
+    def test_a_proxy_that_says_more_than_that_the_way_is_open(self, ask: Ask, secure: WebServer) -> None:
+        def say_more(connection: socket.socket) -> None:
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+
+        with serve_raw(say_more) as port, pytest.raises(UnavailableError, match="it says more than that"):
+            ask(secure, proxies={"https": f"http://127.0.0.1:{port}"}, no_proxy=())
+
     def test_a_proxy_that_is_not_there(self, ask: Ask, server: WebServer, secure: WebServer) -> None:
         for asked in (server, secure):
-            with pytest.raises(UnavailableError, match="the proxy cannot be used: no connection") as caught:
+            with pytest.raises(UnavailableError, match=r"`http://127\.0\.0\.1:1` cannot be used: no") as caught:
                 ask(asked, proxies=dict.fromkeys(("http", "https"), "http://me:s3cret@127.0.0.1:1"))
             assert "s3cret" not in caught.value.message
             assert "Patience" not in caught.value.message
