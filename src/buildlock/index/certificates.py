@@ -27,6 +27,10 @@ def make_context(network: Network, *, checked: bool) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which checks names, and knows nothing older than TLS 1.2
     context.set_alpn_protocols(["http/1.1"])
+    if ssl.HAS_NEVER_CHECK_COMMON_NAME:
+        context.hostname_checks_common_name = False  # no host's name is looked for there (RFC 9525, 2)
+    # Where no length is told, only the end of TLS proves that nothing was cut off (RFC 9112, 9.8).
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     if sys.version_info >= (3, 13):
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     if not checked:

@@ -76,7 +76,10 @@ class Connections:
             kept = wire.used
             give_back = partial(server.give_back, wire)
             try:
-                return Answer(wire, wire.ask(method, target, fields, content), give_back)
+                head = wire.ask(method, target, fields, content)
+                if server.way.proxy is not None and server.way.context is None:
+                    server.way.proxy.check(head)
+                return Answer(wire, head, give_back)
             except StaleError:
                 give_back(False)
                 if not kept or content is not None:
@@ -160,13 +163,13 @@ class _Server:
             self._waiting += 1
             try:
                 while True:
+                    if self._closed:
+                        raise TransientError("the client is closed")
                     while self._idle:
                         wire = self._idle.pop()
                         if wire.is_quiet():
                             return wire
                         self._drop(wire)
-                    if self._closed:
-                        raise TransientError("the client is closed")
                     if self._failures > before and self._failure is not None:
                         raise self._failure
                     wanted = self._waiting if self._waiting < _MANY else 2 * self._waiting
@@ -209,7 +212,7 @@ class _Server:
                 self._count -= 1
                 # Of a server that takes no more connections, those that there are will be free.
                 self._most = self._count or _MOST
-                if self._count == 0:
+                if self._count == 0 or not isinstance(failure, TransientError):
                     self._failure = failure
                     self._failures += 1
             elif wire is not None:

@@ -329,7 +329,7 @@ class HttpClient:
             finally:
                 _let_go(response)
             try:
-                address = follow(address, location)
+                address = follow(address, _decode(location))
             except InvalidUrlError as error:
                 raise UnavailableError(
                     f"`{without_credentials(url)}` redirects to where we do not go: {error}"
@@ -436,6 +436,14 @@ def _agent() -> str:
     from buildlock import __version__  # noqa: PLC0415 - it takes a while to find out
 
     return f"buildlock/{__version__}"
+
+
+def _decode(location: str) -> str:
+    """A URL that is sent with letters beyond ASCII, which are mostly UTF-8."""
+    try:
+        return location.encode("latin-1").decode()
+    except UnicodeError:
+        return location
 
 
 def _let_go(response: Answer) -> None:

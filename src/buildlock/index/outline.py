@@ -8,7 +8,6 @@ from typing import Any
 from packaging.version import Version
 
 from buildlock.lazy import LazyList
-
 from buildlock.values import dataclass
 
 KIND = "outline"

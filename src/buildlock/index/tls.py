@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -14,6 +15,14 @@ from buildlock.index.wire import Socket
 from buildlock.text import printable
 
 _PIECE = 1 << 16
+_OF_ANOTHER = "ask it by a name that is in its certificate"
+# By what OpenSSL calls them (X509_V_ERR_…).
+_HINTS = {
+    9: "the clock of this machine is slow, or its certificate is not to be used yet",
+    10: "the clock of this machine is fast, or whoever runs the server has to renew its certificate",
+    62: _OF_ANOTHER,
+    64: _OF_ANOTHER,
+}
 _T = TypeVar("_T")
 
 
@@ -26,16 +35,17 @@ def secure(connection: Socket, context: ssl.SSLContext, host: str, port: int) ->
     """
     try:
         # As bytes: for a text Python reads the tables of all the world's scripts.
-        name: str = encode_host(host)  # type: ignore[assignment]  # `ssl` takes either
-        if isinstance(connection, (ssl.SSLSocket, _Inner)):
+        # No certificate has the dot that a whole name may end with.
+        name: str = encode_host(host).removesuffix(b".")  # type: ignore[assignment]  # `ssl` takes either
+        if isinstance(connection, ssl.SSLSocket):
             return _Inner(connection, context, name)
         assert isinstance(connection, socket.socket)
-        return context.wrap_socket(connection, server_hostname=name)
+        return context.wrap_socket(connection, server_hostname=name, suppress_ragged_eofs=False)
     except ssl.SSLCertVerificationError as error:
         connection.close()
         raise UnavailableError(
             f"`https://{bracket(host)}:{port}` shows a certificate that is not trusted: {error.verify_message}",
-            hint="name the file of your certificate authority in `SSL_CERT_FILE`",
+            hint=_HINTS.get(error.verify_code, "name the file of your certificate authority in `SSL_CERT_FILE`"),
         ) from error
     except (OSError, ValueError) as error:
         connection.close()
@@ -47,7 +57,7 @@ def secure(connection: Socket, context: ssl.SSLContext, host: str, port: int) ->
 class _Inner:
     """TLS inside of what is TLS itself: to a server, through a proxy that is reached by TLS."""
 
-    def __init__(self, outer: Socket, context: ssl.SSLContext, name: str) -> None:
+    def __init__(self, outer: ssl.SSLSocket, context: ssl.SSLContext, name: str) -> None:
         self._outer = outer
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
@@ -56,7 +66,7 @@ class _Inner:
     def recv(self, size: int, /) -> bytes:
         try:
             return self._attempt(lambda: self._tls.read(size))
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+        except ssl.SSLZeroReturnError:
             return b""
 
     def sendall(self, data: bytes, /) -> None:
@@ -64,7 +74,7 @@ class _Inner:
             data = data[self._attempt(partial(self._tls.write, data)) :]
 
     def pending(self) -> int:
-        return self._tls.pending()
+        return self._tls.pending() or self._incoming.pending or self._outer.pending()
 
     def settimeout(self, seconds: float | None, /) -> None:
         self._outer.settimeout(seconds)
@@ -76,13 +86,17 @@ class _Inner:
         self._outer.close()
 
     def _attempt(self, action: Callable[[], _T]) -> _T:
-        """Do it as soon as enough has come for it."""
+        """Do it as soon as enough has come for it; the time is for all of that, as with TLS over a socket."""
+        timeout = self._outer.gettimeout()
+        deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             with suppress(ssl.SSLWantReadError):
                 done = action()
                 self._flush()
                 return done
             self._flush()
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError
             if data := self._outer.recv(_PIECE):
                 self._incoming.write(data)
             else:

@@ -53,6 +53,10 @@ def parse_address(url: str) -> Address:
         raise InvalidUrlError(f"its scheme is `{parts.scheme}`, not `https`, `http` or `file`")
     if not host:
         raise InvalidUrlError("it has no host")
+    try:
+        encode_host(host)
+    except UnicodeError as error:
+        raise InvalidUrlError("its host is no name that the network knows; write it in ASCII (`xn--…`)") from error
     return Address(
         url=bare,
         scheme=parts.scheme,
@@ -112,7 +116,13 @@ def encode_host(host: str) -> bytes:
     Raises:
         UnicodeError: It is none.
     """
-    return host.encode() if host.isascii() else host.encode("idna")
+    if host.isascii():
+        return host.encode()
+    encoded = host.encode("idna")
+    # Python knows the rules of 2003, where some letters (`ß`) were others (`ss`): this is another host elsewhere.
+    if encoded.decode("idna") != host:
+        raise UnicodeError("it is written in more than one way")
+    return encoded
 
 
 def bracket(host: str) -> str:

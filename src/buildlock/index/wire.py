@@ -24,12 +24,16 @@ _MAX_LINE = 1 << 12
 """Bytes of a line that says how long a chunk is, or of what follows the last one."""
 _PIECE = 1 << 16
 _STATUS = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\r\n\0]*))?")
+_BEGINNING = b"HTTP/1."
 _LENGTHS = re.compile(r"[0-9]+(, *[0-9]+)*")
 _DIGITS = 18
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
+_BLANK = " \t"
+"""All that may stand around the value of a field; whoever takes more for it reads another value."""
 _CUT_SHORT = "its answer was cut short"
 _STOPPED = "it stopped sending"
+_NO_STATUS = "it does not begin with a status"
 
 
 class StaleError(TransientError):
@@ -169,6 +173,8 @@ class Wire:
             if found and found.end() <= _MAX_HEAD:
                 head, self._buffer = self._buffer[: found.start()], self._buffer[found.end() :]
                 return head
+            if not self._buffer.startswith(_BEGINNING[: len(self._buffer)]):
+                raise _break(_NO_STATUS)  # some wait for a word from us, and we for the rest of this
             if len(self._buffer) > _MAX_HEAD:
                 raise _break(f"its head is larger than {_MAX_HEAD} bytes")
             seen = max(len(self._buffer) - 3, 0)
@@ -208,7 +214,7 @@ class Answer:
         if head.status in {204, 304}:
             self.left = 0
         elif (coding := head.headers.get("transfer-encoding")) is not None:
-            if coding.strip().lower() != "chunked":
+            if coding.lower() != "chunked":
                 raise TransientError(f"its transfer encoding `{printable(coding)}` was not asked for")
             self._chunked, self.left = True, 0
             # Whoever says two things of the length may have more to say.
@@ -302,7 +308,7 @@ def _parse_head(head: bytes) -> Head:
     first, *lines = head.split(b"\n")
     status = _STATUS.fullmatch(first.removesuffix(b"\r"))
     if status is None:
-        raise _break("it does not begin with a status")
+        raise _break(_NO_STATUS)
     if len(lines) > _MAX_FIELDS:
         raise _break(f"it has more than {_MAX_FIELDS} header fields")
     headers: dict[str, str] = {}
@@ -312,19 +318,20 @@ def _parse_head(head: bytes) -> Head:
         if "\r" in line or "\0" in line:
             raise _break("a header field has control characters")
         if line[:1] in {" ", "\t"} and name:  # a field that goes on (RFC 9112, 5.2)
-            headers[name] = f"{headers[name]} {line.strip()}".strip()
+            headers[name] = f"{headers[name]} {line.strip(_BLANK)}".strip(_BLANK)
             continue
         name, colon, value = line.partition(":")
         if not colon or not name or name != name.strip():
             raise _break("a header field has no name")
-        name, value = name.lower(), value.strip()
+        name, value = name.lower(), value.strip(_BLANK)
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     connection = headers.get("connection", "").lower()
     return Head(
         status=int(status[2]),
         reason=(status[3] or b"").decode("latin-1").strip(),
         headers=headers,
-        lasting="close" not in connection and (status[1] != b"0" or "keep-alive" in connection),
+        lasting="close" not in connection
+        and (status[1] != b"0" or ("keep-alive" in connection and "transfer-encoding" not in headers)),
     )
 
 

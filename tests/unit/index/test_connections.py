@@ -1,15 +1,18 @@
 """Whom TLS trusts, what proves who we are, and the way to a server."""
 
 import base64
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from buildlock.errors import UnavailableError
+from buildlock.index.certificates import make_context
 from buildlock.index.http import HttpClient
 from buildlock.index.proxies import Proxies
 from buildlock.project.network import CertificatePath, Network, parse_insecure_host
@@ -44,6 +47,24 @@ def trust(path: Path, origin: str = "SSL_CERT_FILE") -> tuple[CertificatePath, .
     return (CertificatePath(path=path, origin=origin),)
 
 
+@contextmanager
+def serve_raw(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that treats each connection so, and its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    with listener.accept()[0] as connection:
+                        answer(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
 class TestCertificates:
     def test_an_authority_that_nobody_knows_is_not_trusted(self, secure: WebServer, ask: Ask) -> None:
         with pytest.raises(UnavailableError, match="not trusted") as caught:
@@ -66,9 +87,30 @@ class TestCertificates:
         network = Network(authorities=trust(AUTHORITY), retries=0)
         with (
             HttpClient(cache_dir=None, report=lambda _event: None, network=network) as client,
-            pytest.raises(UnavailableError, match="not trusted"),
+            pytest.raises(UnavailableError, match="not trusted") as caught,
         ):
             client.get(f"{secure.url.replace('127.0.0.1', 'localhost')}/page")
+        assert caught.value.hint == "ask it by a name that is in its certificate"
+
+    def test_the_name_in_a_certificate_has_no_dot_at_its_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        names: list[str | None] = []
+        context, find = serve_tls(), socket.getaddrinfo
+        context.sni_callback = lambda _connection, name, _context: names.append(name)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest: find("127.0.0.1", *rest))
+        with WebServer(context) as server:
+            url = server.url.replace("127.0.0.1", "server.example.")
+            network = Network(authorities=trust(AUTHORITY), retries=0)
+            with (
+                HttpClient(cache_dir=None, report=lambda _event: None, network=network) as client,
+                pytest.raises(UnavailableError, match=r"not valid for 'server\.example'"),
+            ):
+                client.get(f"{url}/page")
+        assert names == ["server.example"]
+
+    def test_no_name_is_looked_for_in_the_subject_of_a_certificate(self) -> None:
+        context = make_context(Network(), checked=True)
+        assert context.check_hostname
+        assert not context.hostname_checks_common_name
 
     @pytest.mark.parametrize("content", [b"", b"garbage", b"-----BEGIN CERTIFICATE-----\ngarbage\n", None])
     def test_certificates_that_cannot_be_used(
@@ -199,7 +241,7 @@ class TestProxies:
 
     def test_a_server_is_reached_by_tls_through_a_proxy(self, ask: Ask, secure: WebServer, server: WebServer) -> None:
         # This one is no proxy for TLS, and says so: nothing was asked without it.
-        with pytest.raises(UnavailableError, match="the proxy cannot be used: Tunnel connection failed: 501"):
+        with pytest.raises(UnavailableError, match="cannot be used: Tunnel connection failed: 501"):
             ask(secure, authorities=trust(AUTHORITY), proxies={"https": server.url})
         assert secure.requests == []
 
@@ -216,9 +258,39 @@ class TestProxies:
         assert "/page" not in head
         assert "proxy-authorization" not in secure.requests[0].headers
 
+    @pytest.mark.parametrize("credentials", ["", "me:s3cret@"])
+    def test_a_proxy_that_does_not_let_us_through(
+        self, ask: Ask, server: WebServer, secure: WebServer, credentials: str
+    ) -> None:
+        refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+        asked: list[bytes] = []
+
+        def refuse(connection: socket.socket) -> None:
+            asked.append(connection.recv(1 << 16))
+            connection.sendall(refusal)
+
+        with serve_raw(refuse) as port:
+            url = f"http://{credentials}127.0.0.1:{port}"
+            for target in (server, secure):
+                with pytest.raises(UnavailableError, match=r"the proxy `http://127\.0\.0\.1:\d+` \w+ ") as caught:
+                    ask(target, proxies=dict.fromkeys(("http", "https"), url), no_proxy=(), retries=3)
+                assert ("refuses" if credentials else "wants") in caught.value.message
+                assert "s3cret" not in caught.value.message
+                assert "user:password" in str(caught.value.hint)
+        assert len(asked) == 2  # it is not tried again: who asks too often is locked out
+        assert server.requests == secure.requests == []
+
+    def test_a_proxy_that_says_more_than_that_the_way_is_open(self, ask: Ask, secure: WebServer) -> None:
+        def say_more(connection: socket.socket) -> None:
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+
+        with serve_raw(say_more) as port, pytest.raises(UnavailableError, match="it says more than that"):
+            ask(secure, proxies={"https": f"http://127.0.0.1:{port}"}, no_proxy=())
+
     def test_a_proxy_that_is_not_there(self, ask: Ask, server: WebServer, secure: WebServer) -> None:
         for asked in (server, secure):
-            with pytest.raises(UnavailableError, match="the proxy cannot be used: no connection") as caught:
+            with pytest.raises(UnavailableError, match=r"`http://127\.0\.0\.1:1` cannot be used: no") as caught:
                 ask(asked, proxies=dict.fromkeys(("http", "https"), "http://me:s3cret@127.0.0.1:1"))
             assert "s3cret" not in caught.value.message
             assert "Patience" not in caught.value.message

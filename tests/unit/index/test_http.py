@@ -176,6 +176,9 @@ def test_a_server_that_stops_sending(server: WebServer) -> None:
         "",
         "/relative",
         "http://" + "a" * 300 + ".example/",
+        "http://" + "ü" * 70 + ".example/",
+        "https://a..ü/",
+        "https://straße.example/",
         "http://\udcff.example/",
     ],
 )
@@ -205,6 +208,14 @@ def test_does_not_follow_redirects_out_of_http(server: WebServer, client: HttpCl
     server.answers["/page"] = Answer(status=302, headers={"Location": location})
     with pytest.raises(UnavailableError, match="redirects to where we do not go"):
         client.get(f"{server.url}/page")
+
+
+def test_a_redirect_may_have_letters_beyond_ascii(server: WebServer, client: HttpClient) -> None:
+    server.answers["/page"] = Answer(status=302, headers={"Location": "/ü".encode().decode("latin-1")})
+    server.answers["/old"] = Answer(status=302, headers={"Location": "/ü"})
+    server.answers["/%C3%BC"] = Answer(b"here")
+    assert client.get(f"{server.url}/page").content == b"here"
+    assert client.get(f"{server.url}/old").content == b"here"
 
 
 def test_a_redirect_that_leads_nowhere(server: WebServer, client: HttpClient) -> None:

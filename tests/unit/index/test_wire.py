@@ -1,15 +1,22 @@
 """What is believed of the bytes that come over a connection, and which connections are used again."""
 
 import socket
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from buildlock.errors import UnavailableError
+from buildlock.index.certificates import make_context
 from buildlock.index.http import HttpClient
+from buildlock.index.tls import secure
+from buildlock.index.wire import Answer as HttpAnswer
+from buildlock.index.wire import Socket, Wire
 from buildlock.project.network import CertificatePath, Network
 from buildlock.reporting import Event, Noted, silence
 from support.http import Answer, Raw, Request, WebServer
@@ -64,6 +71,8 @@ def test_the_forms_of_an_answer(server: WebServer, once: HttpClient, answer: byt
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", "more than one `Content-Length`"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello", "is not a number"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "was not asked for"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: \x0bchunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "was not asked for"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\xa0\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "was not asked for"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n", "how long it is"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 16 + b"\r\n", "how long it is"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n", "longer than it says"),
@@ -76,6 +85,14 @@ def test_the_forms_of_an_answer(server: WebServer, once: HttpClient, answer: byt
 def test_what_is_no_answer(server: WebServer, once: HttpClient, answer: bytes, reason: str) -> None:
     with pytest.raises(UnavailableError, match=reason):
         ask_raw(once, server, answer)
+
+
+def test_who_does_not_speak_http_is_not_waited_for(server: WebServer, once: HttpClient) -> None:
+    release = threading.Event()
+    server.answers["/page"] = Raw(b"SSH-2.0-server\r\n", wait_for=release)
+    with pytest.raises(UnavailableError, match="does not begin with a status"):
+        once.get(f"{server.url}/page")
+    release.set()
 
 
 @pytest.mark.parametrize("value", ["x\r\nX: y", "x\ny", "x\0", "\N{SNOWMAN}"])
@@ -116,6 +133,7 @@ class TestKeptOpen:
         [
             b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5",
             b"HTTP/1.0 200 OK\r\nContent-Length: 5",
+            b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked",
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5",
         ],
     )
@@ -258,6 +276,145 @@ class TestKeptOpen:
             assert set(pool.map(lambda _: once.get(f"{server.url}/page").status, range(200))) == {200}
         assert server.connections <= 32
 
+    def test_who_waits_for_a_connection_is_told_that_the_client_is_closed(
+        self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        blocked, connecting, connect = threading.Event(), threading.Event(), socket.socket.connect
+
+        def connect_late(self: socket.socket, address: object) -> None:
+            connecting.set()
+            blocked.wait(10)
+            connect(self, address)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(socket.socket, "connect", connect_late)
+        with ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(once.get, f"{server.url}/page") for _ in range(4)]
+            connecting.wait(10)
+            once.close()
+            for each in asking:
+                with pytest.raises(UnavailableError, match="the client is closed"):
+                    each.result(10)
+            blocked.set()
+        assert server.requests == []
+
+    @pytest.mark.parametrize("most", [1, 2])
+    def test_a_server_that_takes_few_connections_answers_over_these(
+        self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch, most: int
+    ) -> None:
+        connect, lock, attempts = socket.socket.connect, threading.Lock(), 0
+
+        def connect_or_be_refused(self: socket.socket, address: object) -> None:
+            nonlocal attempts
+            with lock:
+                attempts += 1
+                refused = attempts > most
+            if refused:
+                raise ConnectionRefusedError
+            connect(self, address)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(socket.socket, "connect", connect_or_be_refused)
+        server.answers["/page"] = Answer(b"hello")
+        with ThreadPoolExecutor(16) as pool:
+            assert set(pool.map(lambda _: once.get(f"{server.url}/page").status, range(64))) == {200}
+        assert attempts > most
+        assert server.connections == most
+
+    def test_who_waits_is_told_when_no_connection_is_left(
+        self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        connect, lock, attempts = socket.socket.connect, threading.Lock(), 0
+
+        def connect_once(self: socket.socket, address: object) -> None:
+            nonlocal attempts
+            with lock:
+                attempts += 1
+                refused = attempts > 1
+            if refused:
+                raise ConnectionRefusedError
+            connect(self, address)  # type: ignore[arg-type]
+
+        def hang_up(_: Request) -> Raw:
+            threading.Event().wait(0.1)
+            return Raw(b"")
+
+        monkeypatch.setattr(socket.socket, "connect", connect_once)
+        server.answers["/page"] = hang_up
+        with ThreadPoolExecutor(8) as pool:
+            for each in [pool.submit(once.get, f"{server.url}/page") for _ in range(8)]:
+                with pytest.raises(UnavailableError, match=r"no connection|cut short"):
+                    each.result(10)
+
+
+class TestAddresses:
+    """A name that has several, some of which answer nobody."""
+
+    @pytest.fixture
+    def swallowed(self, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+        """What was tried in vain: connections to `127.0.0.2` are never made, and `server.example` is there too."""
+        tried: list[object] = []
+        connect, find = socket.socket.connect, socket.getaddrinfo
+
+        def connect_or_wait(self: socket.socket, address: tuple[str, int]) -> None:
+            if address[0] == "127.0.0.2":
+                tried.append(address)
+                threading.Event().wait(self.gettimeout())
+                raise TimeoutError
+            connect(self, address)
+
+        def find_two(host: bytes, port: int, *arguments: int) -> object:
+            if host != b"server.example":
+                return find(host, port, *arguments)
+            return [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")
+            ]
+
+        monkeypatch.setattr(socket.socket, "connect", connect_or_wait)
+        monkeypatch.setattr(socket, "getaddrinfo", find_two)
+        return tried
+
+    def test_one_that_answers_nobody_leaves_time_for_the_next(self, server: WebServer, swallowed: list[object]) -> None:
+        server.answers["/page"] = Answer(b"hello", {"Connection": "close"})
+        network = Network(timeout=2, connect_timeout=0.2, retries=0)
+        with HttpClient(cache_dir=None, report=silence, network=network) as client:
+            for _ in range(3):
+                assert client.get(f"{server.url.replace('127.0.0.1', 'server.example')}/page").content == b"hello"
+        assert len(swallowed) == 1  # what answers is tried first from then on
+
+    def test_they_are_looked_up_again_where_none_answers(
+        self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        find, ports = socket.getaddrinfo, iter([1, None])
+
+        def find_elsewhere(host: bytes, port: int, *arguments: int) -> object:
+            return find(host, next(ports) or port, *arguments)
+
+        monkeypatch.setattr(socket, "getaddrinfo", find_elsewhere)
+        server.answers["/page"] = Answer(b"hello")
+        with pytest.raises(UnavailableError, match="no connection"):
+            once.get(f"{server.url}/page")
+        assert once.get(f"{server.url}/page").content == b"hello"
+
+    def test_a_name_that_nobody_resolves_does_not_hold_up_the_others(
+        self, server: WebServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        release, find = threading.Event(), socket.getaddrinfo
+
+        def find_late(host: bytes, *arguments: int) -> object:
+            if host == b"slow.example":
+                release.wait(10)
+            return find(host, *arguments)
+
+        monkeypatch.setattr(socket, "getaddrinfo", find_late)
+        server.answers["/page"] = Answer(b"hello")
+        network = Network(timeout=2, connect_timeout=0.2, retries=0)
+        with HttpClient(cache_dir=None, report=silence, network=network) as client, ThreadPoolExecutor(4) as pool:
+            slow = [pool.submit(client.get, "http://slow.example/page") for _ in range(3)]
+            assert client.get(f"{server.url}/page").content == b"hello"
+            for each in slow:
+                with pytest.raises(UnavailableError, match="was not resolved in time"):
+                    each.result(10)
+        release.set()
+
 
 class TestTlsInTls:
     """A proxy that is itself reached by TLS."""
@@ -287,3 +444,75 @@ class TestTlsInTls:
         ):
             self.ask(server, proxy, ANOTHER_AUTHORITY)
         assert proxy.heads == []
+
+    def test_what_comes_after_an_answer_is_not_the_next_one(self) -> None:
+        ours, theirs = socket.socketpair()
+        with ThreadPoolExecutor(1) as pool, theirs:
+            served = pool.submit(answer_twice, theirs)
+            trusting = make_context(Network(), checked=False)
+            ours.settimeout(10)
+            wire = Wire(
+                secure(secure(cast("Socket", ours), trusting, "a.example", 443), trusting, "b.example", 443), 10
+            )
+            with closing(wire):
+                answer = HttpAnswer(wire, wire.ask("GET", "/", {}), lambda _lasting: None)
+                assert answer.read(100) == b"hello"
+                assert not wire.is_quiet()
+            served.result(10)
+
+
+def answer_twice(connection: socket.socket) -> None:
+    """Serve TLS in TLS: two answers, each in a record of its own, in one of the outer records."""
+    context = serve_tls()
+    with context.wrap_socket(connection, server_side=True) as outer:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        inner = context.wrap_bio(incoming, outgoing, server_side=True)
+
+        def attempt(action: Callable[[], object]) -> None:
+            while True:
+                with suppress(ssl.SSLWantReadError):
+                    action()
+                    return
+                outer.sendall(outgoing.read())
+                incoming.write(outer.recv(1 << 16))
+
+        attempt(inner.do_handshake)
+        attempt(lambda: inner.read(1 << 16))
+        for _ in range(2):
+            inner.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        outer.sendall(outgoing.read())
+        with suppress(OSError):
+            outer.recv(1)
+
+
+class TestEndOfTls:
+    """Of a server that ends a connection as anybody on the way can."""
+
+    @pytest.fixture
+    def trusting(self) -> Iterator[HttpClient]:
+        network = Network(timeout=2, retries=0, authorities=(CertificatePath(path=AUTHORITY, origin="SSL_CERT_FILE"),))
+        with HttpClient(cache_dir=None, report=silence, network=network) as client:
+            yield client
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"HTTP/1.1 200 OK\r\n\r\nhel",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        ],
+    )
+    def test_an_answer_that_may_be_cut_off_is_none(self, trusting: HttpClient, answer: bytes) -> None:
+        with WebServer(serve_tls()) as server, pytest.raises(UnavailableError, match="the connection broke"):
+            ask_raw(trusting, server, answer)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        ],
+    )
+    def test_one_that_is_whole_needs_no_proof(self, trusting: HttpClient, answer: bytes) -> None:
+        with WebServer(serve_tls()) as server:
+            assert ask_raw(trusting, server, answer) == b"hello"
