@@ -160,7 +160,7 @@ def find_clash(names: Iterable[str], rules: NameRules = EVERYWHERE) -> tuple[str
             return name, name
         declared.add(name)
         # The folders above it, each once: `a/b/c` is in `a/` and `a/b/`.
-        position = -1
+        position = len(name) if name[: name.rfind("/") + 1] in folders else -1
         while (position := name.find("/", position + 1)) != -1:
             folder = name[: position + 1]
             if folder in folders:

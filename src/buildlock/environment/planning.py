@@ -176,14 +176,14 @@ class Plan:
 
     def _add_description(self, wheel: StoredWheel, lines: Mapping[str, RecordLine], scripts: Sequence[str]) -> None:
         """Plan the `.dist-info` folder, with a RECORD of its own where there is more than the folders of the wheel."""
-        library, facts = self._library(wheel), wheel.facts
+        library, facts, data = self._library(wheel), wheel.facts, f"{wheel.facts.data}/"
         description = _Folder(wheel=wheel, path=facts.dist_info)
         # uv sees no distribution where this is a link.
         children = description.open()
         elsewhere = [
             line._replace(path=posixpath.relpath(place, library))
             for path, line in lines.items()
-            if path.startswith(f"{facts.data}/") and (place := self._place(wheel, path)) not in scripts
+            if path.startswith(data) and (place := self._place(wheel, path)) not in scripts
         ]
         if elsewhere or scripts:
             known = str(wheel.tree / facts.dist_info / "RECORD")

@@ -13,6 +13,8 @@ from buildlock.environment.removal import remove_tree
 from buildlock.errors import EnvironmentPreparationError
 
 _ATTEMPTS = 100
+_OWN: set[Path] = set()
+"""The locks of the folders of this process, which none of its sweeps has to try."""
 
 
 @contextmanager
@@ -49,6 +51,7 @@ def _make(parent: Path, prefix: str) -> tuple[Path, FileLock]:
             continue  # a sweep came between the making of the lock's file and the taking of the lock
         # A sweep may have taken the lock's file away before the lock was ours.
         if _lock_path(folder).exists():
+            _OWN.add(_lock_path(folder))
             folder.mkdir(mode=0o700)
             return folder, lock
         lock.release()
@@ -58,6 +61,8 @@ def _make(parent: Path, prefix: str) -> tuple[Path, FileLock]:
 def clear_abandoned(parent: Path, prefix: str) -> None:
     """Remove the folders of this prefix whose processes have ended; what cannot be removed stays."""
     for path in sorted(parent.glob(f"{glob.escape(prefix)}*.lock")):
+        if path in _OWN:
+            continue
         lock = FileLock(path, mode=0o600)
         with suppress(Timeout, OSError):
             lock.acquire(blocking=False)
@@ -65,6 +70,7 @@ def clear_abandoned(parent: Path, prefix: str) -> None:
 
 
 def _remove(folder: Path, lock: FileLock) -> None:
+    _OWN.discard(_lock_path(folder))
     # What cannot be removed stays, and is tried again by the next sweep.
     with suppress(OSError):
         remove_tree(folder)

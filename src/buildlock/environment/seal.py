@@ -288,7 +288,7 @@ def _width(*, linked: bool) -> int:
 def find_boot() -> str:
     """What tells this run of the machine from any other; empty where nothing does."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:  # noqa: PTH123
             return file.read().strip()
     except (OSError, ValueError):
         return ""

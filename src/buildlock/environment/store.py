@@ -88,13 +88,16 @@ class Store:
         Raises:
             EnvironmentPreparationError: The store cannot be read, or a damaged entry not be removed.
         """
+        return self._find(sha256)
+
+    def _find(self, sha256: str, *, just_sealed: bool = False) -> StoredWheel | None:
         entry = self._locate(sha256)
         if not os.path.lexists(entry):
             return None
         try:
             check_own(entry)
             wheel = read_wheel(entry, sha256)
-            if find_broken([str(entry)]) and (damage := self._mend(wheel)):
+            if not just_sealed and find_broken([str(entry)]) and (damage := self._mend(wheel)):
                 raise ValueError(damage)
         except NOT_AS_WRITTEN as error:
             self._report(Noted(f"`{entry}` is damaged and will be fetched again: {error}"))
@@ -138,8 +141,8 @@ class Store:
                 files = wheel.unpack(complete / TREE)
                 write_entry(complete, sha256, wheel.facts, files)
                 _flush()
-                self._publish(complete, entry)
-            if stored := self.find(sha256):
+                published = self._publish(complete, entry)
+            if stored := self._find(sha256, just_sealed=published):
                 return stored
         except OSError as error:
             raise EnvironmentPreparationError(
@@ -218,13 +221,16 @@ class Store:
         names = chain([sha256], (f"{sha256}-{number}" for number in count(1)))
         return next(path for path in map(self._wheels.joinpath, names) if not is_damaged(path))
 
-    def _publish(self, complete: Path, entry: Path) -> None:
+    def _publish(self, complete: Path, entry: Path) -> bool:
+        """Give an entry its place; whether it is there, and not that of another process."""
         try:
             complete.rename(entry)
         except OSError:
             # Another process was first, and its entry is as good as ours: `find` tells.
             if not os.path.lexists(entry):
                 raise
+            return False
+        return True
 
     @contextmanager
     def hold(self, sha256: str) -> Iterator[None]:

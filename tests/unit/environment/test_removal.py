@@ -1,10 +1,13 @@
 """Folders that go, whatever is in them."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from buildlock.environment import private_folder as private_folders
 from buildlock.environment.private_folder import private_folder
 from buildlock.environment.removal import measure_tree, remove_tree
 
@@ -73,4 +76,25 @@ def test_no_mode_keeps_it(tmp_path: Path) -> None:
 def test_what_a_build_left_deep_in_a_private_folder_goes(tmp_path: Path) -> None:
     with private_folder(tmp_path, "scratch-") as folder:
         nest(folder, 1100)  # more than Python recurses
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_tries_no_lock_of_its_own_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many wheels are brought at a time, each in a folder of its own: they would try those of all others."""
+    made: list[str] = []
+
+    class Counted(FileLock):
+        def __init__(self, path: Path, *, mode: int) -> None:
+            made.append(path.name)
+            super().__init__(path, mode=mode)
+
+    monkeypatch.setattr(private_folders, "FileLock", Counted)
+    with ExitStack() as stack:
+        folders = [stack.enter_context(private_folder(tmp_path, "scratch-")) for _ in range(8)]
+        assert len(made) == len(folders)
+        (tmp_path / "scratch-left").mkdir()
+        (tmp_path / "scratch-left.lock").touch()
+        stack.enter_context(private_folder(tmp_path, "scratch-"))
+        assert not (tmp_path / "scratch-left").exists()
+        assert all(folder.is_dir() for folder in folders)
     assert not list(tmp_path.iterdir())
