@@ -33,6 +33,6 @@ def find_damage(project: Checkout) -> list[str]:
 
 def find_leftovers(project: Checkout) -> list[str]:
     """What is half made: where the cache makes its entries, and beside the project's lock."""
-    made = (project.cache / "store-v2" / "scratch").iterdir()
+    made = (project.cache / "store-v2" / "scratch").glob("*")  # of wheels that were seen before nothing is stored
     locks = (path for path in project.root.iterdir() if "build-lock" in path.name and path != project.lock_path)
     return sorted(path.name for path in (*made, *locks))
