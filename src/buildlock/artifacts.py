@@ -228,7 +228,7 @@ class Listing:
     """
 
     name: NormalizedName
-    releases: tuple[Release, ...]
+    releases: Sequence[Release]
     asked: tuple[IndexAnswer, ...]
 
 

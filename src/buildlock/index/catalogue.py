@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from threading import Lock
 from typing import final
 
@@ -19,6 +20,7 @@ from buildlock.index.futures import NotAtHandError, complete
 from buildlock.index.http import HttpClient
 from buildlock.index.page import ProjectPage
 from buildlock.index.pages import Pages
+from buildlock.lazy import LazyList
 from buildlock.project.model import BuildInputs, Index
 from buildlock.reporting import Reporter, Warned, phase
 from buildlock.text import without_credentials
@@ -146,7 +148,7 @@ class Catalogue:
             shown = without_credentials(location)
             asked.append(IndexAnswer(index=shown, found=bool(artifacts)))
             linked += _releases(name, shown, group_by_version(artifacts))
-        offers: list[list[Release]] = []
+        offers: list[Sequence[Release]] = []
         for index in assignment.indexes:
             page = self._ask(index, name, at_hand=at_hand)
             asked.append(
@@ -163,17 +165,14 @@ class Catalogue:
                     break
         if len(offers) > 1:
             self._shared[name] = [offer[0].index for offer in offers if offer]
-        several = bool(linked) or strategy == "unsafe-best-match"
-        first, *others = offers or [[]]
-        offers = [linked + first, *others]
+        first, *others = offers or [()]
         if strategy == "unsafe-best-match":
-            offers = [[release for offer in offers for release in offer]]
-        return Listing(
-            name=name,
-            # Of one place they are so already.
-            releases=tuple(r for offer in offers for r in (_newest_first(offer) if several else offer)),
-            asked=tuple(asked),
-        )
+            releases: Sequence[Release] = _newest_first(chain(linked, first, *others))
+        else:
+            # Those of one place are so already.
+            best = _newest_first([*linked, *first]) if linked else first
+            releases = LazyList(chain(best, *others)) if others else best
+        return Listing(name=name, releases=releases, asked=tuple(asked))
 
     def _ask(self, index: Index, name: NormalizedName, *, at_hand: bool) -> ProjectPage | None:
         """What one index says of a package; `None` where it does not know it."""
@@ -213,9 +212,9 @@ class Catalogue:
 
 def _releases(
     name: NormalizedName, index: str, versions: Iterable[tuple[Version, Sequence[Artifact]]]
-) -> list[Release]:
+) -> Sequence[Release]:
     """What one place offers, newest first."""
-    return [Release(name=name, version=version, index=index, artifacts=files) for version, files in versions]
+    return LazyList(Release(name=name, version=version, index=index, artifacts=files) for version, files in versions)
 
 
 def _newest_first(releases: Iterable[Release]) -> list[Release]:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
+from buildlock.lazy import LazyList
 from buildlock.values import dataclass
 
 KIND = "outline"
@@ -46,7 +47,7 @@ class Outline:
     status: Mapping[str, Any]
     """`project-status`, whatever is in it."""
     groups: Sequence[FileGroup]
-    """The newest version first."""
+    """The newest version first. `ValueError` where what was kept of one is damaged."""
     refused: Sequence[str]
     """The names of files that are in no group, for their names."""
 
@@ -70,15 +71,22 @@ def read_outline(content: bytes, sha256: str) -> Outline | None:
         known = json.loads(content[:end])
         if known["sha256"] != sha256 or not isinstance(known["status"], dict):
             return None
-        groups = []
+        rows = []
         start = end + 1
         for version, yanked, python, size in known["groups"]:
-            read = partial(_unpack, content, start, start + size)
-            text = None if python is None else str(python)
-            groups.append(FileGroup(version=Version(version), yanked=yanked, requires_python=text, read=read))
+            rows.append((str(version), bool(yanked), None if python is None else str(python), start, start + size))
             start += size
+        groups = LazyList(
+            FileGroup(
+                version=Version(version),
+                yanked=yanked,
+                requires_python=python,
+                read=partial(_unpack, content, start, end),
+            )
+            for version, yanked, python, start, end in rows
+        )
         return Outline(status=known["status"], groups=groups, refused=[str(name) for name in known["refused"]])
-    except (InvalidVersion, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

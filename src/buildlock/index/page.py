@@ -1,6 +1,6 @@
 """One project page of an index: the files it offers and the state of the project, out of HTML or JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from buildlock.errors import InvalidPageError
 from buildlock.index.links import LinkCollector, MalformedPageError
 from buildlock.index.outline import FileGroup, Outline
 from buildlock.index.page_json import check_files, check_version, collect, outline_page, read_json
+from buildlock.lazy import LazyList
 from buildlock.reporting import Reporter
 from buildlock.text import excerpt, printable, without_credentials
 from buildlock.values import dataclass, field, replace
@@ -147,13 +148,25 @@ def _make_html_page(meta: Mapping[str, str], links: LinkCollector) -> ProjectPag
 
 
 def _make_outlined_page(outline: Outline, links: LinkCollector) -> ProjectPage:
-    versions = []
-    for group in outline.groups:
-        files = _Files(group, links)
-        lazy = LazyArtifacts(files.read, files.list_names, yanked=group.yanked, requires_python=group.requires_python)
-        versions.append((group.version, lazy))
+    versions = LazyList(_list_versions(outline, links))
     page = _make_page(outline.status.get("status"), outline.status.get("reason"), versions)
     return replace(page, outline=outline)
+
+
+def _list_versions(outline: Outline, links: LinkCollector) -> Iterator[tuple[Version, Sequence[Artifact]]]:
+    try:
+        for group in outline.groups:
+            files = _Files(group, links)
+            yield (
+                group.version,
+                LazyArtifacts(files.read, files.list_names, yanked=group.yanked, requires_python=group.requires_python),
+            )
+    except ValueError as error:
+        raise _invalid_outline(links) from error
+
+
+def _invalid_outline(links: LinkCollector) -> InvalidPageError:
+    return _invalid(links.page_url, MalformedPageError("what was kept of it is damaged"))
 
 
 class _Files:
@@ -169,7 +182,7 @@ class _Files:
             files = self._group.read()
             check_files(files)
         except (ValueError, TypeError, RecursionError) as error:
-            raise _invalid(self._links.page_url, MalformedPageError("what was kept of it is damaged")) from error
+            raise _invalid_outline(self._links) from error
         return files
 
     def list_names(self) -> Sequence[str]:

@@ -1,14 +1,18 @@
 """What listings offer in the order of preference, and what of it fits: worked out once, however many targets ask."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TypeAlias
 
 from packaging.version import Version
 
 from buildlock.artifacts import Listing, Release
+from buildlock.lazy import LazyList
 from buildlock.resolver.needs import Need
 
-Releases: TypeAlias = tuple[Release, ...]
+Releases: TypeAlias = Sequence[Release]
+
+_USUAL = (True, False, False)
+"""The rank of a release that is none of the special ones."""
 
 
 class Offers:
@@ -18,7 +22,7 @@ class Offers:
         # By the identity of what is kept beside it, which therefore stays what it is.
         self._ordered: dict[tuple[int, bool, Version | None], tuple[Listing, Releases]] = {}
         self._fitting: dict[tuple[int, frozenset[str]], tuple[Releases, Releases]] = {}
-        self._by_version: dict[int, tuple[Releases, Mapping[Version, Sequence[Release]]]] = {}
+        self._by_version: dict[int, tuple[Releases, dict[Version, list[Release]], Iterator[Release]]] = {}
 
     def order(self, listing: Listing, pinned: Version | None, *, prereleases: bool) -> Releases:
         """The releases of a listing, best first; what is equal in all of this stays in its order.
@@ -28,12 +32,8 @@ class Offers:
         """
         key = id(listing), prereleases, pinned
         if key not in self._ordered:
-
-            def rank(release: Release) -> tuple[bool, bool, bool]:
-                version = release.version
-                return version != pinned, release.yanked, version.is_prerelease and not prereleases
-
-            self._ordered[key] = listing, tuple(sorted(listing.releases, key=rank))
+            ordered = LazyList(_order(listing.releases, pinned, prereleases=prereleases))
+            self._ordered[key] = listing, ordered
         return self._ordered[key][1]
 
     def filter(self, releases: Releases, needs: Sequence[Need]) -> Releases:
@@ -43,17 +43,43 @@ class Offers:
             distinct = {need.versions: need for need in needs}
             # What has no specifier accepts everything.
             distinct.pop("", None)
-            fitting: Sequence[Release] = releases
-            for need in distinct.values():
-                fitting = [release for release in fitting if need.accepts(release.version)]
-            self._fitting[key] = releases, tuple(fitting)
+            fitting = LazyList(_filter(releases, distinct.values())) if distinct else releases
+            self._fitting[key] = releases, fitting
         return self._fitting[key][1]
 
-    def group(self, releases: Releases) -> Mapping[Version, Sequence[Release]]:
-        """`releases`, which came from `filter`, by version."""
+    def find(self, releases: Releases, version: Version, *, unique: bool) -> Sequence[Release]:
+        """Those of a version among `releases`, which came from `filter`; with `unique` there is one at most."""
         if id(releases) not in self._by_version:
-            versions: dict[Version, list[Release]] = {}
-            for release in releases:
-                versions.setdefault(release.version, []).append(release)
-            self._by_version[id(releases)] = releases, versions
-        return self._by_version[id(releases)][1]
+            self._by_version[id(releases)] = releases, {}, iter(releases)
+        _, known, rest = self._by_version[id(releases)]
+        try:
+            while not (unique and version in known) and (release := next(rest, None)) is not None:
+                known.setdefault(release.version, []).append(release)
+        except BaseException:
+            # What comes after is not known: the next one who asks is told as well.
+            del self._by_version[id(releases)]
+            raise
+        return known.get(version, ())
+
+
+def _order(releases: Releases, pinned: Version | None, *, prereleases: bool) -> Iterator[Release]:
+    def rank(release: Release) -> tuple[bool, bool, bool]:
+        version = release.version
+        return version != pinned, release.yanked, version.is_prerelease and not prereleases
+
+    if pinned is not None:
+        yield from sorted(releases, key=rank)
+        return
+    others = []
+    for release in releases:
+        if rank(release) == _USUAL:
+            yield release
+        else:
+            others.append(release)
+    yield from sorted(others, key=rank)
+
+
+def _filter(releases: Releases, needs: Collection[Need]) -> Iterator[Release]:
+    for release in releases:
+        if all(need.accepts(release.version) for need in needs):
+            yield release

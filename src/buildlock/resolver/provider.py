@@ -232,7 +232,7 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
             for target in others:
                 if chosen[lead] is None:
                     break
-                offered = self.views[target].fitting_by_version(name, needs[target]).get(release.version, ())
+                offered = self.views[target].fitting_at(name, needs[target], release.version)
                 # From the same index, where it can be.
                 offered = sorted(offered, key=lambda offer: offer.index != release.index)
                 chosen[target] = self._choose(target, offered, extras[target])

@@ -1,6 +1,6 @@
 """What one target sees of a universe: what may be chosen in it, and what that needs. Each question is asked once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -90,13 +90,15 @@ class View:
             self._listings[name] = Listing(name=name, releases=releases, asked=listing.asked)
         return self._listings[name]
 
-    def fitting(self, name: NormalizedName, needs: Iterable[Need]) -> tuple[Release, ...]:
+    def fitting(self, name: NormalizedName, needs: Iterable[Need]) -> Sequence[Release]:
         """The releases whose version all `needs` and the constraints accept, best first, usable or not."""
         return self._offers.filter(self.listing(name).releases, (*needs, *self._find_constraints(name)))
 
-    def fitting_by_version(self, name: NormalizedName, needs: Iterable[Need]) -> Mapping[Version, Sequence[Release]]:
-        """The same by version."""
-        return self._offers.group(self.fitting(name, needs))
+    def fitting_at(self, name: NormalizedName, needs: Iterable[Need], version: Version) -> Sequence[Release]:
+        """Those of one version."""
+        # In each place a version is there once.
+        unique = sum(answer.found for answer in self.listing(name).asked) == 1
+        return self._offers.find(self.fitting(name, needs), version, unique=unique)
 
     def verdict(self, release: Release) -> Artifact | PassedOver:
         """The file to take of a release, or why it is passed over as its page describes it."""

@@ -111,7 +111,7 @@ def choose_source(wanted: BuildRequirement, views: Sequence[View]) -> ResolvedPa
 
 def _judge(view: View, release: Release) -> Artifact | PassedOver | None:
     """What a target takes of a release; `None` where it does not have it."""
-    for each in view.fitting_by_version(release.name, view.needs.roots).get(release.version, ()):
+    for each in view.fitting_at(release.name, view.needs.roots, release.version):
         if each.index == release.index:
             return view.verdict(each)
     return None

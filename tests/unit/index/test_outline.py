@@ -136,8 +136,6 @@ def test_that_of_another_page_does_not_count() -> None:
                 {"refused": 1},
                 {"groups": 1},
                 {"groups": [["1.0", False, None]]},
-                {"groups": [["x", False, None, 2]]},
-                {"groups": [[1, False, None, 2]]},
                 {"groups": [["1.0", False, None, "2"]]},
             )
         ),
@@ -145,6 +143,16 @@ def test_that_of_another_page_does_not_count() -> None:
 )
 def test_what_is_none_is_passed_over(content: bytes) -> None:
     assert read_outline(content, PAGE_SHA) is None
+
+
+@pytest.mark.parametrize("version", ["x", 1.5e300, None])
+def test_a_version_that_is_none_is_refused(version: object) -> None:
+    groups = [["1.0", False, None, 2], [version, False, None, 2]]
+    head = {"sha256": PAGE_SHA, "status": {}, "refused": [], "groups": groups}
+    page = reread(json.dumps(head).encode() + b"\n[][]")
+    assert str(next(iter(page.versions))[0]) == "1.0"
+    with pytest.raises(InvalidPageError, match=r"pkgs\.example/simple/torch/.*damaged"):
+        _ = page.artifacts
 
 
 @pytest.mark.parametrize("files", [b"", b"{}", b"[1]", b"[[1]]", b'[["a"]]', b"[[[]]]", b"[" * 100_000])

@@ -135,6 +135,13 @@ def test_of_extras(work: Counter[str]) -> None:
     assert done[200] <= 12 * done[20]
 
 
+def test_of_versions_that_are_not_chosen(work: Counter[str]) -> None:
+    versions: dict[str, Any] = {f"{n}.0": {} for n in range(1000)}
+    packages: Packages = dict.fromkeys(("a", "b", "c"), versions)
+    solve(packages, ["a>1", "b>1,<990", "c", "a>2"], targets=8)
+    assert work["accepts"] < 100
+
+
 class TestFilesThatAreNotLookedAt:
     NAMES = (
         "a-1.0-cp311-cp311-manylinux_2_17_x86_64.whl",
