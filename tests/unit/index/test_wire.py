@@ -146,6 +146,15 @@ class TestKeptOpen:
         assert server.connections == 2
         release.set()
 
+    def test_a_redirect_in_pieces_leaves_it_open(self, server: WebServer, once: HttpClient) -> None:
+        def redirect(_: Request) -> Answer:
+            return Answer(b"4\r\ngone\r\n0\r\n\r\n", {"Transfer-Encoding": "chunked", "Location": "/page"}, 302)
+
+        server.answers.update({"/old": redirect, "/page": Answer(b"hello")})
+        for _ in range(2):
+            assert once.get(f"{server.url}/old").content == b"hello"
+        assert server.connections == 1
+
     def test_who_waits_for_a_connection_takes_one_that_is_free_first(
         self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
