@@ -131,7 +131,8 @@ class WebServer:
                     self.close_connection = True
                     return
                 self.send_response(answer.status)
-                for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+                length = {} if "Transfer-Encoding" in answer.headers else {"Content-Length": str(len(answer.body))}
+                for name, value in {**length, **answer.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 if answer.status != 304:

@@ -39,6 +39,8 @@ _MOST_REQUESTS = 64
 """Under way at a time; more threads than that there are not."""
 _CHUNK = 1 << 18
 _SMALL = 1 << 14
+_FEW = 3
+"""Pieces of an answer that nobody wants: in chunks, its end is one too."""
 _SLOWEST = 1 << 16
 """Bytes that have to come in the time that a page may take."""
 _MAX_REDIRECTS = 10
@@ -448,8 +450,9 @@ def _decode(location: str) -> str:
 
 def _let_go(response: Answer) -> None:
     """Give the connection back; closed, if the server has more to say than we want to hear."""
-    if response.left is not None and response.left < _SMALL:
+    with suppress(TransientError):
         # What has come of it, and no more: the rest may drip in for ever.
-        with suppress(TransientError):
-            response.read(_SMALL)
+        for _ in range(_FEW):
+            if response.left is None or response.left >= _SMALL or not response.read(_SMALL):
+                break
     response.close()

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from buildlock.project.network import Network
 
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
 
 class Proxies:
     """The proxies of a network's settings, and of this machine."""
@@ -30,12 +32,11 @@ class Proxies:
         proxy = self._proxies.get(parts.scheme) or self._proxies.get("all")
         if not proxy or parts.hostname is None:
             return None
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
         if self._no_proxy is not None:
-            direct = _is_exempt(parts.hostname, parts.port, self._no_proxy)
+            direct = _is_exempt(parts.hostname, port, self._no_proxy)
         else:
-            direct = _is_exempt(parts.hostname, parts.port, self._exempt) or bool(
-                self._bypass and self._bypass(parts.netloc)
-            )
+            direct = _is_exempt(parts.hostname, port, self._exempt) or bool(self._bypass and self._bypass(parts.netloc))
         return None if direct else proxy
 
 
@@ -45,11 +46,13 @@ def _is_exempt(host: str, port: int | None, exempt: Iterable[str]) -> bool:
     >>> _is_exempt("a.pkgs.example", None, ["pkgs.example"]), _is_exempt("otherpkgs.example", None, ["pkgs.example"])
     (True, False)
     """
+    host = host.removesuffix(".")
     for each in exempt:
         name = each.strip().lower()
         if name == "*" or (name and _is_in_network(host, name)):
             return True
-        name, _, wanted = name.removeprefix("*").lstrip(".").partition(":")
+        name, _, wanted = name.partition("]:" if name.startswith("[") else ":")
+        name = name.removeprefix("*").strip(".[]")
         if name and wanted in {"", str(port)} and f".{host}".endswith(f".{name}"):
             return True
     return False

@@ -229,11 +229,18 @@ class Answer:
         return self._chunked
 
     def read(self, most: int) -> bytes:
-        """Some bytes of the body, as they are on the wire; none at its end.
+        """Some bytes of the body, as they are on the wire; none at its end, or once it has failed.
 
         Raises:
             TransientError: It broke, or was cut short.
         """
+        try:
+            return self._read(most)
+        except BaseException:
+            self.close()  # whoever tidies up is not to wait again
+            raise
+
+    def _read(self, most: int) -> bytes:
         if self._let_go is None or (self._chunked and not self.left and not self._begin_chunk()):
             return b""
         piece = self._wire.receive(most if self.left is None else min(most, self.left))

@@ -95,6 +95,27 @@ def test_who_does_not_speak_http_is_not_waited_for(server: WebServer, once: Http
     release.set()
 
 
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]
+)
+def test_a_body_that_stops_is_waited_for_once(server: WebServer, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
+    waits, receive, release = [], Wire.receive, threading.Event()
+
+    def count(self: Wire, most: int) -> bytes:
+        waits.append(most)
+        return receive(self, most)
+
+    monkeypatch.setattr(Wire, "receive", count)
+    server.answers["/page"] = Raw(head, wait_for=release)
+    with (
+        HttpClient(cache_dir=None, report=silence, network=Network(timeout=0.05, retries=0)) as client,
+        pytest.raises(UnavailableError, match="stopped sending"),
+    ):
+        client.get(f"{server.url}/page")
+    assert len(waits) == 1
+    release.set()
+
+
 @pytest.mark.parametrize("value", ["x\r\nX: y", "x\ny", "x\0", "\N{SNOWMAN}"])
 def test_no_field_smuggles_another_one_in(server: WebServer, once: HttpClient, value: str) -> None:
     with pytest.raises(UnavailableError, match="a request cannot be sent"):
@@ -145,6 +166,15 @@ class TestKeptOpen:
             assert once.get(f"{server.url}/page").content == b"hello"
         assert server.connections == 2
         release.set()
+
+    def test_a_redirect_in_pieces_leaves_it_open(self, server: WebServer, once: HttpClient) -> None:
+        def redirect(_: Request) -> Answer:
+            return Answer(b"4\r\ngone\r\n0\r\n\r\n", {"Transfer-Encoding": "chunked", "Location": "/page"}, 302)
+
+        server.answers.update({"/old": redirect, "/page": Answer(b"hello")})
+        for _ in range(2):
+            assert once.get(f"{server.url}/old").content == b"hello"
+        assert server.connections == 1
 
     def test_who_waits_for_a_connection_takes_one_that_is_free_first(
         self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
