@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from random import Random
 
-NAMES = ("archive", "page", "metadata", "lock", "backend", "settings")
+NAMES = ("archive", "page", "answer", "metadata", "lock", "backend", "settings")
 _EXECUTED = re.compile(r"number_of_executed_units: *(\d+)")
 
 

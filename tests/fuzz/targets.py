@@ -24,7 +24,9 @@ from buildlock.artifacts import Artifact
 from buildlock.environment.sdist import open_sdist
 from buildlock.environment.wheel import open_wheel
 from buildlock.errors import BuildlockError
+from buildlock.index.failures import TransientError
 from buildlock.index.page import parse_page
+from buildlock.index.wire import Answer, Wire
 from buildlock.lockfile.reader import parse_lockfile
 from buildlock.lockfile.writer import PREAMBLE, write_package, write_variant
 from buildlock.metadata.core import parse_core_metadata
@@ -223,6 +225,65 @@ def _page_seeds() -> list[bytes]:
     return [b"j" + text, b"h" + html.encode(), b"?" + text, b"?" + html.encode(), b"j[]", b"h<a href='//"]
 
 
+class _Bytes:
+    """What a server sends, in small pieces, before it closes the connection."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+
+    def pending(self) -> int:
+        return 0
+
+    def recv(self, size: int, /) -> bytes:
+        return self._content.read(min(size, 7))
+
+    def sendall(self, data: bytes, /) -> None:
+        pass
+
+    def settimeout(self, seconds: float | None, /) -> None:
+        pass
+
+    def fileno(self) -> int:
+        return -1
+
+    def close(self) -> None:
+        pass
+
+
+def read_answer(content: bytes) -> bool:
+    """An answer over HTTP, with its body: the connection is let go of once, and not for use where anything is left."""
+    wire, let_go = Wire(_Bytes(content), 30), list[bool]()
+    try:
+        head = wire.ask("GET", "/", {})
+        for name, value in head.headers.items():
+            assert not set(f"{name}{value}") & set("\r\n\0")
+        answer = Answer(wire, head, let_go.append)
+        announced = None if answer.chunked else answer.left
+        body = b""
+        while piece := answer.read(100):
+            assert len(piece) <= 100
+            body += piece
+    except TransientError as error:
+        assert True not in let_go
+        return _check_message(str(error))
+    assert body in content or answer.chunked
+    assert announced in {None, len(body)}
+    assert len(let_go) == 1
+    return True
+
+
+def _answer_seeds() -> list[bytes]:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.0 200 OK\nConnection: keep-alive\nContent-Length: 5, 5\n\nhello",
+        b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 404 No\r\nX: a\r\n b\r\nX: c\r\nConnection: close\r\n\r\nhello",
+        b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n',
+        chunked + b"5;x=y\r\nhello\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\n",
+        chunked.replace(b"\r\n\r\n", b"\r\nContent-Length: 9\r\n\r\n") + b"0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+    ]
+
+
 def read_metadata(content: bytes) -> bool:
     filename = wheel_forge.FILENAME
     artifact = Artifact(
@@ -374,6 +435,7 @@ def _check_message(message: str) -> bool:
 TARGETS: dict[str, Target] = {
     "archive": Target(read_archive, _archive_seeds),
     "page": Target(read_page, _page_seeds),
+    "answer": Target(read_answer, _answer_seeds),
     "metadata": Target(read_metadata, _metadata_seeds),
     "lock": Target(read_lock, _lock_seeds),
     "backend": Target(read_lock_as_a_backend, _lock_seeds),

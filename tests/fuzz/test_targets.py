@@ -16,7 +16,7 @@ def seeds_of(name: str) -> list[bytes]:
     return [seed for seed in TARGETS[name].seeds() if len(seed) <= LARGEST]
 
 
-@pytest.mark.parametrize("name", ["page", "metadata", "lock", "settings"])
+@pytest.mark.parametrize("name", ["page", "answer", "metadata", "lock", "settings"])
 def test_a_seed_is_accepted_and_none_breaks_it(name: str) -> None:
     assert any([TARGETS[name].run(seed) for seed in seeds_of(name)])  # noqa: C419 - all of them are run
 
