@@ -174,9 +174,7 @@ class _Server:
                         raise self._failure
                     wanted = self._waiting if self._waiting < _MANY else 2 * self._waiting
                     while self._opening < wanted and self._count < self._most:
-                        self._count += 1
-                        self._opening += 1
-                        Thread(target=self._open, name="buildlock-connection", daemon=True).start()
+                        self._begin()
                     self._changed.wait()
             finally:
                 self._waiting -= 1
@@ -195,6 +193,17 @@ class _Server:
             while self._idle:
                 self._drop(self._idle.pop())
             self._changed.notify_all()
+
+    def _begin(self) -> None:
+        """Open one beside who waits, who holds the lock."""
+        try:
+            Thread(target=self._open, name="buildlock-connection", daemon=True).start()
+        except RuntimeError as error:  # the system has no more threads for us
+            if not self._count:
+                raise TransientError(f"no connection: {error}") from error
+        else:
+            self._count += 1
+            self._opening += 1
 
     def _drop(self, wire: Wire) -> None:
         wire.close()

@@ -81,9 +81,15 @@ class Names:
         """
         with self._lock:
             found = self._found.get((host, port))
+            wanted = found is None
             if found is None:
                 found = self._found[host, port] = Future()
-                Thread(target=self._look_up, args=(host, port, found), name="buildlock-name", daemon=True).start()
+        if wanted:
+            looking = Thread(target=self._look_up, args=(host, port, found), name="buildlock-name", daemon=True)
+            try:
+                looking.start()
+            except RuntimeError:  # the system has no more threads for us
+                looking.run()
         try:
             return found.result(timeout)
         except FutureTimeoutError as error:

@@ -375,6 +375,29 @@ class TestKeptOpen:
                     each.result(10)
 
 
+@pytest.mark.parametrize("scarce", ["buildlock-connection", "buildlock-name"])
+def test_a_system_without_threads_is_no_reason_to_wait_for_ever(
+    server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch, scarce: str
+) -> None:
+    start = threading.Thread.start
+
+    def start_others(self: threading.Thread) -> None:
+        if self.name == scarce:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    server.answers["/page"] = Answer(b"hello")
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start_others)
+        for _ in range(2):
+            if scarce == "buildlock-name":
+                assert once.get(f"{server.url}/page").content == b"hello"
+            else:
+                with pytest.raises(UnavailableError, match="no connection: can't start new thread"):
+                    once.get(f"{server.url}/page")
+    assert once.get(f"{server.url}/page").content == b"hello"
+
+
 class TestAddresses:
     """A name that has several, some of which answer nobody."""
 
