@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from threading import BoundedSemaphore, Event, Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar, final
 
+from buildlock import __version__
 from buildlock.errors import InvalidPageError, UnavailableError
 from buildlock.index import local
 from buildlock.index.credentials import Credentials
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_AGENT = f"buildlock/{__version__}"
 MAX_PAGE_BYTES = 64 << 20
 
 _TIMEOUT = 30.0
@@ -239,7 +240,7 @@ class HttpClient:
         address = self._parse(url)
         if address.scheme == "file":
             raise UnavailableError(f"`{address.url}` is no server")
-        sent = {"User-Agent": _agent(), "Accept-Encoding": "gzip", **headers}
+        sent = {"User-Agent": _AGENT, "Accept-Encoding": "gzip", **headers}
         response = self._send(address, sent, method=method, content=content)
         try:
             stream = self._judge(address, response, direct=True)
@@ -314,7 +315,7 @@ class HttpClient:
             status, answer, chunks = local.serve(address.url, headers)
             yield Stream(url=address.url, status=status, headers=answer, chunks=chunks, direct=True)
             return
-        sent = {"User-Agent": _agent(), "Accept-Encoding": "identity", **headers}
+        sent = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **headers}
         for hop in range(_MAX_REDIRECTS + 1):
             self._check_open(address.url)
             address = self._credentials.complete(address)
@@ -430,14 +431,6 @@ class HttpClient:
 
 def _answer(entry: Entry) -> Response:
     return Response(url=entry.url, status=200, headers=entry.headers, content=entry.content, kept=entry.sha256)
-
-
-@cache
-def _agent() -> str:
-    """What we call ourselves."""
-    from buildlock import __version__  # noqa: PLC0415 - it takes a while to find out
-
-    return f"buildlock/{__version__}"
 
 
 def _decode(location: str) -> str:
