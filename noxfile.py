@@ -148,7 +148,7 @@ def frontends(session: nox.Session) -> None:
 
 @nox.session(python=WATCHED)
 def fuzz(session: nox.Session) -> None:
-    """Fuzz what reads untrusted bytes: `-- lock --seconds 60`, or `answer`, `archive`, `page`, `metadata`, `settings`, `all`."""
+    """Fuzz what reads untrusted bytes: `-- lock --seconds 60`, another target of `tests/fuzz/targets.py`, or `all`."""
     install(session, "test", "fuzz")
     path = os.pathsep.join(str(ROOT / folder) for folder in ("tests", "fixtures"))
     session.run("python", "-m", "fuzz", *(session.posargs or ["all"]), env={"PYTHONPATH": path})
