@@ -253,6 +253,7 @@ _PLAIN_WHEEL = re.compile(
     r"-[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
     r"(?:-[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*){2}\.whl"
 )
+_PLAIN_SDIST = re.compile(r"([A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*)-([A-Za-z0-9.+!_]+)\.(?:tar\.gz|zip)")
 
 
 class InvalidFilenameError(ValueError):
@@ -273,7 +274,9 @@ def parse_filename(filename: str) -> tuple[NormalizedName, Version, ArtifactKind
     try:
         # Nearly every wheel's; a page can hold thousands, and working out their tags would take most of its time.
         if plain := _PLAIN_WHEEL.fullmatch(filename):
-            return canonicalize_name(plain[1]), _parse_version(plain[2]), "wheel"
+            return _canonicalize(plain[1]), _parse_version(plain[2]), "wheel"
+        if plain := _PLAIN_SDIST.fullmatch(filename):
+            return _canonicalize(plain[1]), _parse_version(plain[2]), "sdist"
         if filename.endswith(".whl"):
             name, version, _, _ = parse_wheel_filename(filename)
             return name, version, "wheel"
@@ -284,6 +287,7 @@ def parse_filename(filename: str) -> tuple[NormalizedName, Version, ArtifactKind
 
 
 _parse_version = lru_cache(maxsize=4096)(Version)
+_canonicalize = lru_cache(maxsize=1024)(canonicalize_name)
 
 
 @lru_cache(maxsize=4096)
