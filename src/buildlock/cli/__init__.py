@@ -57,7 +57,7 @@ def main() -> NoReturn:
         # All is written; to take an interpreter apart takes a tenth of an answer.
         os._exit(code)
     # A command keeps nearly all that it makes, and is over soon: to look for cycles as often as usual is a tenth of it.
-    gc.set_threshold(50_000)
+    gc.set_threshold(200_000)
     from buildlock.cli import app  # noqa: PLC0415 - the other way round
 
     app.main()

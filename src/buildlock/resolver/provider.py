@@ -155,12 +155,14 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
             # What required it was dropped. resolvelib still wants a match, which it leaves out in the end.
             needs = {min(self.partition.of(name)[block] & self._considered): []}
         # What fails with some extras, in some targets, fails with more of them.
-        failed = list(incompatibilities[identifier])
+        failed: dict[Version, list[Choice]] = {}
+        for choice in incompatibilities[identifier]:
+            failed.setdefault(choice.version, []).append(choice)
 
         def make_choices() -> Iterator[Choice]:
             if not refused:
                 choices = self._list_choices(name, needs)
-                yield from (choice for choice in choices if not any(map(choice.includes, failed)))
+                yield from (each for each in choices if not any(map(each.includes, failed.get(each.version, ()))))
 
         # resolvelib looks at the first one at once, to know whether there is any, and tries it later: meanwhile the
         # metadata of all that are required together can be on its way.

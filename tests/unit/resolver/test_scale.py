@@ -14,7 +14,7 @@ from buildlock.project.model import Settings
 from buildlock.resolver import needs
 from buildlock.resolver.evaluator import Evaluator
 from buildlock.resolver.needs import Need
-from buildlock.resolver.provider import Provider
+from buildlock.resolver.provider import Choice, Provider
 from buildlock.resolver.request import ResolutionRequest
 from buildlock.resolver.resolve import resolve_all
 from support.small_universe import Packages, SmallUniverse, make_release, make_target, written
@@ -39,6 +39,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count(Provider, "choose")
     count(Provider, "find_matches")
     count(Provider, "_satisfies")
+    count(Choice, "includes")
     count(Evaluator, "evaluate")
     count(Need, "accepts")
     count(needs, "_holds")
@@ -194,3 +195,19 @@ class TestFilesThatAreNotLookedAt:
         first, second, read = self.judge({"requires-python": "<3"}, **settings)
         assert first == second
         assert set(read) == set(self.NAMES)
+
+
+def test_of_versions_that_are_tried_in_vain(work: Counter[str]) -> None:
+    done = {}
+    for count in (10, 100):
+        work.clear()
+        versions = [f"{number}.0" for number in range(1, count + 1)]
+        packages: Packages = {
+            "a": {version: {"requires": [f"b=={version}"]} for version in versions},
+            "b": {version: {"requires": [f"c=={version}"]} for version in versions},
+            "c": {version: {} for version in versions},
+        }
+        solve(packages, ["a", "c<2"])
+        done[count] = work.copy()
+    # Each version that failed is passed over by each look that comes after, and compared with nothing else.
+    assert done[100]["includes"] <= 300 * done[10]["includes"]
