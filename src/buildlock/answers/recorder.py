@@ -144,7 +144,8 @@ class Recorder:
 
 def _locate(name: str) -> str:
     """The absolute path, and nothing else changed: what is before a `..` may be a link."""
-    return os.path.join(os.getcwd(), name)
+    # Tens of thousands of files can be written, and to ask where we are each time is a call of the system.
+    return name if name.startswith("/") and os.sep == "/" else os.path.join(os.getcwd(), name)
 
 
 class _Heard:
