@@ -5,6 +5,7 @@ These values are shared by what fetches them (`index`, `metadata`) and what choo
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Literal, TypeAlias, overload
@@ -276,7 +277,8 @@ def parse_filename(filename: str) -> tuple[NormalizedName, Version, ArtifactKind
         if plain := _PLAIN_WHEEL.fullmatch(filename):
             return _canonicalize(plain[1]), _parse_version(plain[2]), "wheel"
         if plain := _PLAIN_SDIST.fullmatch(filename):
-            return _canonicalize(plain[1]), _parse_version(plain[2]), "sdist"
+            with suppress(InvalidVersion):  # packaging says it better
+                return _canonicalize(plain[1]), _parse_version(plain[2]), "sdist"
         if filename.endswith(".whl"):
             name, version, _, _ = parse_wheel_filename(filename)
             return name, version, "wheel"
