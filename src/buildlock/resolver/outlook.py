@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from buildlock.artifacts import Artifact, Release
+from buildlock.artifacts import Release
 from buildlock.errors import BuildlockError
 from buildlock.project.model import BuildRequirement
 from buildlock.reporting import silence
@@ -117,16 +117,14 @@ class Outlook:
 
     def _find_usable(
         self, name: NormalizedName, version: Version, targets: Collection[int]
-    ) -> dict[int, tuple[Release, Artifact]] | None:
-        """The file of a version that each target would get; `None` where one has none."""
-        usable: dict[int, tuple[Release, Artifact]] = {}
+    ) -> dict[int, Candidate] | None:
+        """What each target would get of a version; `None` where one gets nothing."""
+        usable: dict[int, Candidate] = {}
         for target in targets:
-            for release in self._list_releases(target, name, version):
-                if isinstance(verdict := self._views[target].verdict(release), Artifact):
-                    usable[target] = release, verdict
-                    break
-            else:
+            candidate = self._views[target].choose(self._list_releases(target, name, version), frozenset())
+            if candidate is None:
                 return None
+            usable[target] = candidate
         return usable
 
     def _list_releases(self, target: int, name: NormalizedName, version: Version) -> Sequence[Release]:
@@ -202,10 +200,7 @@ class Outlook:
     def _list_refusals(self, name: NormalizedName, version: Version, targets: Sequence[int]) -> Iterator[Obstacle]:
         """Why a version is passed over, as its metadata has it."""
         usable = self._find_usable(name, version, targets) or {}
-        for target, (release, artifact) in usable.items():
-            candidate = Candidate(
-                name=name, version=version, index=release.index, extras=frozenset(), artifact=artifact
-            )
+        for target, candidate in usable.items():
             needs = self._views[target].dependencies(candidate)
             if isinstance(needs, PassedOver):
                 yield self._describe(needs)

@@ -9,7 +9,6 @@ from packaging.version import Version
 from resolvelib import AbstractProvider
 from resolvelib.structs import RequirementInformation
 
-from buildlock.artifacts import Artifact, Release
 from buildlock.resolver.evaluator import PassedOver
 from buildlock.resolver.needs import Need
 from buildlock.resolver.partition import Block, Partition
@@ -230,29 +229,19 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
         for release in self.views[lead].fitting(name, needs[lead]):
             if agreed is not None and release.version.public != agreed:
                 continue
-            chosen = {lead: self._choose(lead, [release], extras[lead])}
+            chosen = {lead: self.views[lead].choose([release], extras[lead])}
             for target in others:
                 if chosen[lead] is None:
                     break
                 offered = self.views[target].fitting_at(name, needs[target], release.version)
                 # From the same index, where it can be.
                 offered = sorted(offered, key=lambda offer: offer.index != release.index)
-                chosen[target] = self._choose(target, offered, extras[target])
+                chosen[target] = self.views[target].choose(offered, extras[target])
                 if chosen[target] is None:
                     break
             candidates = tuple((target, each) for target, each in chosen.items() if each is not None)
             if len(candidates) == len(needs):
                 yield Choice(name=name, version=release.version, candidates=candidates)
-
-    def _choose(self, target: int, releases: Sequence[Release], extras: frozenset[NormalizedName]) -> Candidate | None:
-        """The first of some releases that has a file for a target."""
-        for release in releases:
-            artifact = self.views[target].verdict(release)
-            if isinstance(artifact, Artifact):
-                return Candidate(
-                    name=release.name, version=release.version, index=release.index, extras=extras, artifact=artifact
-                )
-        return None
 
 
 def _sort_by_target(demands: Sequence[Demand]) -> dict[int, list[Need]]:

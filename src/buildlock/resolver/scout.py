@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 
 from packaging.utils import NormalizedName
 
-from buildlock.artifacts import Artifact
 from buildlock.errors import BuildlockError
 from buildlock.resolver.evaluator import PassedOver
 from buildlock.resolver.needs import Need
@@ -114,14 +113,7 @@ class _Scout:
     def _choose(self, key: _Key) -> Candidate | None:
         target, name = key
         view, needs = self._views[target], self._needs[key]
-        for release in view.fitting(name, needs):
-            artifact = view.verdict(release)
-            if isinstance(artifact, Artifact):
-                extras = frozenset[NormalizedName]().union(*(need.extras for need in needs))
-                return Candidate(
-                    name=name, version=release.version, index=release.index, extras=extras, artifact=artifact
-                )
-        return None
+        return view.choose(view.fitting(name, needs), frozenset().union(*(need.extras for need in needs)))
 
     def _explore(self, target: int, candidate: Candidate) -> None:
         try:

@@ -109,6 +109,16 @@ class View:
                 self._note(release, verdict)
         return self._verdicts[key]
 
+    def choose(self, releases: Iterable[Release], extras: frozenset[NormalizedName]) -> Candidate | None:
+        """The first of some releases that has a file for the target."""
+        for release in releases:
+            artifact = self.verdict(release)
+            if isinstance(artifact, Artifact):
+                return Candidate(
+                    name=release.name, version=release.version, index=release.index, extras=extras, artifact=artifact
+                )
+        return None
+
     def _find_constraints(self, name: NormalizedName) -> tuple[Need, ...]:
         if name not in self._constraints:
             self._constraints[name] = self.needs.constraints(name)
