@@ -7,24 +7,14 @@ from typing import Any
 
 from packaging.version import Version
 
+from buildlock.index.links import LinkCollector, stem_of
+from buildlock.index.page_json import FILE_KEYS, JsonPage
 from buildlock.lazy import LazyList
+from buildlock.text import printable
 from buildlock.values import dataclass
 
 KIND = "outline"
 """What it is called in the cache."""
-_KEYS = (
-    "filename",
-    "url",
-    "hashes",
-    "size",
-    "upload-time",
-    "requires-python",
-    "yanked",
-    "core-metadata",
-    "dist-info-metadata",
-    "provenance",
-)
-"""What counts of a file, in the order in which it is kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +40,41 @@ class Outline:
     """The newest version first. `ValueError` where what was kept of one is damaged."""
     refused: Sequence[str]
     """The names of files that are in no group, for their names."""
+
+
+def outline_page(page: JsonPage, links: LinkCollector) -> Outline | None:
+    """The files of a page by version; `None` where all have to be looked at together.
+
+    Those of a version are read when they are looked at: best first, a resolver looks at few of thousands.
+    """
+    if len({file["filename"] for file in page.files}) < len(page.files):
+        # Which of two files of one name counts, and whether they contradict each other, is to be told of all.
+        return None
+    stems: dict[str, list[Mapping[str, Any]]] = {}
+    for file in page.files:
+        stems.setdefault(stem_of(file["filename"]), []).append(file)
+    versions: dict[Version, list[Mapping[str, Any]]] = {}
+    refused: list[str] = []
+    for stem, group in stems.items():
+        names = [file["filename"] for file in group]
+        version = links.find_version(stem, names)
+        if version is None:
+            refused += names
+        else:
+            versions.setdefault(version, []).extend(group)
+    groups = [_group(version, versions[version]) for version in sorted(versions, reverse=True)]
+    return Outline(status=page.status, groups=groups, refused=tuple(refused))
+
+
+def _group(version: Version, files: Sequence[Mapping[str, Any]]) -> FileGroup:
+    pythons = {file.get("requires-python") for file in files}
+    (python,) = pythons if len(pythons) == 1 else (None,)
+    return FileGroup(
+        version=version,
+        yanked=all(file.get("yanked") for file in files),
+        requires_python=printable(python) if python else None,
+        read=partial(tuple, files),
+    )
 
 
 def write_outline(outline: Outline, sha256: str) -> bytes:
@@ -91,11 +116,11 @@ def read_outline(content: bytes, sha256: str) -> Outline | None:
 
 
 def _pack(file: Mapping[str, Any]) -> list[Any]:
-    values = [file.get(key) for key in _KEYS]
+    values = [file.get(key) for key in FILE_KEYS]
     while values[-1] is None:
         values.pop()
     return values
 
 
 def _unpack(content: bytes, start: int, end: int) -> Sequence[Mapping[str, Any]]:
-    return [dict(zip(_KEYS, values, strict=False)) for values in json.loads(content[start:end])]
+    return [dict(zip(FILE_KEYS, values, strict=False)) for values in json.loads(content[start:end])]

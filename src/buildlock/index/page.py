@@ -10,8 +10,8 @@ from packaging.version import Version
 from buildlock.artifacts import Artifact, LazyArtifacts, group_by_version
 from buildlock.errors import InvalidPageError
 from buildlock.index.links import LinkCollector, MalformedPageError
-from buildlock.index.outline import FileGroup, Outline
-from buildlock.index.page_json import check_files, check_version, collect, outline_page, read_json
+from buildlock.index.outline import FileGroup, Outline, outline_page
+from buildlock.index.page_json import check_files, check_version, collect, read_json
 from buildlock.lazy import LazyList
 from buildlock.reporting import Reporter
 from buildlock.text import excerpt, printable, without_credentials

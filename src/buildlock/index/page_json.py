@@ -2,15 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, NoReturn
 
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import Version
 
 from buildlock.artifacts import Artifact
-from buildlock.index.links import LinkCollector, MalformedPageError, parse_time, stem_of
-from buildlock.index.outline import FileGroup, Outline
+from buildlock.index.links import LinkCollector, MalformedPageError, parse_time
 from buildlock.text import excerpt, printable
 from buildlock.values import dataclass
 
@@ -31,6 +28,8 @@ _TYPES: tuple[tuple[str, frozenset[type], str], ...] = (
     ("dist-info-metadata", frozenset({bool, dict, _ABSENT}), "a boolean or an object"),
     ("provenance", frozenset({str, _ABSENT}), "a string"),
 )
+FILE_KEYS = tuple(key for key, _, _ in _TYPES)
+"""What counts of a file, in the order in which an outline keeps it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,41 +68,6 @@ def read_json(content: bytes, name: NormalizedName | None) -> JsonPage:
     if not isinstance(status, dict):
         raise MalformedPageError("`project-status` is no object")
     return JsonPage(files=files, status=status)
-
-
-def outline_page(page: JsonPage, links: LinkCollector) -> Outline | None:
-    """The files of a page by version; `None` where all have to be looked at together.
-
-    Those of a version are read when they are looked at: best first, a resolver looks at few of thousands.
-    """
-    if len({file["filename"] for file in page.files}) < len(page.files):
-        # Which of two files of one name counts, and whether they contradict each other, is to be told of all.
-        return None
-    stems: dict[str, list[Mapping[str, Any]]] = {}
-    for file in page.files:
-        stems.setdefault(stem_of(file["filename"]), []).append(file)
-    versions: dict[Version, list[Mapping[str, Any]]] = {}
-    refused: list[str] = []
-    for stem, group in stems.items():
-        names = [file["filename"] for file in group]
-        version = links.find_version(stem, names)
-        if version is None:
-            refused += names
-        else:
-            versions.setdefault(version, []).extend(group)
-    groups = [_group(version, versions[version]) for version in sorted(versions, reverse=True)]
-    return Outline(status=page.status, groups=groups, refused=tuple(refused))
-
-
-def _group(version: Version, files: Sequence[Mapping[str, Any]]) -> FileGroup:
-    pythons = {file.get("requires-python") for file in files}
-    (python,) = pythons if len(pythons) == 1 else (None,)
-    return FileGroup(
-        version=version,
-        yanked=all(file.get("yanked") for file in files),
-        requires_python=printable(python) if python else None,
-        read=partial(tuple, files),
-    )
 
 
 def collect(files: Iterable[Mapping[str, Any]], links: LinkCollector) -> tuple[Artifact, ...]:
