@@ -259,26 +259,6 @@ class TestKeptOpen:
         assert answers == [b"hello"] * 64
         assert server.connections == taken
 
-    def test_nobody_waits_for_a_connection_of_a_client_that_is_closed(
-        self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        begun, blocked, connect = threading.Event(), threading.Event(), socket.socket.connect
-
-        def connect_late(self: socket.socket, address: object) -> None:
-            begun.set()
-            blocked.wait(10)
-            connect(self, address)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(socket.socket, "connect", connect_late)
-        with ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(once.get, f"{server.url}/page")
-            begun.wait(10)
-            once.close()
-            with pytest.raises(UnavailableError, match="the client is closed"):
-                answer.result(10)
-        blocked.set()
-        assert server.requests == []
-
     def test_all_who_wait_are_told_that_there_is_no_connection(
         self, once: HttpClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
