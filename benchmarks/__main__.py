@@ -35,7 +35,6 @@ from benchmarks.rows import Row
 from benchmarks.table import ROWS
 
 WORK = FOLDER / ".work"
-OWN = WORK / str(os.getpid())
 BUDGET = 30.0
 """Seconds that the rounds of a row may take before it begins no further one."""
 _SHOWN = (
@@ -56,15 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # Ended by a signal too, what it started is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    OWN.mkdir(parents=True)
+    own = chosen.folder.resolve() / str(os.getpid())
+    own.mkdir(parents=True)
     try:
         started = time.monotonic()
-        _measure(chosen)
+        _measure(chosen, own)
         if not chosen.quick:
             page.write_report()
         print(f"took {time.monotonic() - started:.0f} s; deleting what was installed", file=sys.stderr)
     finally:
-        _clear()
+        _clear(own)
     return 0
 
 
@@ -77,14 +77,15 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="two rounds of each row, and write no results")
     parser.add_argument("--real", action="store_true", help="also the rows that ask the real index")
     parser.add_argument("--cuda", action="store_true", help="also the rows that install several GB")
+    parser.add_argument("--folder", metavar="DIR", type=Path, default=WORK, help="where to install and to keep caches")
     parser.add_argument("--curves", action="store_true", help="the curves of growth, in place of the rows")
     parser.add_argument("--report", action="store_true", help="measure nothing, write the page from the results")
     return parser
 
 
-def _measure(chosen: argparse.Namespace) -> None:
+def _measure(chosen: argparse.Namespace, own: Path) -> None:
     tools = Tools(buildlock=chosen.buildlock, fast=chosen.fast, uv=chosen.uv, python=Path(sys.executable))
-    given = {"": True, "real": chosen.real, "cuda": chosen.cuda, "fast": tools.fast, "reflinks": has_reflinks(OWN)}
+    given = {"": True, "real": chosen.real, "cuda": chosen.cuda, "fast": tools.fast, "reflinks": has_reflinks(own)}
     every = [row for curve in CURVES for row in curve.rows()] if chosen.curves else ROWS
     rows = [row for row in every if re.search(chosen.only, row.name) and given[row.needs]]
     MIRROR.mkdir(exist_ok=True)
@@ -94,12 +95,12 @@ def _measure(chosen: argparse.Namespace) -> None:
     found: dict[str, Any] = {
         "format": FORMAT,
         "date": dt.datetime.now(tz=dt.timezone.utc).date().isoformat(),
-        "machine": describe_machine(),
+        "machine": describe_machine(own),
         "versions": tools.versions(),
         "rows": {},
     }
-    with start_mirror(MIRROR, index) as mirror, Launcher(OWN / "log") as launcher:
-        bench = Bench(tools=tools, mirror=mirror, launcher=launcher, folder=OWN, configured=configured)
+    with start_mirror(MIRROR, index) as mirror, Launcher(own / "log") as launcher:
+        bench = Bench(tools=tools, mirror=mirror, launcher=launcher, folder=own, configured=configured)
         bench.patience *= 10 if chosen.cuda else 1
         for row in rows:
             found["rows"][row.name] = measure_row(bench, row, quick=chosen.quick, budget=BUDGET)
@@ -108,10 +109,10 @@ def _measure(chosen: argparse.Namespace) -> None:
                 write_results(found)
 
 
-def _clear() -> None:
+def _clear(own: Path) -> None:
     """Delete what was installed, by runs that were interrupted too: a million files, so in several threads."""
-    runs = [folder for folder in WORK.iterdir() if folder.name.isdigit()]
-    ended = [folder for folder in runs if folder == OWN or not _is_alive(int(folder.name))]
+    runs = [folder for folder in own.parent.iterdir() if folder.name.isdigit()]
+    ended = [folder for folder in runs if folder == own or not _is_alive(int(folder.name))]
     with ThreadPoolExecutor(4) as pool:
         below = [each for folder in ended for each in folder.iterdir() if each.is_dir()]
         list(pool.map(partial(shutil.rmtree, ignore_errors=True), below))

@@ -121,15 +121,25 @@ def _name_index(url: str) -> dict[str, str]:
     return {"UV_DEFAULT_INDEX": url, "PIP_INDEX_URL": url}
 
 
-def describe_machine() -> dict[str, object]:
-    """What kind of machine this is, without a name that is its own."""
+def describe_machine(folder: Path) -> dict[str, object]:
+    """What kind of machine and file system this folder is on, without a name that is its own."""
+    filesystem = _find_filesystem(folder)
+    kind = [sys.platform, platform.machine(), f"{os.cpu_count()}-cores", *filter(None, [filesystem])]
     return {
-        "kind": f"{sys.platform}-{platform.machine()}-{os.cpu_count()}-cores".lower(),
+        "kind": "-".join(kind).lower(),
+        "filesystem": filesystem,
         "cores": os.cpu_count(),
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "system": f"{platform.system()} {'.'.join(re.findall(r'[0-9]+', platform.release())[:2])}",
         "processor": _find_processor(),
     }
+
+
+def _find_filesystem(folder: Path) -> str | None:
+    """The type of a folder's file system, where GNU's `df` can be asked."""
+    command = ["df", "--output=fstype", str(folder)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    return said.stdout.split()[-1] if said.returncode == 0 else None
 
 
 def _find_processor() -> str:

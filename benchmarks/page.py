@@ -74,10 +74,11 @@ def _introduce(results: Results) -> str:
     machine, versions = results.machine, results.versions
     loads = results.loads(row.name for row in ROWS)
     load = f", the load before each row {min(loads):g} to {max(loads):g}" if loads else ", its load not kept"
+    filesystem = f", {machine['filesystem']}" if machine.get("filesystem") else ""
     return (
         f"{results.date}, {machine['system']}, {machine['cores']} cores ({machine['processor']}), "
-        f"{machine['memory'] / 2**30:.0f} GiB{load}; CPython {versions['python']}: buildlock {versions['buildlock']}, "
-        f"uv {versions['uv']}, pip {versions['pip']}."
+        f"{machine['memory'] / 2**30:.0f} GiB{filesystem}{load}; CPython {versions['python']}: "
+        f"buildlock {versions['buildlock']}, uv {versions['uv']}, pip {versions['pip']}."
     )
 
 

@@ -1,4 +1,4 @@
-"""What the benchmark found, a file for each day and kind of machine: `2026-11-22-linux-x86_64-2-cores.json`.
+"""What the benchmark found, a file for each day and kind of machine: `2026-11-22-linux-x86_64-2-cores-ext4.json`.
 
 A file holds what was run, not what follows from it; the page is made from that. Rows that are measured again on the
 same day, with the same versions, replace those of before; other versions have a file of their own.
@@ -74,8 +74,13 @@ class Results:
 
 def read_results(folder: Path = FOLDER) -> list[Results]:
     """All of them, the newest first."""
-    paths = sorted(folder.glob("*.json"), key=lambda path: path.stem, reverse=True)
+    paths = sorted(folder.glob("*.json"), key=_order, reverse=True)
     return [Results(name=path.stem, content=json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+
+
+def _order(path: Path) -> list[str]:
+    """By day, kind and number: the tenth file of a day after its ninth."""
+    return [part.zfill(4) for part in path.stem.split("-")]
 
 
 def write_results(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:

@@ -131,6 +131,20 @@ def test_rows_measured_again_that_day_replace_the_earlier_ones(tmp_path: Path) -
     assert sum('"round"' in line for line in path.read_text().splitlines()) == 4
 
 
+def test_the_tenth_file_of_a_day_is_newer_than_its_ninth(tmp_path: Path) -> None:
+    for number in range(11):
+        write_results({**make({"check": row(1.0)}).content, "versions": {"uv": str(number)}}, tmp_path)
+    assert [each.versions["uv"] for each in read_results(tmp_path)] == [str(number) for number in reversed(range(11))]
+
+
+def test_the_file_system_is_told_where_it_was_kept() -> None:
+    known = make({"check": row(1.0)})
+    on_btrfs = Results(name="b", content={**known.content, "machine": {**known.machine, "filesystem": "btrfs"}})
+    shown = page.describe([on_btrfs, known])
+    assert ", 8 GiB, btrfs, its load not kept;" in shown["results"][0]
+    assert ", 8 GiB, its load not kept;" in shown["days"][1]
+
+
 def test_other_versions_have_a_file_of_their_own(tmp_path: Path) -> None:
     check, lock = make({"check": row(1.0)}).content, make({"lock-cold-20": row(1.0)}).content
     for _ in range(2):
