@@ -340,7 +340,7 @@ def test_it_waits_as_long_as_the_settings_say(server: WebServer, ask: Ask) -> No
     release = threading.Event()
     server.answers["/page"] = Raw(b"", wait_for=release)
     with pytest.raises(UnavailableError, match="stopped sending"):
-        ask(server, timeout=0.05)
+        ask(server, timeout=0.25)
     release.set()
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 from typing import cast
 
@@ -108,7 +109,7 @@ def test_a_body_that_stops_is_waited_for_once(server: WebServer, monkeypatch: py
     monkeypatch.setattr(Wire, "receive", count)
     server.answers["/page"] = Raw(head, wait_for=release)
     with (
-        HttpClient(cache_dir=None, report=silence, network=Network(timeout=0.05, retries=0)) as client,
+        HttpClient(cache_dir=None, report=silence, network=Network(timeout=0.25, retries=0)) as client,
         pytest.raises(UnavailableError, match="stopped sending"),
     ):
         client.get(f"{server.url}/page")
@@ -218,19 +219,23 @@ class TestKeptOpen:
         assert looked_up == [b"127.0.0.1"]
 
     def test_where_many_ask_at_once_there_are_connections_for_those_that_come_after(
-        self, server: WebServer, once: HttpClient
+        self, server: WebServer, once: HttpClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        together = threading.Barrier(8, timeout=10)
+        begun, more, connect = count(1), threading.Event(), socket.socket.connect
 
-        def answer(_: Request) -> Answer:
-            together.wait()
-            return Answer(b"hello")
+        def connect_late(self: socket.socket, address: object) -> None:
+            if next(begun) > 8:
+                more.set()
+            more.wait(10)
+            connect(self, address)  # type: ignore[arg-type]
 
-        server.answers["/page"] = answer
+        monkeypatch.setattr(socket.socket, "connect", connect_late)
+        server.answers["/page"] = Answer(b"hello")
         with ThreadPoolExecutor(16) as pool:
             for number in (8, 16):
                 list(pool.map(lambda _: once.get(f"{server.url}/page"), range(number)))
-        assert 8 < server.connections <= 32
+        assert more.is_set()
+        assert server.connections <= 32
 
     @pytest.mark.parametrize("taken", [1, 3])
     def test_a_server_that_takes_no_more_connections_is_asked_over_those_that_there_are(
