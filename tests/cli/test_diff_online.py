@@ -1,9 +1,13 @@
 """`buildlock diff --online`: what the indexes say today of what a change brings in."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from threading import Event
 
 import pytest
 from packaging.pylock import Package, PackageWheel
@@ -13,6 +17,7 @@ from buildlock.lockfile.writer import write_variant
 from index.offer import OfferedFile, offer_wheel
 from index.server import IndexServer, serve
 from support.command import Checkout, hermetic
+from support.http import Raw, Request, WebServer
 from support.locks import make_environment
 
 YESTERDAY = (datetime.now(timezone.utc) - timedelta(days=1, hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -105,3 +110,26 @@ def test_online_and_offline_exclude_each_other(
     assert (result.code, result.stdout) == (2, "")
     assert "offline" in result.stderr
     assert not server.exchanges
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_interrupted_while_an_index_keeps_us_waiting(project: Checkout, server: IndexServer) -> None:
+    asked, over = Event(), Event()
+
+    def answer(_: Request) -> Raw:
+        asked.set()
+        return Raw(b"HTTP/1.1 200 OK\r\n\r\n{", wait_for=over)
+
+    with WebServer() as hanging:
+        hanging.answers["/simple/foo/"] = answer
+        project.lock_path.write_text(lock(server, NEW).replace(server.url(), f"{hanging.url}/simple"), encoding="utf-8")
+        command = [sys.executable, "-m", "buildlock", "diff", "old.toml", "--online"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, cwd=project.root, env=dict(project.environment), stdout=pipe, stderr=pipe
+        ) as run:
+            assert asked.wait(30)
+            run.send_signal(signal.SIGINT)
+            assert run.communicate(timeout=8) == (b"", b"")  # the time-out is of 30 seconds
+        over.set()
+    assert run.returncode == 130

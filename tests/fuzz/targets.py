@@ -246,6 +246,9 @@ class _Bytes:
     def fileno(self) -> int:
         return -1
 
+    def shutdown(self, how: int, /) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -146,6 +146,7 @@ class _Server:
         self.way = way
         self._changed = Condition()
         self._idle: list[Wire] = []
+        self._taken: set[Wire] = set()
         self._waiting = self._opening = self._count = 0
         self._most = _MOST
         self._failures = 0
@@ -168,6 +169,7 @@ class _Server:
                     while self._idle:
                         wire = self._idle.pop()
                         if wire.is_quiet():
+                            self._taken.add(wire)
                             return wire
                         self._drop(wire)
                     if self._failures > before and self._failure is not None:
@@ -181,6 +183,7 @@ class _Server:
 
     def give_back(self, wire: Wire, usable: bool) -> None:  # noqa: FBT001 - as an answer calls it
         with self._changed:
+            self._taken.discard(wire)
             if usable and not wire.has_more and not self._closed:
                 self._idle.append(wire)
             else:
@@ -188,8 +191,11 @@ class _Server:
             self._changed.notify()
 
     def close(self) -> None:
+        """Whoever waits for a connection, or for an answer over one, waits no longer."""
         with self._changed:
             self._closed = True
+            for wire in self._taken:
+                wire.break_off()
             while self._idle:
                 self._drop(self._idle.pop())
             self._changed.notify_all()

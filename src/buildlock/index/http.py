@@ -134,7 +134,7 @@ class HttpClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connections; attempts that wait to be made are given up, and so is what is being read."""
+        """Close the connections, from any thread: what waits to be asked, or is being read, is given up at once."""
         self._closed.set()
         with self._lock:
             if self._opened is not None:
@@ -415,6 +415,7 @@ class HttpClient:
                     raise TransientError(f"it has sent {received} bytes in {FACTOR * self._timeout:.0f} s")
                 received, since = 0, time.monotonic()
             yield chunk
+        self._check_open(address.url)  # where no length is told, this end may be of our own making
         # A head that was cut short looks like one that says nothing of its body.
         told = response.headers.keys() & {"content-length", "transfer-encoding"}
         if empty and response.status == 200 and not told:  # noqa: PLR2004

@@ -26,6 +26,13 @@ _HINTS = {
 _T = TypeVar("_T")
 
 
+@final
+class _Outer(ssl.SSLSocket):
+    def shutdown(self, how: int) -> None:
+        """Of the socket: that of TLS first has it send what comes from other threads without TLS."""
+        socket.socket.shutdown(self, how)
+
+
 def secure(connection: Socket, context: ssl.SSLContext, host: str, port: int) -> Socket:
     """TLS over a connection, which is closed where there is none.
 
@@ -40,6 +47,7 @@ def secure(connection: Socket, context: ssl.SSLContext, host: str, port: int) ->
         if isinstance(connection, ssl.SSLSocket):
             return _Inner(connection, context, name)
         assert isinstance(connection, socket.socket)
+        context.sslsocket_class = _Outer
         return context.wrap_socket(connection, server_hostname=name, suppress_ragged_eofs=False)
     except ssl.SSLCertVerificationError as error:
         connection.close()
@@ -81,6 +89,9 @@ class _Inner:
 
     def fileno(self) -> int:
         return self._outer.fileno()
+
+    def shutdown(self, how: int, /) -> None:
+        self._outer.shutdown(how)
 
     def close(self) -> None:
         self._outer.close()

@@ -6,9 +6,11 @@ more than the answers. This does what indexes need: no cookies, no uploads in pi
 
 import re
 import select
+import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Protocol, final
 
 from buildlock.errors import UnavailableError
@@ -48,6 +50,7 @@ class Socket(Protocol):
     def sendall(self, data: bytes, /) -> None: ...
     def settimeout(self, seconds: float | None, /) -> None: ...
     def fileno(self) -> int: ...
+    def shutdown(self, how: int, /) -> None: ...
     def close(self) -> None: ...
 
 
@@ -87,6 +90,11 @@ class Wire:
 
     def close(self) -> None:
         self._socket.close()
+
+    def break_off(self) -> None:
+        """Wake whoever waits for it, from another thread: nothing more comes, and it is theirs to close."""
+        with suppress(OSError):  # it broke before
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def is_quiet(self) -> bool:
         """Whether nothing has come that was not asked for, such as the server's goodbye."""

@@ -19,7 +19,7 @@ from buildlock.index.tls import secure
 from buildlock.index.wire import Answer as HttpAnswer
 from buildlock.index.wire import Socket, Wire
 from buildlock.project.network import CertificatePath, Network
-from buildlock.reporting import Event, Noted, silence
+from buildlock.reporting import Event, Noted, Received, silence
 from support.http import Answer, Raw, Request, WebServer
 from support.proxy import TunnellingProxy
 from support.tls import ANOTHER_AUTHORITY, AUTHORITY, serve_tls
@@ -521,6 +521,51 @@ def answer_twice(connection: socket.socket) -> None:
         outer.sendall(outgoing.read())
         with suppress(OSError):
             outer.recv(1)
+
+
+class TestClosed:
+    """A client that another thread closes while a server keeps us waiting."""
+
+    @pytest.mark.parametrize("way", ["tcp", "tls", "tls in tls"])
+    @pytest.mark.parametrize(
+        "begun",
+        [
+            b"",
+            b"HTTP/1.1 200 OK\r\nCache-Con",
+            b"HTTP/1.1 200 OK\r\nCache-Control: max-age=9\r\n\r\nhel",
+            b"HTTP/1.1 200 OK\r\nCache-Control: max-age=9\r\nContent-Length: 5\r\n\r\nhel",
+            b"HTTP/1.1 200 OK\r\nCache-Control: max-age=9\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        ],
+    )
+    def test_what_it_waits_for_is_given_up_at_once(self, tmp_path: Path, way: str, begun: bytes) -> None:
+        over, waiting = threading.Event(), threading.Event()
+
+        def report(event: Event) -> None:
+            if isinstance(event, Received):
+                waiting.set()
+
+        def answer(_: Request) -> Raw:
+            if not begun.endswith(b"hel"):
+                waiting.set()
+            return Raw(begun, wait_for=over)
+
+        tls = None if way == "tcp" else serve_tls()
+        with WebServer(tls) as server, TunnellingProxy(tls) as proxy, ThreadPoolExecutor(1) as pool:
+            server.answers["/page"] = answer
+            network = Network(
+                timeout=60,
+                proxies={"https": proxy.url} if way == "tls in tls" else {},
+                no_proxy=(),
+                authorities=(CertificatePath(path=AUTHORITY, origin="SSL_CERT_FILE"),),
+            )
+            with HttpClient(cache_dir=tmp_path, report=report, network=network) as client:
+                asking = pool.submit(client.get, f"{server.url}/page")
+                assert waiting.wait(10)
+                client.close()
+                with pytest.raises(UnavailableError):
+                    asking.result(10)
+            over.set()
+        assert not list(tmp_path.iterdir())
 
 
 class TestEndOfTls:
