@@ -37,7 +37,7 @@ def _is_over() -> bool:
     threads = sys.modules.get("threading")
     if threads is not None and threads.active_count() > 1:
         return False  # they are waited for
-    atexit._run_exitfuncs()  # noqa: SLF001 - it has no other name
+    atexit._run_exitfuncs()  # noqa: SLF001 - no public way does this and not the rest; a test sees that it is there
     try:
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()

@@ -62,7 +62,7 @@ class _CarefulSearch(Search[Requirement, Choice, Identifier]):
 
     def __init__(self, provider: Provider, history: History) -> None:
         super().__init__(provider, history)
-        self._optimistic_backjumping_ratio = 0.0
+        self._optimistic_backjumping_ratio = 0.0  # there is no public way, so a test sees that there is this one
 
 
 def search(provider: Provider, rounds: Sequence[int] | None = None) -> Pins:

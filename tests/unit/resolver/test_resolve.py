@@ -7,12 +7,14 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
+from resolvelib.resolvers import Resolution as Search
 
 from buildlock.artifacts import Artifact, CoreMetadata, IndexAnswer, Listing
 from buildlock.errors import IntegrityError, InvalidProjectError, NoSolutionError, UnavailableError
 from buildlock.project.model import BuildRequirement, Settings
 from buildlock.reporting import Event, Noted
 from buildlock.resolver import search
+from buildlock.resolver.conflict import History
 from buildlock.resolver.request import Resolution, ResolutionRequest
 from buildlock.resolver.resolve import resolve, resolve_all
 from support.small_universe import Packages, SmallUniverse, make_target, written
@@ -169,6 +171,11 @@ def test_starts_again_with_what_it_learned() -> None:
     resolution = ask(SmallUniverse({INDEX: packages}), "boto", "s3")
     pins = {package.name: str(package.version) for package in resolution.packages}
     assert pins == {"aio": "2.49", "boto": "1.49", "core": "1.49", "s3": "3.99"}
+
+
+def test_resolvelib_jumps_back_too_far_by_what_we_turn_off() -> None:
+    provider: Any = None
+    assert "_optimistic_backjumping_ratio" in vars(Search(provider, History()))
 
 
 def test_gives_up_with_the_names_of_what_conflicts(monkeypatch: pytest.MonkeyPatch) -> None:
