@@ -138,6 +138,21 @@ def test_ends_at_once_with_all_that_is_to_be_done(arguments: list[str], code: in
         assert ("waited" in run.stdout) == waits
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are those of POSIX")
+def test_a_module_that_cannot_be_loaded_is_one_clear_error(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys\n"
+        "from buildlock.cli import run_program\n"
+        "sys.argv[1:] = ['variants']\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
+        "run_program()\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: buildlock cannot go on: Too many open files: `")
+    assert run.stderr.endswith("/cli/app.py`\n\nhint: raise `ulimit -n`\n")
+
+
 def test_verbose_says_every_step(checkout: CopyProject) -> None:
     tiny = checkout("tiny")
     result = tiny.succeed("lock", "-v")

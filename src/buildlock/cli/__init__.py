@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import os
 import sys
@@ -48,7 +49,19 @@ def _is_over() -> bool:
 
 def main() -> NoReturn:
     """Run the command line, and exit."""
-    arguments = sys.argv[1:]
+    try:
+        _run(sys.argv[1:])
+    except (OSError, ImportError) as error:
+        # Modules are imported at any time. What shows other errors may be among those that cannot be.
+        told = explain_loading(error)
+        if told is None:
+            raise
+        if sys.stderr is not None:
+            sys.stderr.write(told)
+        sys.exit(1)
+
+
+def _run(arguments: list[str]) -> NoReturn:
     if arguments[:1] == ["git-text"]:
         from buildlock.cli.git_text import git_text  # noqa: PLC0415 - without all that the other commands import
 
@@ -61,3 +74,27 @@ def main() -> NoReturn:
     from buildlock.cli import app  # noqa: PLC0415 - the other way round
 
     app.main()
+
+
+def explain_loading(error: OSError | ImportError) -> str | None:
+    """What to tell where a module cannot be loaded, or no more files may be open; `None` of all other errors."""
+    if isinstance(error, ImportError):
+        lacks_files = os.strerror(errno.EMFILE) in str(error)  # for a library
+        reason = str(error)
+    else:
+        lacks_files = error.errno in {errno.EMFILE, errno.ENFILE}
+        if not lacks_files and not _came_of_import(error):
+            return None
+        reason = f"{error.strerror}: `{error.filename}`" if error.filename else str(error)
+    hint = "raise `ulimit -n`" if lacks_files else "install buildlock again, where all of it can be read"
+    return f"error: buildlock cannot go on: {reason}\n\nhint: {hint}\n"
+
+
+def _came_of_import(error: OSError) -> bool:
+    trace = error.__traceback__
+    while trace is not None:
+        # Python leaves out of a traceback what it does to import, unless that is what failed.
+        if trace.tb_frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        trace = trace.tb_next
+    return False

@@ -132,11 +132,6 @@ def run() -> NoReturn:
     except BuildlockError as error:
         show_error(error)
         sys.exit(error.exit_code)
-    except (OSError, ImportError) as error:
-        if not _lacks_files(error):
-            raise
-        show_error(BuildlockError(f"no further file can be opened: {error}", hint="raise `ulimit -n`"))
-        sys.exit(BuildlockError.exit_code)
     except SystemExit as ended:
         if isinstance(ended.code, int):
             if ended.code > _SIGNALLED:
@@ -145,13 +140,6 @@ def run() -> NoReturn:
             recorder.finish(ended.code)
         raise
     sys.exit(0)
-
-
-def _lacks_files(error: OSError | ImportError) -> bool:
-    """Whether no more files may be open; modules are imported at any time, and each of them is one, or a library."""
-    if isinstance(error, OSError):
-        return error.errno in {errno.EMFILE, errno.ENFILE}
-    return os.strerror(errno.EMFILE) in str(error)
 
 
 def _end(number: int, _: FrameType | None) -> NoReturn:
