@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from urllib.parse import quote
@@ -314,6 +315,20 @@ class TestFailureLeavesEverythingAsItWas:
         result = project.run("lock")
         assert result.code == 1
         assert result.stderr.startswith(f"error: `{project.lock_path}` ")
+
+    def test_refresh_asks_for_pages_that_may_still_be_used(
+        self, locked: CopyLockedProject, server: IndexServer
+    ) -> None:
+        def let_keep(_: Request, answer: Answer) -> Answer:
+            return replace(answer, headers={**answer.headers, "cache-control": "max-age=600"})
+
+        server.faults.append(let_keep)
+        tiny, asked = locked("tiny"), list[int]()
+        for options in ((), (), ("--refresh",), ()):
+            server.exchanges.clear()
+            tiny.succeed("lock", "--upgrade", "--no-dynamic", *options)
+            asked.append(len(server.asked("/simple/")))
+        assert asked == [asked[0], 0, asked[0], 0]
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
     def test_interrupted(self, locked: CopyLockedProject, server: IndexServer) -> None:

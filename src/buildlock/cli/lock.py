@@ -1,5 +1,6 @@
 """`buildlock lock`."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -153,7 +154,8 @@ def lock(
         ),
     )
     with console.watch():
-        locked = workflow.lock(open_workspace(project, console, limits), options)
+        workspace = open_workspace(project, console, limits)
+        locked = workflow.lock(replace(workspace, kept_since=time.time()) if refresh else workspace, options)
     for each in locked.sections:
         _say_section(console, each)
     for name in locked.dropped:

@@ -99,6 +99,8 @@ class HttpClient:
         network: How servers are reached.
         backoff: Seconds before the first retry; doubled for each further one.
         offline: Ask no server: pages that were kept are used however old, files of this machine are read.
+        kept_since: Of pages that were kept before that it is asked whether they still hold, however long the server
+            said that they would; in seconds since the epoch.
     """
 
     def __init__(
@@ -109,8 +111,10 @@ class HttpClient:
         network: Network = Network(),  # noqa: B008 - frozen
         backoff: float = 0.5,
         offline: bool = False,
+        kept_since: float = 0.0,
     ) -> None:
         self._offline = offline
+        self._kept_since = kept_since
         self._cache_dir = cache_dir
         self._report = report
         self._timeout = _TIMEOUT if network.timeout is None else network.timeout
@@ -193,7 +197,7 @@ class HttpClient:
         if self._cache_dir is None or address.scheme == "file" or address.authorization:
             return None
         head = HttpCache(self._cache_dir, cache_control).peek(address.url, accept)
-        return head if head is not None and (head.fresh or self._offline) else None
+        return head if head is not None and self._may_use(head) else None
 
     def find_kept(self, url: str, what: str) -> bytes | None:
         """What was made of a file that does not change, and kept; `None` where there is nothing."""
@@ -257,7 +261,7 @@ class HttpClient:
             cache = None
         accept = headers.get("Accept", "")
         entry = cache.find(address.url, accept) if cache else None
-        if entry and (entry.fresh or self._offline):
+        if entry and self._may_use(entry):
             self._report(Noted(f"used the kept answer of `{address.url}`"))
             return _answer(entry)
         validators = entry.validators if entry else {}
@@ -271,6 +275,10 @@ class HttpClient:
             if cache and stream.direct and not stream.private and stream.status == 200:  # noqa: PLR2004
                 cache.store(address.url, accept, stream.headers, content)
             return Response(url=stream.url, status=stream.status, headers=stream.headers, content=content)
+
+    def _may_use(self, kept: Head) -> bool:
+        """Whether without asking."""
+        return self._offline or (kept.fresh and kept.stored >= self._kept_since)
 
     def _read(self, stream: Stream, max_bytes: int) -> bytes:
         """The decoded body.

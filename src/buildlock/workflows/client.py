@@ -14,6 +14,7 @@ def open_client(workspace: Workspace, *variants: BuildInputs) -> HttpClient:
         report=workspace.report,
         network=merge_networks([inputs.settings.network for inputs in variants]),
         offline=any(inputs.offline for inputs in variants),
+        kept_since=workspace.kept_since,
     )
     for inputs in variants:
         for index in inputs.indexes:

@@ -50,6 +50,8 @@ class Workspace:
     report: Reporter = silence
     limits: Limits = NO_LIMITS
     """What every backend is held to that is run on the way."""
+    kept_since: float = 0.0
+    """As `HttpClient` takes it."""
 
     @property
     def lock_path(self) -> Path:

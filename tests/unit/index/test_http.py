@@ -1,6 +1,7 @@
 import base64
 import gzip
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -422,6 +423,20 @@ class TestCache:
             Answer(status=304, headers={"Cache-Control": "max-age=60"}),
         ]
         assert [self.ask(server, client) for _ in range(4)] == [b"hello"] * 4
+        assert len(server.requests) == 2
+
+    def test_a_fresh_one_is_confirmed_once_where_news_are_wanted(
+        self, server: WebServer, client: HttpClient, tmp_path: Path
+    ) -> None:
+        kept = Answer(b"hello", {"ETag": '"1"', "Cache-Control": "max-age=600"})
+        server.scripts["/page"] = [kept, Answer(status=304)]
+        self.ask(server, client)
+        accept = "a"
+        assert client.peek(f"{server.url}/page", accept) is not None
+        with HttpClient(cache_dir=tmp_path / "cache", report=silence, kept_since=time.time()) as anew:
+            assert anew.peek(f"{server.url}/page", accept) is None
+            assert [self.ask(server, anew) for _ in range(3)] == [b"hello"] * 3
+            assert anew.peek(f"{server.url}/page", accept) is not None
         assert len(server.requests) == 2
 
     @pytest.mark.parametrize(
