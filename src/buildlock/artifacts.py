@@ -3,7 +3,6 @@
 These values are shared by what fetches them (`index`, `metadata`) and what chooses among them (`resolver`).
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -25,6 +24,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from buildlock.patterns import compile_pattern
 from buildlock.text import without_credentials
 from buildlock.values import dataclass, field
 
@@ -249,12 +249,12 @@ _MAX_FILENAME = 255
 _MAX_DOTS = 30
 """The parts of a compressed tag set multiply: without a bound, 255 characters can mean 60,000 tags."""
 
-_PLAIN_WHEEL = re.compile(
+_PLAIN_WHEEL = compile_pattern(
     r"([A-Za-z0-9]+(?:[._][A-Za-z0-9]+)*)-([A-Za-z0-9.+!_]+)(?:-[0-9][A-Za-z0-9_.]*)?"
     r"-[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
     r"(?:-[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*){2}\.whl"
 )
-_PLAIN_SDIST = re.compile(r"([A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*)-([A-Za-z0-9.+!_]+)\.(?:tar\.gz|zip)")
+_PLAIN_SDIST = compile_pattern(r"([A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*)-([A-Za-z0-9.+!_]+)\.(?:tar\.gz|zip)")
 
 
 class InvalidFilenameError(ValueError):

@@ -1,10 +1,10 @@
 """Platforms by the names that uv's `--python-platform` gives them: their tags and markers, on whatever machine."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 from packaging.tags import mac_platforms
 
+from buildlock.patterns import compile_pattern
 from buildlock.values import dataclass, field
 
 ALIASES: Mapping[str, str] = {
@@ -27,8 +27,8 @@ _OLDEST_GLIBC_ELSEWHERE = 17
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 """What the level of a glibc was called before PEP 600."""
 
-_NAME = re.compile(r"(?P<machine>[a-z0-9]+(?:_64)?)-(?P<system>[a-z0-9_-]+)")
-_LEVEL = re.compile(r"(?P<kind>manylinux|musllinux|macosx)_(?P<major>\d{1,2})_(?P<minor>\d{1,2})")
+_NAME = compile_pattern(r"(?P<machine>[a-z0-9]+(?:_64)?)-(?P<system>[a-z0-9_-]+)")
+_LEVEL = compile_pattern(r"(?P<kind>manylinux|musllinux|macosx)_(?P<major>\d{1,2})_(?P<minor>\d{1,2})")
 
 
 class UnknownPlatformError(ValueError):

@@ -1,6 +1,5 @@
 """The requirements of a package, and under which extras each of them can hold: a package can have hundreds of both."""
 
-import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from threading import Lock
@@ -11,9 +10,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from buildlock.errors import InvalidMetadataError
+from buildlock.patterns import compile_pattern
 from buildlock.values import dataclass
 
-_EXTRA = re.compile(r'extra == "([^"]*)"')
+_EXTRA = compile_pattern(r'extra == "([^"]*)"')
 """As packaging writes it."""
 
 

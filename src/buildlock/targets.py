@@ -12,13 +12,14 @@ from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags, platform_tags
 from packaging.version import Version
 
+from buildlock.patterns import compile_pattern
 from buildlock.platforms import Platform
 from buildlock.values import dataclass, field
 
 OLDEST = (3, 8)
 """The oldest Python that is locked for, and that `venv` and the backends of today are run with."""
 _OLDEST_THREADED = (3, 13)
-_PYTHON = re.compile(r"(?P<release>3\.[0-9]{1,2}(\.[0-9]{1,3})?)(?P<threaded>t?)", re.ASCII)
+_PYTHON = compile_pattern(r"(?P<release>3\.[0-9]{1,2}(\.[0-9]{1,3})?)(?P<threaded>t?)", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,9 +2,11 @@
 
 import re
 
-_USERINFO = re.compile(r"^([^/?#]*//)[^/?#]*@")
-_SSH_PASSWORD = re.compile(r"^((?:git\+)?ssh://[^/?#:@]+)(?::[^/?#]*)?@", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"//[^/\s`]*@")
+from buildlock.patterns import compile_pattern
+
+_USERINFO = compile_pattern(r"^([^/?#]*//)[^/?#]*@")
+_SSH_PASSWORD = compile_pattern(r"^((?:git\+)?ssh://[^/?#:@]+)(?::[^/?#]*)?@", re.IGNORECASE)
+_CREDENTIALS = compile_pattern(r"//[^/\s`]*@")
 _LONGEST_SENTENCE = 600
 
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 from packaging.specifiers import SpecifierSet
 
+from buildlock.patterns import compile_pattern
 from buildlock.values import dataclass, field
 
 DEFAULT = "default"
 """The one variant of a project that declares none."""
 
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
+_NAME = compile_pattern(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 
 
 def is_variant_name(name: str) -> bool:

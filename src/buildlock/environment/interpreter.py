@@ -17,6 +17,7 @@ from buildlock.answers.looking import asking, find_command, is_file
 from buildlock.environment.interpreter_facts import find_base_executable
 from buildlock.errors import EnvironmentPreparationError, InterpreterNotFoundError
 from buildlock.groups import kill_group
+from buildlock.patterns import compile_pattern
 from buildlock.targets import OLDEST, Target, abi_tag, current_target
 from buildlock.values import dataclass
 
@@ -25,7 +26,7 @@ TIMEOUT = 30
 
 _ANSWER = "buildlock:"
 _MAX_ANSWER = 1 << 20
-_VERSION = re.compile(r"(?P<release>[0-9]{1,3}(\.[0-9]{1,4}){0,2})(?P<threaded>t?)")
+_VERSION = compile_pattern(r"(?P<release>[0-9]{1,3}(\.[0-9]{1,4}){0,2})(?P<threaded>t?)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

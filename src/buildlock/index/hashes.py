@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 
 from buildlock.errors import IntegrityError
+from buildlock.patterns import compile_pattern
 
 ALGORITHMS: Mapping[str, re.Pattern[str]] = {
-    algorithm: re.compile(f"[0-9a-fA-F]{{{2 * size}}}")
+    algorithm: compile_pattern(f"[0-9a-fA-F]{{{2 * size}}}")
     for algorithm in sorted(hashlib.algorithms_guaranteed)
     # The digests of the SHAKE functions have no length of their own, so they identify nothing.
     if (size := hashlib.new(algorithm, usedforsecurity=False).digest_size)

@@ -3,21 +3,21 @@
 import hashlib
 import json
 import os
-import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from buildlock.patterns import compile_pattern
 from buildlock.values import dataclass
 
 FORMAT = "http-v1"
 """The name of the folder."""
 _ANEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-_MAX_AGE = re.compile(r"\d{1,9}")
+_MAX_AGE = compile_pattern(r"\d{1,9}")
 # Only what can be sent back in a header as it is.
-_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
-_DATE = re.compile(r"[A-Za-z0-9,: +-]{1,64}")
+_ETAG = compile_pattern(r'(?:W/)?"[\x21\x23-\x7e]*"')
+_DATE = compile_pattern(r"[A-Za-z0-9,: +-]{1,64}")
 _MOST_OF_HEAD = 1 << 20
 _ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
 """Of a file that is not there, or is not as it was written."""

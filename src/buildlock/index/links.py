@@ -11,13 +11,14 @@ from packaging.version import Version
 from buildlock.artifacts import Artifact, ArtifactKind, parse_filename
 from buildlock.index.hashes import MalformedHashError, parse_hashes
 from buildlock.index.urls import parse_address
+from buildlock.patterns import compile_pattern
 from buildlock.reporting import Noted, Reporter, Warned
 from buildlock.text import excerpt, without_credentials
 
-_FILENAME = re.compile(r"[A-Za-z0-9_.+!-]+")
+_FILENAME = compile_pattern(r"[A-Za-z0-9_.+!-]+")
 # Nearly every file's: nothing in it needs a closer look.
-_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(?:Z|\+00:00)", re.ASCII)
+_PLAIN_URL = compile_pattern(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
+_TIME = compile_pattern(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(?:Z|\+00:00)", re.ASCII)
 
 
 class MalformedPageError(ValueError):

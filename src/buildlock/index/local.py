@@ -1,16 +1,16 @@
 """Answering for `file:` URLs as a plain web server would: whole files, byte ranges, `index.html`."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from buildlock.errors import UnavailableError
 from buildlock.index.urls import to_path
+from buildlock.patterns import compile_pattern
 
 _CHUNK = 1 << 18
 _CONTENT_TYPES = {".html": "text/html", ".htm": "text/html", ".json": "application/json"}
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE = compile_pattern(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def serve(url: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], Iterator[bytes]]:

@@ -4,7 +4,6 @@ What a lock asks is many small questions to one server, and what a library for a
 more than the answers. This does what indexes need: no cookies, no uploads in pieces, no pipelines.
 """
 
-import re
 import select
 import socket
 import sys
@@ -15,6 +14,7 @@ from typing import Protocol, final
 
 from buildlock.errors import UnavailableError
 from buildlock.index.failures import TransientError
+from buildlock.patterns import compile_pattern
 from buildlock.text import printable
 from buildlock.values import dataclass
 
@@ -25,12 +25,12 @@ _MAX_FIELDS = 100
 _MAX_LINE = 1 << 12
 """Bytes of a line that says how long a chunk is, or of what follows the last one."""
 _PIECE = 1 << 16
-_STATUS = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\r\n\0]*))?")
+_STATUS = compile_pattern(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\r\n\0]*))?")
 _BEGINNING = b"HTTP/1."
-_LENGTHS = re.compile(r"[0-9]+(, *[0-9]+)*")
+_LENGTHS = compile_pattern(r"[0-9]+(, *[0-9]+)*")
 _DIGITS = 18
-_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
+_END_OF_HEAD = compile_pattern(rb"\r?\n\r?\n")
+_CHUNK_SIZE = compile_pattern(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
 _BLANK = " \t"
 """All that may stand around the value of a field; whoever takes more for it reads another value."""
 _CUT_SHORT = "its answer was cut short"

@@ -3,9 +3,10 @@
 import re
 
 from buildlock.errors import InvalidLockError
+from buildlock.patterns import compile_pattern
 from buildlock.values import dataclass
 
-_MARKER = re.compile(rb"(<{7}|\|{7}|={7}|>{7})(?: (.*))?\r?\n?", re.DOTALL)
+_MARKER = compile_pattern(rb"(<{7}|\|{7}|={7}|>{7})(?: (.*))?\r?\n?", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

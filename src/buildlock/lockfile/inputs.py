@@ -1,13 +1,13 @@
 """What an environment was resolved from, out of the tables of a lockfile."""
 
-import re
 from collections.abc import Callable, Mapping
 
 from buildlock.lockfile.fields import Table, show
 from buildlock.lockfile.model import LockedInputs, Setting
 from buildlock.lockfile.values import parse_host, parse_name, parse_plain, parse_requirement, parse_source, parse_target
+from buildlock.patterns import compile_pattern
 
-_RUNTIME = re.compile(r"uv\.lock|pylock(\.[^.\s]{1,64})?\.toml|--runtime-environment")
+_RUNTIME = compile_pattern(r"uv\.lock|pylock(\.[^.\s]{1,64})?\.toml|--runtime-environment")
 _PRODUCTS = ("wheel", "sdist", "editable")
 _TEXT_SETTINGS = ("exclude-newer", "index-strategy", "prerelease")
 _FLAG_SETTINGS = ("no-binary", "no-build")

@@ -10,15 +10,16 @@ from packaging.markers import Marker
 from packaging.version import Version
 
 from buildlock.lockfile.model import format_marker
+from buildlock.patterns import compile_pattern
 from buildlock.targets import Target
 from buildlock.values import dataclass, field
 
 _KEYS = ("implementation_name", "python_version", "sys_platform", "platform_machine")
 """What a lock's markers speak of; the rest of two targets, such as the level of their glibc, their tags tell apart."""
 _PYTHON = "python_version"
-_RUN = re.compile(rf"{_PYTHON} >= '3\.(?P<first>\d{{1,2}})' and {_PYTHON} <= '3\.(?P<last>\d{{1,2}})'", re.ASCII)
+_RUN = compile_pattern(rf"{_PYTHON} >= '3\.(?P<first>\d{{1,2}})' and {_PYTHON} <= '3\.(?P<last>\d{{1,2}})'", re.ASCII)
 """As `environments` says that Pythons follow each other."""
-_TARGETS = re.compile(
+_TARGETS = compile_pattern(
     rf"(?P<implementation>(?:implementation_name == '[^']*' and )?)"
     rf"(?:{_PYTHON} == '3\.(?P<only>\d{{1,2}})'|{_RUN.pattern})"
     rf"(?P<platform> and sys_platform == '[^']*' and platform_machine == '[^']*')",

@@ -1,6 +1,5 @@
 """The packages of a lockfile: each with its files, or with the one place that it comes from."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TypeAlias, TypeVar
@@ -33,6 +32,7 @@ from buildlock.lockfile.values import (
     parse_url,
     parse_version,
 )
+from buildlock.patterns import compile_pattern
 
 MAX_FILE_SIZE = 2**53
 """Bytes; every integer below it is exact in every language that reads TOML."""
@@ -43,8 +43,8 @@ _Expected: TypeAlias = tuple[NormalizedName | None, Version | None]
 _File = TypeVar("_File", PackageWheel, PackageSdist)
 
 # What may stand in the name of a file; no separator, no space, nothing invisible.
-_FILENAME = re.compile(r"[A-Za-z0-9._+!-]+\.(?:whl|tar\.gz|zip)")
-_ARCHIVE = re.compile(r"[^/\\]+\.(?:tar\.gz|tgz|zip)")
+_FILENAME = compile_pattern(r"[A-Za-z0-9._+!-]+\.(?:whl|tar\.gz|zip)")
+_ARCHIVE = compile_pattern(r"[^/\\]+\.(?:tar\.gz|tgz|zip)")
 _DIRECT = ("archive", "vcs", "directory")
 
 

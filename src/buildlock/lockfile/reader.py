@@ -17,6 +17,7 @@ from buildlock.lockfile.environments import read_outside, read_variant
 from buildlock.lockfile.fields import Table, show
 from buildlock.lockfile.model import LockedEnvironment, Lockfile
 from buildlock.lockfile.values import parse_name
+from buildlock.patterns import compile_pattern
 from buildlock.variants import is_variant_name
 
 if sys.version_info >= (3, 11):
@@ -33,8 +34,8 @@ MAX_FAULTS = 50
 MAX_REQUIRED = 100
 """Characters of `requires-buildlock`."""
 
-_CONFLICT = re.compile(rb"^(?:<{7}|>{7}|\|{7})(?: |\r?$)", re.MULTILINE)
-_VERSION = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
+_CONFLICT = compile_pattern(rb"^(?:<{7}|>{7}|\|{7})(?: |\r?$)", re.MULTILINE)
+_VERSION = compile_pattern(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
 
 
 def read_lockfile(path: Path) -> Lockfile:

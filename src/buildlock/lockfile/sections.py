@@ -7,13 +7,14 @@ from typing import TypeAlias
 from buildlock.errors import InvalidLockError
 from buildlock.lockfile.model import FILENAME, LockedEnvironment
 from buildlock.lockfile.reader import parse_lockfile
+from buildlock.patterns import compile_pattern
 from buildlock.values import dataclass
 
 SectionKey: TypeAlias = tuple[str, ...]
 """`("variants", NAME)` or `("packages", NAME, VARIANT)`."""
 
 _NAME = r"""[ \t]*\.[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([A-Za-z0-9_-]+))"""
-_HEADER = re.compile(rf"^\[\[?[ \t]*(?:(variants){_NAME}|(packages)[ \t]*{_NAME}[ \t]*{_NAME})", re.MULTILINE)
+_HEADER = compile_pattern(rf"^\[\[?[ \t]*(?:(variants){_NAME}|(packages)[ \t]*{_NAME}[ \t]*{_NAME})", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,5 @@
 """The targets of a lock, seen from its markers alone: enough to tell which entry of a package is for which."""
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import cast
@@ -10,6 +9,7 @@ from packaging.tags import Tag
 
 from buildlock.lockfile.markers import list_targets
 from buildlock.lockfile.model import LockedEnvironment, format_marker
+from buildlock.patterns import compile_pattern
 from buildlock.platforms import UnknownPlatformError, parse_platform
 from buildlock.targets import make_target, parse_python
 from buildlock.values import dataclass, field
@@ -17,7 +17,7 @@ from buildlock.values import dataclass, field
 MAX_TARGETS = 128
 """Of one lock that are told apart; far more than anybody serves. The rest is compared with them, not one by one."""
 
-_CLAUSE = re.compile(r"(implementation_name|python_version|sys_platform|platform_machine) == '([^']*)'")
+_CLAUSE = compile_pattern(r"(implementation_name|python_version|sys_platform|platform_machine) == '([^']*)'")
 _PLATFORMS = {
     "linux": "{machine}-manylinux_2_40",
     "darwin": "{machine}-macosx_26_0",

@@ -1,11 +1,12 @@
 """TOML text as the lock writer lays it out: keys, strings, arrays, inline tables."""
 
-import re
 from collections.abc import Iterable, Mapping
+
+from buildlock.patterns import compile_pattern
 
 LINE_LENGTH = 120
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_BARE_KEY = compile_pattern(r"[A-Za-z0-9_-]+")
 _SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 

@@ -16,18 +16,19 @@ from packaging.utils import NormalizedName, canonicalize_name, is_normalized_nam
 from packaging.version import Version
 
 from buildlock.lockfile.fields import show
+from buildlock.patterns import compile_pattern
 from buildlock.platforms import parse_platform
 from buildlock.project.network import parse_insecure_host
 from buildlock.targets import parse_python
 from buildlock.text import without_credentials
 
 # RFC 3986: unreserved, reserved and `%`; nothing else may stand in a URL.
-_URL_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_DRIVE = re.compile(r"[A-Za-z]:")
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
+_URL_CHARACTERS = compile_pattern(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
+_SHA256 = compile_pattern(r"[0-9a-f]{64}", re.ASCII)
+_DRIVE = compile_pattern(r"[A-Za-z]:")
+_COMMIT = compile_pattern(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
 # git-check-ref-format: what no branch, tag or expression without operators has in it.
-_NO_REVISION = re.compile(r"[\s~^:?*\[\\]|\.\.|@\{|//")
+_NO_REVISION = compile_pattern(r"[\s~^:?*\[\\]|\.\.|@\{|//")
 
 
 @lru_cache(maxsize=1024)

@@ -1,9 +1,9 @@
 """`[tool.buildlock.audit]`: what knows of advisories."""
 
-import re
 from pathlib import Path
 
 from buildlock.answers.looking import exists
+from buildlock.patterns import compile_pattern
 from buildlock.project.document import Table, read_document
 from buildlock.project.faults import Faults
 from buildlock.values import dataclass
@@ -11,7 +11,7 @@ from buildlock.values import dataclass
 DEFAULT_SERVICE = "https://api.osv.dev"
 
 _KEYS = ("database", "service")
-_SERVICE = re.compile(r"https?://[^/\s]+(/[^?#\s]*)?")
+_SERVICE = compile_pattern(r"https?://[^/\s]+(/[^?#\s]*)?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
+from buildlock.patterns import compile_pattern
 from buildlock.platforms import parse_platform
 from buildlock.project.audit import read_audit_table
 from buildlock.project.choices import Choices
@@ -35,9 +36,9 @@ _PRODUCTS = ("wheel", "sdist", "editable")
 _PRECISIONS: tuple[PinPrecision, ...] = ("minor", "exact")
 _UNLOCKED = ("refuse", "resolve")
 _AUTO = "auto"
-_VARIABLE_PATTERN = re.compile(r"[A-Za-z0-9_.()*?-]+", re.ASCII)
+_VARIABLE_PATTERN = compile_pattern(r"[A-Za-z0-9_.()*?-]+", re.ASCII)
 _LONGEST_PATTERN = 200
-_TOOL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
+_TOOL_NAME = compile_pattern(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,9 +1,9 @@
 """Targets from the build identifiers that `[tool.cibuildwheel]` selects."""
 
-import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
+from buildlock.patterns import compile_pattern
 from buildlock.platforms import UnknownPlatformError, parse_platform
 from buildlock.project.document import Table
 from buildlock.project.known_targets import PYTHONS, supports
@@ -24,8 +24,8 @@ _USUAL = {"linux": "x86_64", "macos": "arm64", "windows": "AMD64"}
 _WINDOWS_TAGS = {"AMD64": "win_amd64", "x86": "win32", "ARM64": "win_arm64"}
 _DEFAULT_IMAGES = {"manylinux": "manylinux_2_28", "musllinux": "musllinux_1_2"}
 _MAX_PATTERNS = 1000
-_BRACES = re.compile(r"\{([^{}]*)\}")
-_RANGE = re.compile(r"(\d{1,4})\.\.(\d{1,4})")
+_BRACES = compile_pattern(r"\{([^{}]*)\}")
+_RANGE = compile_pattern(r"(\d{1,4})\.\.(\d{1,4})")
 
 
 def derive_from_cibuildwheel(table: Table, requires_python: str | None, report: Reporter) -> tuple[TargetName, ...]:

@@ -4,19 +4,20 @@ import re
 from datetime import datetime, timedelta, timezone
 
 from buildlock.answers.looking import get_time
+from buildlock.patterns import compile_pattern
 from buildlock.values import dataclass
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_TIMESTAMP = re.compile(
+_DATE = compile_pattern(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIMESTAMP = compile_pattern(
     r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(?:([Zz])|([+-]\d{2}:\d{2}))", re.ASCII
 )
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-_FRIENDLY = re.compile(
+_FRIENDLY = compile_pattern(
     r"(?:(\d{1,6}) ?w(?:eeks?|ks?)?)?,? ?(?:(\d{1,6}) ?d(?:ays?)?)?,? ?(?:(\d{1,6}) ?h(?:ours?|rs?)?)?"
     r",? ?(?:(\d{1,6}) ?m(?:inutes?|ins?)?)?,? ?(?:(\d{1,6}) ?s(?:econds?|ecs?)?)?(?: ago)?",
     re.ASCII,
 )
-_ISO = re.compile(
+_ISO = compile_pattern(
     r"P(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?", re.ASCII | re.IGNORECASE
 )
 

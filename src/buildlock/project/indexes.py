@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import get_args
 
+from buildlock.patterns import compile_pattern
 from buildlock.project.document import Table, describe_type
 from buildlock.project.faults import Faults, suggest
 from buildlock.project.locations import index_url, with_credentials
@@ -27,7 +28,7 @@ _KNOWN = (*KEYS, *UNSUPPORTED_KEYS, *WITHOUT_EFFECT)
 FORMATS: tuple[IndexFormat, ...] = get_args(IndexFormat)
 POLICIES: tuple[Authentication, ...] = get_args(Authentication)
 
-_NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+_NAME = compile_pattern(r"[A-Za-z0-9._-]+", re.ASCII)
 
 
 def make_index(

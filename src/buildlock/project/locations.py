@@ -1,12 +1,13 @@
 """Where an index or a folder of links is: URLs and paths as the user wrote them."""
 
 import os
-import re
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from buildlock.patterns import compile_pattern
+
 # Two letters at least: `C:` is a drive.
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_SCHEME = compile_pattern(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _MALFORMED = (
     "is not a URL: its host or its port is malformed; in a password `/`, `?`, `#`, `[`, `]` and `@` are written"
     " `%2F`, `%3F`, `%23`, `%5B`, `%5D` and `%40`"

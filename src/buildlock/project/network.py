@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from buildlock.patterns import compile_pattern
 from buildlock.values import dataclass, field
 
 _Value = TypeVar("_Value")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_HOST = re.compile(r"(?:(https?)://)?([^\s/:@?#\[\]\\`]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?:/.*)?", re.IGNORECASE)
+_HOST = compile_pattern(
+    r"(?:(https?)://)?([^\s/:@?#\[\]\\`]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?:/.*)?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

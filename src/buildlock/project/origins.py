@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from buildlock.answers.looking import is_dir, is_file
 from buildlock.artifacts import Origin, OriginKind
+from buildlock.patterns import compile_pattern
 
 _LONGEST = 4000
 """Characters of a URL or a path."""
@@ -22,11 +23,11 @@ _GIT_SCHEMES = frozenset({"https", "http", "ssh", "file"})
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.zst")
 """uv's; whether one can be unpacked is known when it is needed."""
 # RFC 3986: unreserved, reserved and `%`; nothing else may stand in a URL.
-_URL_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_URL_CHARACTERS = compile_pattern(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
+_SCHEME = compile_pattern(r"([A-Za-z][A-Za-z0-9+.-]+):")
 # What git-check-ref-format forbids, and the operators of gitrevisions; of an option nothing may be left.
-_NO_REVISION = re.compile(r"[\s~^:?*\[\\\x00-\x20\x7f]|\.\.|@\{|//|^[-/.]|[/.]$|\.lock$")
-_NO_SUBDIRECTORY = re.compile(r"\\|^/|^[A-Za-z]:")
+_NO_REVISION = compile_pattern(r"[\s~^:?*\[\\\x00-\x20\x7f]|\.\.|@\{|//|^[-/.]|[/.]$|\.lock$")
+_NO_SUBDIRECTORY = compile_pattern(r"\\|^/|^[A-Za-z]:")
 _HASHES = {name: hashlib.new(name).digest_size for name in sorted(hashlib.algorithms_guaranteed)}
 """Bytes by algorithm; none for those that have no size of their own."""
 

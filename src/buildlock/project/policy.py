@@ -8,6 +8,7 @@ from pathlib import Path
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from buildlock.answers.looking import exists
+from buildlock.patterns import compile_pattern
 from buildlock.project.cutoffs import parse_span
 from buildlock.project.document import Document, Table, parse_document, read_document
 from buildlock.project.faults import Faults, suggest
@@ -19,8 +20,8 @@ from buildlock.text import without_credentials
 _KEYS = ("deny", "allow", "indexes", "hosts", "sdists", "minimum-age")
 _ALLOWANCE_KEYS = ("code", "package", "id", "reason", "expires")
 _OF_ADVISORIES = "vulnerable"
-_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_HOST = compile_pattern(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_DATE = compile_pattern(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def read_policy(root: Path) -> Policy:

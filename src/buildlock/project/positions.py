@@ -1,17 +1,18 @@
 """Where in the text of a TOML file a string stands, for messages: TOML parsers do not say."""
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from buildlock.patterns import compile_pattern
+
 Positions: TypeAlias = Mapping[tuple[str, str, str], tuple[int, ...]]
 """Table, key and string, to the lines (from one) where it seems to stand."""
 
-_HEADER = re.compile(r"\s*\[([A-Za-z0-9_.\-\s]+)\]\s*(#.*)?")
-_OTHER_HEADER = re.compile(r"\s*\[\[.*\]\]\s*(#.*)?")
-_ASSIGNMENT = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*=""")
-_STRING = re.compile(r""""([^"\\]*)"|'([^']*)'""")
+_HEADER = compile_pattern(r"\s*\[([A-Za-z0-9_.\-\s]+)\]\s*(#.*)?")
+_OTHER_HEADER = compile_pattern(r"\s*\[\[.*\]\]\s*(#.*)?")
+_ASSIGNMENT = compile_pattern(r"""\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*=""")
+_STRING = compile_pattern(r""""([^"\\]*)"|'([^']*)'""")
 
 
 def locate_strings(text: str) -> Positions:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from buildlock.patterns import compile_pattern
 from buildlock.values import dataclass
 
 if sys.version_info >= (3, 11):
@@ -21,13 +22,13 @@ else:
 KEY = "build-constraint-dependencies"
 _COMMAND = "buildlock export --format uv"
 _FIRST, _LAST = f"# >>> written by {_COMMAND}", f"# <<< written by {_COMMAND}"
-_BLOCK = re.compile(
+_BLOCK = compile_pattern(
     rf"^{re.escape(_FIRST)}(?P<options>[^\r\n]*)\r?\n"
     rf"(?P<body>(?:(?!{re.escape(_LAST)})[^\n]*\n)*)"
     rf"{re.escape(_LAST)}[ \t]*(?:\r?\n|\Z)",
     re.MULTILINE,
 )
-_HEADER = re.compile(r"^[ \t]*\[[ \t]*tool[ \t]*\.[ \t]*uv[ \t]*\][ \t]*(?:#[^\n]*)?\n", re.MULTILINE)
+_HEADER = compile_pattern(r"^[ \t]*\[[ \t]*tool[ \t]*\.[ \t]*uv[ \t]*\][ \t]*(?:#[^\n]*)?\n", re.MULTILINE)
 _OPTIONS = ("variant", "python", "platform")
 
 

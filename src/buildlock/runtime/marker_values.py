@@ -3,15 +3,16 @@
 The interpreter need not be there, and a check must say the same on every machine.
 """
 
-import re
 from typing import cast
 
 from packaging.markers import Environment, Marker, default_environment
 
+from buildlock.patterns import compile_pattern
+
 # `os.name` and `platform.system()` by `sys.platform`.
 _SYSTEMS = {"linux": ("posix", "Linux"), "darwin": ("posix", "Darwin"), "win32": ("nt", "Windows")}
 _IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
-_CLAUSE = re.compile(r"""(\w+) == (['"])([^'"]*)\2""")
+_CLAUSE = compile_pattern(r"""(\w+) == (['"])([^'"]*)\2""")
 
 
 def values_of(marker: Marker) -> Environment:

@@ -5,7 +5,6 @@ writes into the markers which of them are installed: `extra == 'extra-8-seed-ext
 `seed-ext`, which has 8 letters; `group-` and `project-` are alike.
 """
 
-import re
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from functools import lru_cache
@@ -17,6 +16,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from buildlock.errors import RuntimeLockError
+from buildlock.patterns import compile_pattern
 from buildlock.project.document import Table
 from buildlock.project.faults import Faults
 from buildlock.runtime.document import read_runtime_document
@@ -41,8 +41,8 @@ _LONGEST_VERSION = 200
 _MOST_VERSIONS = 100
 """Of one package; uv writes one for each fork of its resolution."""
 _MOST_WALKS = 100
-_EXTRA = re.compile(r"""\bextra (==|!=) (['"])([A-Za-z0-9._-]+)\2""")
-_SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
+_EXTRA = compile_pattern(r"""\bextra (==|!=) (['"])([A-Za-z0-9._-]+)\2""")
+_SHA256 = compile_pattern(r"sha256:([0-9a-f]{64})")
 
 
 class UvLock:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from buildlock.answers.place import find_cache
 from buildlock.environment.cache_use import hold_file, own_folder
 from buildlock.errors import EnvironmentPreparationError, UnknownVariantError, UsageError
 from buildlock.lockfile.model import FILENAME
+from buildlock.patterns import compile_pattern
 from buildlock.project.model import Overrides, Project
 from buildlock.project.reader import read_project
 from buildlock.reporting import Noted, Reporter, phase, silence
@@ -31,7 +31,7 @@ ENVIRONMENTS = "environments-v2"
 CLAIMS = "claims-v1"
 PROJECTS = "projects-v1"
 """The folders of the cache, each with the version of its format."""
-_GIBIBYTES = re.compile(r"[1-9][0-9]{0,5}")
+_GIBIBYTES = compile_pattern(r"[1-9][0-9]{0,5}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
