@@ -1,13 +1,14 @@
 """`dataclass` for what has to start fast: as that of `dataclasses`, but nothing is compiled before it is used.
 
 Of most classes that a command imports it makes no instance, and to make a class a dataclass takes half a millisecond,
-most of it to compile functions. Here `__init__` is compiled when the first instance is made, and the other methods are
+most of it to compile functions. Here `__init__` is compiled when many instances are made, and the other methods are
 not compiled at all. Type checkers see the original, and its functions, such as `asdict`, take what is made here.
 Of its options there are `frozen`, `kw_only` and `slots`, and each annotation is one of a field.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from operator import attrgetter
 
 TYPE_CHECKING = False  # typing takes long to import
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["dataclass", "field", "replace"]
 
 _MISSING = object()
+_FEW = 16
+"""Instances of a class that are made for less than compiling its `__init__` takes."""
 _FIELDS, _STANDARD_FIELDS = "__value_fields__", "__dataclass_fields__"
 
 
@@ -142,19 +145,52 @@ def _refuse(_self: object, name: str, *_: object) -> NoReturn:
 
 
 class _Init:
-    """Stands for `__init__`, until that is looked up: then it is made, and takes the place of this."""
+    """Stands for `__init__`, until many instances are made: then that is compiled, and takes the place of this."""
 
-    __slots__ = ("_cls", "_fields", "_frozen")
+    __slots__ = ("_cls", "_fields", "_frozen", "_uses")
 
     def __init__(self, cls: type, fields: Collection[_Field], *, frozen: bool) -> None:
         self._cls = cls
         self._fields = fields
         self._frozen = frozen
+        self._uses = 0
 
     def __get__(self, instance: object, owner: type) -> Any:
+        self._uses += 1
+        if instance is not None and self._uses <= _FEW:
+            return partial(self._fill, instance)
+        return self._compile().__get__(instance, owner)
+
+    def _fill(self, instance: object, /, *unnamed: object, **values: Any) -> None:
+        """Do what the compiled one would."""
+        if unnamed or not self._accepts(values):
+            self._compile()(instance, *unnamed, **values)
+            return
+        assign = object.__setattr__ if self._frozen else setattr
+        for each in self._fields:
+            if each.name in values:
+                assign(instance, each.name, values[each.name])
+            elif each.factory is not _MISSING:
+                assign(instance, each.name, each.factory())
+            elif each.init:
+                assign(instance, each.name, each.default)
+        if hasattr(self._cls, "__post_init__"):
+            instance.__post_init__()  # type: ignore[attr-defined]  # it was just looked at
+
+    def _accepts(self, values: Collection[str]) -> bool:
+        """Whether these are names of fields, and all that have to be given."""
+        given = 0
+        for each in self._fields:
+            if each.init and each.name in values:
+                given += 1
+            elif each.init and each.default is _MISSING and each.factory is _MISSING:
+                return False
+        return given == len(values)
+
+    def _compile(self) -> Any:
         init = self._make()
         self._cls.__init__ = init  # type: ignore[misc]  # that is what it is for
-        return init.__get__(instance, owner)
+        return init
 
     def _make(self) -> Any:
         names: dict[str, Any] = {"missing": _MISSING, "set_attribute": object.__setattr__}

@@ -47,6 +47,24 @@ def test_is_made_from_its_fields(point: Any) -> None:
     assert point.__doc__ == "A place."
 
 
+def test_the_many_are_as_the_first(kind: Any) -> None:
+    @kind.dataclass(slots=True)
+    class Counted:
+        instance: int
+        self_made: list[int] = kind.field(init=False, default_factory=lambda: [1])
+        more: list[int] = kind.field(default_factory=list)
+        values: int = 2
+
+        def __post_init__(self) -> None:
+            self.values += 1
+
+    made = [Counted(instance=number, more=[number]) for number in range(40)]
+    assert [(each.instance, each.self_made, each.more, each.values) for each in made] == [
+        (number, [1], [number], 3) for number in range(40)
+    ]
+    assert Counted(1, values=5).values == 6
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"), [((), {}), ((1,), {}), ((), {"x": 1, "z": 2}), ((), {"y": 1})], ids=str
 )
