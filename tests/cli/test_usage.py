@@ -114,6 +114,9 @@ def test_to_lock_what_is_kept_imports_little(checkout: CopyProject) -> None:
     assert not ours & {
         *("frontend.backend", "frontend.process", "environment.store", "environment.isolated", "environment.wheel"),
         *("index.connections", "index.download", "index.git", "workflows.source_trees", "workflows.preparation"),
+        *("index.wire", "index.encoding", "index.flat", "index.local", "index.keyring", "frontend.inherited"),
+        *("resolver.agreement", "resolver.explain", "lockfile.conflicts", "workflows.parallel"),
+        *("runtime.discovery", "runtime.installed", "runtime.marker_values", "workflows.runtime_builds"),
         *("cli.timings", "cli.progress"),
     }
 

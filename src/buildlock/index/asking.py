@@ -7,9 +7,7 @@ from packaging.utils import NormalizedName
 from buildlock.artifacts import group_by_version
 from buildlock.errors import RefusedError, UnavailableError
 from buildlock.index.credentials import HINT as CREDENTIALS
-from buildlock.index.flat import read_directory
 from buildlock.index.http import HttpClient, Response
-from buildlock.index.local import is_directory
 from buildlock.index.outline import KIND as OUTLINE
 from buildlock.index.outline import read_outline, write_outline
 from buildlock.index.page import ACCEPT, ProjectPage, parse_outlined_page, parse_page
@@ -102,6 +100,9 @@ def project_url(index_url: str, name: NormalizedName) -> str:
 
 def _read_local(index: Index, url: str, name: NormalizedName, report: Reporter) -> ProjectPage | None:
     """A local index: a directory of files for each package, where there is no `index.html` in it."""
+    from buildlock.index.flat import read_directory  # noqa: PLC0415 - most indexes are on servers
+    from buildlock.index.local import is_directory  # noqa: PLC0415
+
     try:
         root, directory = to_path(index.url), to_path(url)
     except InvalidUrlError as error:

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain
 from threading import Lock
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from packaging.markers import Environment
 from packaging.utils import NormalizedName
@@ -15,7 +15,6 @@ from buildlock.artifacts import Artifact, IndexAnswer, Listing, Release, group_b
 from buildlock.errors import InvalidProjectError, RefusedError
 from buildlock.index.asking import UNAUTHORIZED
 from buildlock.index.assignment import Assignment, assign
-from buildlock.index.flat import FlatListing, is_local, read_flat
 from buildlock.index.futures import NotAtHandError, complete
 from buildlock.index.http import HttpClient
 from buildlock.index.page import ProjectPage
@@ -24,6 +23,9 @@ from buildlock.lazy import LazyList
 from buildlock.project.model import BuildInputs, Index
 from buildlock.reporting import Reporter, Warned, phase
 from buildlock.text import without_credentials
+
+if TYPE_CHECKING:
+    from buildlock.index.flat import FlatListing
 
 _MAX_WORKERS = 16
 _SHOWN = 5
@@ -193,7 +195,9 @@ class Catalogue:
             self._report(Warned(f"the index `{index.location}` was passed over: it answered {error.status}"))
             return None
 
-    def _read_flat(self, location: str, *, at_hand: bool) -> FlatListing:
+    def _read_flat(self, location: str, *, at_hand: bool) -> "FlatListing":
+        from buildlock.index.flat import is_local, read_flat  # noqa: PLC0415 - few projects name such places
+
         if location not in self._flats:
             future = None
             if is_local(location):

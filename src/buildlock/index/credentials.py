@@ -4,7 +4,6 @@ from threading import Lock
 from urllib.parse import urlsplit
 
 from buildlock.errors import UnavailableError
-from buildlock.index.keyring import UnusableKeyringError, ask_keyring
 from buildlock.index.netrc_file import Netrc
 from buildlock.index.urls import Address, encode_basic
 from buildlock.project.model import Authentication
@@ -141,6 +140,8 @@ class Credentials:
             return login
         if place is None or not (self._keyring and keyring):
             return None
+        from buildlock.index.keyring import UnusableKeyringError, ask_keyring  # noqa: PLC0415 - few have it asked
+
         services = place.address.url, parts.netloc
         try:
             return next((login for each in services if (login := ask_keyring(each, username, self._report))), None)

@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING, TypeVar, final
 
 from buildlock import __version__
 from buildlock.errors import InvalidPageError, UnavailableError
-from buildlock.index import local
 from buildlock.index.credentials import Credentials
-from buildlock.index.encoding import EncodingError, decode
 from buildlock.index.failures import TransientError, read_retry_after
 from buildlock.index.http_cache import Entry, Head, HttpCache
 from buildlock.index.urls import Address, InvalidUrlError, follow, parse_address
-from buildlock.index.wire import FACTOR, Answer
 from buildlock.project.model import Authentication
 from buildlock.project.network import Network
 from buildlock.reporting import Asked, Noted, Received, Reporter
@@ -27,6 +24,7 @@ from buildlock.values import dataclass
 
 if TYPE_CHECKING:
     from buildlock.index.connections import Connections
+    from buildlock.index.wire import Answer
 
 T = TypeVar("T")
 
@@ -280,6 +278,13 @@ class HttpClient:
         """Whether without asking."""
         return self._offline or (kept.fresh and kept.stored >= self._kept_since)
 
+    @property
+    def _patience(self) -> float:
+        """How long a whole answer may take, in seconds."""
+        from buildlock.index.wire import FACTOR  # noqa: PLC0415 - where all is kept nothing is asked
+
+        return FACTOR * self._timeout
+
     def _read(self, stream: Stream, max_bytes: int) -> bytes:
         """The decoded body.
 
@@ -287,11 +292,13 @@ class HttpClient:
             TransientError: It is cut short, damaged or too slow.
             InvalidPageError: It is larger than `max_bytes`.
         """
+        from buildlock.index.encoding import EncodingError, decode  # noqa: PLC0415 - what is kept is decoded
+
         length = stream.headers.get("content-length", "")
         if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > max_bytes):  # noqa: PLR2004
             raise InvalidPageError(f"the answer of `{stream.url}` is larger than {max_bytes} bytes")
         # A server that sends a byte now and then must not hold us for ever.
-        limit = FACTOR * self._timeout
+        limit = self._patience
         deadline = time.monotonic() + limit
 
         def count(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -320,6 +327,8 @@ class HttpClient:
         """
         address = self._parse(url)
         if address.scheme == "file":
+            from buildlock.index import local  # noqa: PLC0415 - most indexes are on servers
+
             status, answer, chunks = local.serve(address.url, headers)
             yield Stream(url=address.url, status=status, headers=answer, chunks=chunks, direct=True)
             return
@@ -418,9 +427,9 @@ class HttpClient:
             empty = False
             received += len(chunk)
             self._report(Received(len(chunk)))
-            if time.monotonic() - since > FACTOR * self._timeout:
+            if time.monotonic() - since > self._patience:
                 if received < _SLOWEST:
-                    raise TransientError(f"it has sent {received} bytes in {FACTOR * self._timeout:.0f} s")
+                    raise TransientError(f"it has sent {received} bytes in {self._patience:.0f} s")
                 received, since = 0, time.monotonic()
             yield chunk
         self._check_open(address.url)  # where no length is told, this end may be of our own making

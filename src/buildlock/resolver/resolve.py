@@ -7,7 +7,6 @@ from packaging.version import Version
 
 from buildlock.errors import NoSolutionError
 from buildlock.reporting import Reporter, phase, silence
-from buildlock.resolver.agreement import bring_together
 from buildlock.resolver.offers import Offers
 from buildlock.resolver.partition import Block, Partition
 from buildlock.resolver.provider import Choice, Provider
@@ -60,6 +59,8 @@ def resolve_all(
     except UnsolvedError as error:
         if len(views) == 1:
             raise error.explain(views[0]) from error
+        from buildlock.resolver.agreement import bring_together  # noqa: PLC0415 - most targets agree at once
+
         pins, partition = bring_together(views, *_solve_apart(views, together))
     resolutions = collect(pins, views, partition)
     for warning in find_warnings(resolutions):

@@ -12,7 +12,6 @@ from buildlock.errors import NoSolutionError
 from buildlock.reporting import Event, Warned
 from buildlock.resolver.conflict import History
 from buildlock.resolver.evaluator import PassedOver
-from buildlock.resolver.explain import explain
 from buildlock.resolver.needs import Need
 from buildlock.resolver.partition import Partition
 from buildlock.resolver.provider import Cause, Choice, Identifier, Provider, Requirement
@@ -44,6 +43,8 @@ class UnsolvedError(Exception):
     def explain(self, view: View) -> NoSolutionError:
         """Why there is nothing for a single target."""
         if self.causes is not None:
+            from buildlock.resolver.explain import explain  # noqa: PLC0415 - most searches end well
+
             return explain(self.history.gather_conflicts(self.causes), view)
         worst = ", ".join(f"`{name}`" for name, _ in self.history.rejections.most_common(3))
         return NoSolutionError(

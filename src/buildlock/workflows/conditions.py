@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from packaging.utils import NormalizedName
 
 from buildlock.environment.interpreter import Interpreter
-from buildlock.frontend.inherited import select_inherited, select_inputs
 from buildlock.lockfile.select import Locked, LockedArtifact, LockedSource
 from buildlock.project.model import BuildInputs
 from buildlock.values import dataclass, field
@@ -36,6 +35,8 @@ class Conditions:
     @property
     def inherited(self) -> Mapping[str, str]:
         """Those of the user's variables that a build sees."""
+        from buildlock.frontend.inherited import select_inherited  # noqa: PLC0415 - as long as nothing is built
+
         return select_inherited(self.environ, self.inputs.pass_environment)
 
     def variables(self, name: NormalizedName) -> Mapping[str, str]:
@@ -68,6 +69,8 @@ class Conditions:
         return self._digests[locked.key]
 
     def _digest_source(self, source: LockedSource) -> str:
+        from buildlock.frontend.inherited import select_inputs  # noqa: PLC0415 - as above
+
         target = self.interpreter.target
         facts = {
             "source": [source.name, str(source.version), source.sha256 or source.commit, source.subdirectory],

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from buildlock.errors import HostError, LockfileError, MissingLockError
-from buildlock.lockfile.conflicts import split_conflicts
 from buildlock.lockfile.model import LockedEnvironment, Lockfile
 from buildlock.lockfile.reader import MAX_SIZE, parse_lockfile, read_content
 from buildlock.lockfile.sections import SectionKey
@@ -41,6 +40,8 @@ def read_lock_so_far(workspace: Workspace) -> LockSoFar:
         content = read_content(workspace.lock_path)
     except MissingLockError:
         return LockSoFar()
+    from buildlock.lockfile.conflicts import split_conflicts  # noqa: PLC0415 - there may be no lock yet
+
     where = str(workspace.lock_path)
     sides = split_conflicts(content, where) if len(content) <= MAX_SIZE else None
     if sides is None:

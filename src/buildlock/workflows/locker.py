@@ -40,8 +40,6 @@ from buildlock.workflows.client import open_client
 from buildlock.workflows.conditions import Conditions
 from buildlock.workflows.drafts import Draft, Solution, solve_builds
 from buildlock.workflows.pinning import Pinner
-from buildlock.workflows.places import Place
-from buildlock.workflows.requirements import list_unlocked
 from buildlock.workflows.runtime import RuntimeMatches
 from buildlock.workflows.sources import BackendAnswer, SourceFacts, Sources, Subject, repository_key
 from buildlock.workflows.universe import IndexUniverse, list_likely
@@ -50,6 +48,7 @@ from buildlock.workflows.workspace import Workspace, file_url
 if TYPE_CHECKING:
     from buildlock.environment.store import Store
     from buildlock.frontend.backend import Backend
+    from buildlock.workflows.places import Place
     from buildlock.workflows.preparation import Preparer
     from buildlock.workflows.source_trees import SourceTree, SourceTrees
 
@@ -393,6 +392,8 @@ class Locker:
         inputs = self.inputs_for(subject.name, facts)
         locked = self._pins_of(build_key(subject.name, subject.version)) if subject.version is not None else ()
         preferred = find_versions(locked, here)
+        from buildlock.workflows.requirements import list_unlocked  # noqa: PLC0415 - few locks ask a backend
+
         settings = self._conditions.config_settings(subject.name)
         draft = self.draft(inputs, (here,), locked, [preferred])
         selected = self.select(self._close(draft))

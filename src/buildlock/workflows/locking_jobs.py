@@ -10,14 +10,12 @@ from buildlock.lockfile.model import FILENAME, LockedEnvironment
 from buildlock.lockfile.sections import SectionKey
 from buildlock.project.contradictions import check_contradictions
 from buildlock.project.model import BuildRequirement, Project
-from buildlock.runtime.discovery import read_runtime_lock
 from buildlock.values import dataclass
 from buildlock.workflows.choosing import OutsideSource
 from buildlock.workflows.lock_options import LockOptions
 from buildlock.workflows.locking_task import Targets, choose_targets, match_runtime
 from buildlock.workflows.outside_locking import choose_packages
 from buildlock.workflows.runtime import RuntimeMatches
-from buildlock.workflows.runtime_builds import list_unbuilt
 from buildlock.workflows.workspace import Workspace, choose_variant
 
 
@@ -130,6 +128,9 @@ def _choose_outside(
         return {name: choose_packages(project, options, name) for name in targets}
     if options.packages:
         raise UsageError("`--package` and `--runtime-lock` exclude each other")
+    from buildlock.runtime.discovery import read_runtime_lock  # noqa: PLC0415 - few ask for it
+    from buildlock.workflows.runtime_builds import list_unbuilt  # noqa: PLC0415
+
     lock = read_runtime_lock(options.runtime_lock)
     return {
         name: list_unbuilt(lock, project, project.inputs[name], chosen, workspace.report)

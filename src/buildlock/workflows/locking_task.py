@@ -8,8 +8,6 @@ from buildlock.environment.interpreter import Interpreter, find_interpreter
 from buildlock.errors import UsageError
 from buildlock.lockfile.model import LockedEnvironment
 from buildlock.project.model import BuildInputs, Project
-from buildlock.runtime.discovery import RuntimeLocks
-from buildlock.runtime.installed import InstalledEnvironment
 from buildlock.targets import Target, TargetName, choose_names
 from buildlock.values import dataclass, replace
 from buildlock.workflows.conditions import Conditions
@@ -122,11 +120,16 @@ def match_runtime(
     """
     inputs = {name: project.inputs[name] for name in targets}
     folder = options.runtime_environment
-    if folder is not None and not any(map(list_matched, inputs.values())):
+    if not any(map(list_matched, inputs.values())):
+        if folder is None:
+            return {name: find_matches(each, None, ()) for name, each in inputs.items()}
         raise UsageError(
             "`--runtime-environment` has nothing to match",
             hint='write what to match in pyproject.toml: `[tool.buildlock] match-runtime = ["torch"]`',
         )
+    from buildlock.runtime.discovery import RuntimeLocks  # noqa: PLC0415 - most projects match nothing
+    from buildlock.runtime.installed import InstalledEnvironment  # noqa: PLC0415
+
     installed = InstalledEnvironment(folder) if folder is not None else None
     locks = RuntimeLocks(project.root)
 

@@ -25,7 +25,6 @@ from buildlock.resolver.request import Resolution
 from buildlock.targets import Target
 from buildlock.values import dataclass
 from buildlock.workflows.merging import Pinned, PinnedFile, merge_resolutions
-from buildlock.workflows.parallel import map_parallel
 from buildlock.workflows.sources import Sources
 
 if TYPE_CHECKING:
@@ -71,6 +70,8 @@ class Pinner:
         files = {artifact.url: self._pin(artifact, known) for artifact in artifacts.values() if _is_at_hand(artifact)}
         waiting = [wheel for wheel in wheels if wheel.url not in files]
         if waiting:
+            from buildlock.workflows.parallel import map_parallel  # noqa: PLC0415 - most indexes say all at once
+
             with phase(self.report, "waiting"):
                 pinned = map_parallel(lambda wheel: self._pin(wheel, known), waiting, give_up=self.client.close)
             files |= {wheel.url: file for wheel, file in zip(waiting, pinned, strict=True)}

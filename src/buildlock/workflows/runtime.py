@@ -16,8 +16,6 @@ from buildlock.lockfile.model import LockedEnvironment, format_marker
 from buildlock.project.model import BuildInputs, BuildRequirement
 from buildlock.reporting import Event, Reporter, Warned
 from buildlock.resolver.request import Universe
-from buildlock.runtime.installed import InstalledEnvironment
-from buildlock.runtime.marker_values import values_of
 from buildlock.runtime.model import RuntimeFile, RuntimeLock, RuntimePackage, describe_runtime
 from buildlock.targets import Target
 from buildlock.values import dataclass, replace
@@ -237,12 +235,13 @@ def find_matches(inputs: BuildInputs, lock: RuntimeLock | None, targets: Sequenc
         InvalidProjectError: The runtime lock is invalid.
         RuntimeLockError: It installs two of a package, or one that comes from no index.
     """
-    names = sorted(list_matched(inputs)) if lock is not None else ()
+    if lock is None:
+        return RuntimeMatches(inputs=inputs, lock=None, found={})
+    from buildlock.runtime.marker_values import values_of  # noqa: PLC0415 - most projects match nothing
+
     found = {
-        name: tuple(
-            (marker, lock.find(name, inputs.variant, values_of(marker)) if lock else None) for marker in targets
-        )
-        for name in names
+        name: tuple((marker, lock.find(name, inputs.variant, values_of(marker))) for marker in targets)
+        for name in sorted(list_matched(inputs))
     }
     return RuntimeMatches(inputs=inputs, lock=lock, found=found)
 
@@ -253,6 +252,8 @@ def list_matched(inputs: BuildInputs) -> frozenset[NormalizedName]:
 
 
 def _is_true(marker: Marker, target: Marker) -> bool:
+    from buildlock.runtime.marker_values import values_of  # noqa: PLC0415 - as above
+
     return marker.evaluate(cast("dict[str, str]", values_of(target)))
 
 
@@ -283,6 +284,8 @@ def _fits(filename: str, target: Target) -> bool:
 
 
 def _suggest(lock: RuntimeLock, name: str, extra: str | None, group: str | None) -> str:
+    from buildlock.runtime.installed import InstalledEnvironment  # noqa: PLC0415 - most projects match nothing
+
     if isinstance(lock, InstalledEnvironment):
         return f"install it there, or take `{name}` out of `match-runtime`"
     if lock.label == "pylock.toml" and (variant := extra or group):

@@ -368,7 +368,7 @@ def test_offline_nobody_is_asked_for_a_password(
     def fail(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("buildlock.index.credentials.ask_keyring", fail)
+    monkeypatch.setattr("buildlock.index.keyring.ask_keyring", fail)
     network = Network(keyring=True)
     with HttpClient(cache_dir=None, report=events.append, network=network, offline=True) as client:
         index = with_user(f"{server.url}/simple", "me")
