@@ -77,7 +77,7 @@ class HttpCache:
     """
 
     def __init__(self, directory: Path, cache_control: str | None = None) -> None:
-        self._directory = directory / FORMAT
+        self._directory = f"{directory}{os.sep}{FORMAT}"
         self._cache_control = cache_control
 
     def find(self, url: str, accept: str) -> Entry | None:
@@ -87,7 +87,7 @@ class HttpCache:
     def peek(self, url: str, accept: str) -> Head | None:
         """What `find` would find, before it is known whether that is damaged."""
         try:
-            with self._path(url, accept).open("rb") as file:
+            with open(self._path(url, accept), "rb") as file:  # noqa: PTH123 - that takes half the time
                 head = _read_head(file.readline(_MOST_OF_HEAD))
         except _ERRORS:
             return None
@@ -112,9 +112,9 @@ class HttpCache:
         self.store(url, accept, {**entry.headers, "age": "0", **news}, entry.content)
         return entry
 
-    def _path(self, url: str, accept: str) -> Path:
+    def _path(self, url: str, accept: str) -> str:
         key = hashlib.sha256(f"{url}\n{accept}".encode("utf-8", "surrogatepass")).hexdigest()
-        return self._directory / key[:2] / key
+        return f"{self._directory}{os.sep}{key[:2]}{os.sep}{key}"
 
     def _write(self, accept: str, entry: Entry) -> None:
         record = {
@@ -128,33 +128,35 @@ class HttpCache:
             _replace(self._path(entry.url, accept), head, entry.content)
 
 
-def _replace(path: Path, *pieces: bytes) -> None:
+def _replace(path: str, *pieces: bytes) -> None:
     """Write a file anew, or leave it as it was.
 
     Raises:
         OSError: It cannot be written.
     """
     # A name that nobody else has, made in a tenth of the time that `tempfile` takes.
-    temporary = os.path.join(path.parent, f"tmp{os.urandom(8).hex()}")  # noqa: PTH118 - see above
+    folder = os.path.dirname(path)  # noqa: PTH120 - as above
+    temporary = os.path.join(folder, f"tmp{os.urandom(8).hex()}")  # noqa: PTH118
     try:
         handle = os.open(temporary, _ANEW, 0o600)
     except FileNotFoundError:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
         handle = os.open(temporary, _ANEW, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.writelines(pieces)
-        os.replace(temporary, path)  # noqa: PTH105 - `temporary` is a str
+        os.replace(temporary, path)  # noqa: PTH105
     except BaseException:
         with suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108 - `temporary` is a str
+            os.unlink(temporary)  # noqa: PTH108
         raise
 
 
-def read_page(path: Path) -> Entry | None:
+def read_page(path: str | Path) -> Entry | None:
     """The answer in a file; `None` where it is not as it was written."""
     try:
-        line, _, content = path.read_bytes().partition(b"\n")
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            line, _, content = file.readall().partition(b"\n")
         head = _read_head(line)
     except _ERRORS:
         return None
