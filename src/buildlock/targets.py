@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from buildlock.patterns import compile_pattern
 from buildlock.platforms import Platform
-from buildlock.values import dataclass, field
+from buildlock.values import dataclass, field, identity
 
 OLDEST = (3, 8)
 """The oldest Python that is locked for, and that `venv` and the backends of today are run with."""
@@ -76,7 +76,7 @@ class Target:
         Raises:
             UndefinedEnvironmentName, ValueError, RecursionError: As evaluating it raises them.
         """
-        key = id(marker), extra
+        key = identity(marker), extra
         if key not in self._satisfied:
             # Kept, so that no other gets its identity.
             self._satisfied[key] = marker, marker.evaluate({**cast("dict[str, str]", self.environment), "extra": extra})

@@ -204,3 +204,15 @@ def test_needs_nothing_that_takes_time() -> None:
     command = [sys.executable, "-I", "-S", "-c", program]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert not {"dataclasses", "inspect", "typing", "re"} & set(run.stdout.split())
+
+
+def test_the_identity_of_a_value_is_no_event_of_an_audit_hook() -> None:
+    program = (
+        "import sys; from buildlock.values import identity\n"
+        "kept = [object() for _ in range(10)] + [{}, [], sys]\n"
+        "sys.addaudithook(lambda event, _: print(event) if 'id' in event else None)\n"
+        "assert len({identity(each) for each in kept}) == len(kept)\n"
+        "assert identity(kept[0]) == identity(kept[0])\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == ""

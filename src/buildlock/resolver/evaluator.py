@@ -73,7 +73,7 @@ class Evaluator:
         # Of most files their names say that they are for another platform; what else is against them matters only where
         # there is none to take.
         files = select_by_name(release.artifacts, self._may_fit)
-        fitting = [artifact for artifact in files if self._find_reason(release, artifact) is None]
+        fitting = [each for each in files if self._suits(each) and self._find_reason(release, each) is None]
         if fitting:
             candidates = [artifact for artifact in fitting if artifact.kind == "wheel"] or fitting
             # Sorted by name first, so that the order of the page never decides.
@@ -126,10 +126,12 @@ class Evaluator:
 
     def _may_fit(self, filename: str) -> bool:
         """Whether the platforms in the name of a file are no reason against it."""
-        if not filename.endswith(".whl"):
-            return True
-        platforms = filename[filename.rfind("-") + 1 : -len(".whl")].lower()
-        return not self._platforms.isdisjoint(platforms.split("."))
+        platforms = _list_platforms(filename)
+        return platforms is None or not self._platforms.isdisjoint(platforms)
+
+    def _suits(self, artifact: Artifact) -> bool:
+        """Whether it is for the target, as far as its name says."""
+        return artifact.kind == "sdist" or not self._request.target.tag_ranks.keys().isdisjoint(artifact.tags)
 
     def _check_build_options(self, release: Release, artifact: Artifact) -> PassedOver | None:
         settings = self._settings
@@ -180,7 +182,7 @@ class Evaluator:
         return PassedOver(reason=Reason.PYTHON, text=text, label="needs ", details=(str(specifier),))
 
     def _check_platform(self, _release: Release, artifact: Artifact) -> PassedOver | None:
-        if artifact.kind == "sdist" or not self._request.target.tag_ranks.keys().isdisjoint(artifact.tags):
+        if self._suits(artifact):
             return None
         return PassedOver(
             reason=Reason.PLATFORM,
@@ -229,6 +231,14 @@ def _parse_requires_python(text: str | None) -> SpecifierSet | None:
     except ValueError:
         return None
     return specifier
+
+
+@lru_cache(maxsize=4096)
+def _list_platforms(filename: str) -> frozenset[str] | None:
+    """The platforms in the name of a wheel; `None` for another file."""
+    if not filename.endswith(".whl"):
+        return None
+    return frozenset(filename[filename.rfind("-") + 1 : -len(".whl")].lower().split("."))
 
 
 def _shorten_tags(artifact: Artifact) -> str:

@@ -8,6 +8,7 @@ from packaging.version import Version
 from buildlock.artifacts import Listing, Release
 from buildlock.lazy import LazyList
 from buildlock.resolver.needs import Need
+from buildlock.values import identity
 
 Releases: TypeAlias = Sequence[Release]
 
@@ -30,7 +31,7 @@ class Offers:
         An existing pin, then what is not yanked (PEP 592: yanked only where nothing else satisfies), then, unless
         the user allows pre-releases, what is stable.
         """
-        key = id(listing), prereleases, pinned
+        key = identity(listing), prereleases, pinned
         if key not in self._ordered:
             ordered = LazyList(_order(listing.releases, pinned, prereleases=prereleases))
             self._ordered[key] = listing, ordered
@@ -38,7 +39,7 @@ class Offers:
 
     def filter(self, releases: Releases, needs: Sequence[Need]) -> Releases:
         """Those of `releases`, which came from `order`, whose version all needs accept."""
-        key = id(releases), frozenset([need.versions for need in needs])
+        key = identity(releases), frozenset([need.versions for need in needs])
         if key not in self._fitting:
             distinct = {need.versions: need for need in needs}
             # What has no specifier accepts everything.
@@ -49,15 +50,16 @@ class Offers:
 
     def find(self, releases: Releases, version: Version, *, unique: bool) -> Sequence[Release]:
         """Those of a version among `releases`, which came from `filter`; with `unique` there is one at most."""
-        if id(releases) not in self._by_version:
-            self._by_version[id(releases)] = releases, {}, iter(releases)
-        _, known, rest = self._by_version[id(releases)]
+        key = identity(releases)
+        if key not in self._by_version:
+            self._by_version[key] = releases, {}, iter(releases)
+        _, known, rest = self._by_version[key]
         try:
             while not (unique and version in known) and (release := next(rest, None)) is not None:
                 known.setdefault(release.version, []).append(release)
         except BaseException:
             # What comes after is not known: the next one who asks is told as well.
-            del self._by_version[id(releases)]
+            del self._by_version[key]
             raise
         return known.get(version, ())
 

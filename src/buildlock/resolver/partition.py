@@ -37,6 +37,8 @@ class Partition:
 
     def find_block(self, name: NormalizedName, target: int) -> int:
         """The number of the block that a target is in."""
+        if name not in self.blocks:
+            return 0
         return next(number for number, block in enumerate(self.of(name)) if target in block)
 
     def add_twins(self, targets: Block) -> Block:

@@ -13,7 +13,7 @@ from buildlock.resolver.evaluator import PassedOver
 from buildlock.resolver.needs import Need
 from buildlock.resolver.partition import Block, Partition
 from buildlock.resolver.view import Candidate, View
-from buildlock.values import dataclass
+from buildlock.values import dataclass, identity
 
 Identifier: TypeAlias = tuple[NormalizedName, int]
 """A package, and the number of one of its blocks."""
@@ -176,7 +176,7 @@ class Provider(AbstractProvider[Requirement, Choice, Identifier]):
 
     def is_satisfied_by(self, requirement: Requirement, candidate: Choice) -> bool:
         # In each round resolvelib asks this of all that is pinned: of a thousand packages half a million times.
-        key = id(requirement), id(candidate)
+        key = identity(requirement), identity(candidate)
         if key not in self._satisfied:
             # Both are kept, so that no others get their identities.
             self._satisfied[key] = requirement, candidate, self._satisfies(requirement, candidate)
