@@ -83,6 +83,25 @@ class TestCertificates:
         (tmp_path / "ours.crt").write_bytes(AUTHORITY.read_bytes())
         assert ask(secure, authorities=trust(tmp_path)) == b"hello"
 
+    def test_a_certificate_that_is_named_more_than_once_is_read_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        load, loaded = ssl.SSLContext.load_verify_locations, list[Path]()
+
+        def watch(context: ssl.SSLContext, cafile: Path) -> None:
+            loaded.append(cafile)
+            load(context, cafile)
+
+        monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", watch)
+        bundle, folder = tmp_path / "bundle.pem", tmp_path / "folder"
+        bundle.write_bytes(b"# Ours:\n" + AUTHORITY.read_bytes() + ANOTHER_AUTHORITY.read_bytes())
+        folder.mkdir()
+        for name, content in {"a": AUTHORITY, "b": ANOTHER_AUTHORITY, "c": ANOTHER_AUTHORITY}.items():
+            (folder / f"{name}.pem").write_bytes(content.read_bytes() + b"\n")
+        context = make_context(Network(authorities=(*trust(bundle), *trust(folder))), checked=True)
+        assert loaded == [bundle, folder / "a.pem"]  # what stands after a remark is not seen to be the same
+        assert len(context.get_ca_certs()) == 2
+
     def test_a_certificate_of_another_host_is_not_trusted(self, secure: WebServer) -> None:
         network = Network(authorities=trust(AUTHORITY), retries=0)
         with (
