@@ -2,13 +2,12 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from packaging.requirements import Requirement
 
 from buildlock.answers.looking import get_time
 from buildlock.answers.recorder import NETWORK, keep_answer
-from buildlock.cli.changes import describe_change
 from buildlock.cli.console import Console, count_packages, write_json
 from buildlock.cli.declared import Option
 from buildlock.cli.options import (
@@ -35,8 +34,10 @@ from buildlock.cli.options import (
 from buildlock.cli.talk import Line
 from buildlock.values import replace
 from buildlock.workflows import lock as workflow
-from buildlock.workflows.lock import LockedSection, LockResult
 from buildlock.workflows.lock_options import LockOptions
+
+if TYPE_CHECKING:
+    from buildlock.workflows.locking import LockedSection, LockResult
 
 
 def lock(
@@ -173,7 +174,9 @@ def lock(
         keep_answer(0, despite=(NETWORK,))
 
 
-def _say_section(console: Console, section: LockedSection) -> None:
+def _say_section(console: Console, section: "LockedSection") -> None:
+    from buildlock.cli.changes import describe_change  # noqa: PLC0415 - what it needs is imported when all is resolved
+
     environment = section.environment
     packages = count_packages(len(environment.packages))
     for source, matched in environment.inputs.match_runtime.items():
@@ -188,7 +191,7 @@ def _say_section(console: Console, section: LockedSection) -> None:
         console.say(describe_change(change, environment))
 
 
-def _say_outcome(console: Console, locked: LockResult, options: LockOptions) -> None:
+def _say_outcome(console: Console, locked: "LockResult", options: LockOptions) -> None:
     if locked.written:
         console.say(f"Wrote {locked.path.name}")
     elif options.dry_run and (locked.dropped or locked.dropped_packages or any(s.touched for s in locked.sections)):
@@ -197,7 +200,7 @@ def _say_outcome(console: Console, locked: LockResult, options: LockOptions) -> 
         console.say(f"{locked.path.name} is up to date")
 
 
-def _to_json(locked: LockResult) -> object:
+def _to_json(locked: "LockResult") -> object:
     return {
         "path": str(locked.path),
         "written": locked.written,
@@ -221,7 +224,7 @@ def _to_json(locked: LockResult) -> object:
     }
 
 
-def _section_to_json(section: LockedSection) -> dict[str, object]:
+def _section_to_json(section: "LockedSection") -> dict[str, object]:
     return {
         "packages": len(section.environment.packages),
         "touched": section.touched,

@@ -1,6 +1,6 @@
 """Asking one index of the simple API for one package."""
 
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from packaging.utils import NormalizedName
 
@@ -10,7 +10,8 @@ from buildlock.index.credentials import HINT as CREDENTIALS
 from buildlock.index.http import HttpClient, Response
 from buildlock.index.outline import KIND as OUTLINE
 from buildlock.index.outline import read_outline, write_outline
-from buildlock.index.page import ACCEPT, ProjectPage, parse_outlined_page, parse_page
+from buildlock.index.page import ProjectPage, parse_outlined_page, parse_page
+from buildlock.index.simple import ACCEPT, project_url
 from buildlock.index.urls import InvalidUrlError, to_path
 from buildlock.project.model import Index
 from buildlock.reporting import Noted, Reporter
@@ -86,16 +87,6 @@ def _read_outline(
     content = client.find_kept(url, OUTLINE)
     outline = None if content is None else read_outline(content, sha256)
     return None if outline is None else parse_outlined_page(outline, url=url, name=name, report=report)
-
-
-def project_url(index_url: str, name: NormalizedName) -> str:
-    """The page of a package (PEP 503).
-
-    >>> project_url("https://download.pytorch.org/whl/cu124", "torch")
-    'https://download.pytorch.org/whl/cu124/torch/'
-    """
-    parts = urlsplit(index_url)
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}/", fragment=""))
 
 
 def _read_local(index: Index, url: str, name: NormalizedName, report: Reporter) -> ProjectPage | None:

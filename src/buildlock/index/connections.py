@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, final
@@ -51,9 +52,12 @@ class Connections:
         self._servers: dict[tuple[str, str | None, bool], _Server] = {}
         self._contexts: dict[bool, ssl.SSLContext] = {}
         self._warned: set[str] = set()
+        self._closed = False
 
     def clear(self) -> None:
+        """Close them all; no more are opened."""
         with self._lock:
+            self._closed = True
             for server in self._servers.values():
                 server.close()
 
@@ -88,6 +92,11 @@ class Connections:
                 give_back(False)
                 raise
 
+    def prepare(self, address: Address, requests: int) -> None:
+        """Begin to open connections for so many requests at once; what goes wrong is told to who asks."""
+        with suppress(TransientError, UnavailableError):
+            self._find(address).prepare(requests)
+
     def _find(self, address: Address) -> _Server:
         proxy = self._proxies.find(address.url)
         insecure = find_insecure(self._network.insecure_hosts, address.url)
@@ -98,6 +107,8 @@ class Connections:
                 self._report(warn_insecure(address.origin, insecure))
             if key not in self._servers:
                 self._servers[key] = _Server(self._describe_way(address, proxy, checked=insecure is None))
+                if self._closed:
+                    self._servers[key].close()
             return self._servers[key]
 
     def _describe_way(self, address: Address, proxy: str | None, *, checked: bool) -> Way:
@@ -174,12 +185,20 @@ class _Server:
                         self._drop(wire)
                     if self._failures > before and self._failure is not None:
                         raise self._failure
-                    wanted = self._waiting if self._waiting < _MANY else 2 * self._waiting
-                    while self._opening < wanted and self._count < self._most:
-                        self._begin()
+                    self._begin_for(self._waiting)
                     self._changed.wait()
             finally:
                 self._waiting -= 1
+
+    def prepare(self, requests: int) -> None:
+        """Begin to open connections for so many requests.
+
+        Raises:
+            TransientError: There can be none.
+        """
+        with self._changed:
+            if not self._closed:
+                self._begin_for(requests)
 
     def give_back(self, wire: Wire, usable: bool) -> None:  # noqa: FBT001 - as an answer calls it
         with self._changed:
@@ -199,6 +218,11 @@ class _Server:
             while self._idle:
                 self._drop(self._idle.pop())
             self._changed.notify_all()
+
+    def _begin_for(self, requests: int) -> None:
+        wanted = requests if requests < _MANY else 2 * requests
+        while self._opening < wanted and self._count < self._most:
+            self._begin()
 
     def _begin(self) -> None:
         """Open one beside who waits, who holds the lock."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import BoundedSemaphore, Event, Lock
+from threading import BoundedSemaphore, Event, Lock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar, final
 
@@ -155,6 +155,19 @@ class HttpClient:
             return  # whoever asks it is told
         self._credentials.name(address, authenticate)
         self._credentials.remember(address)
+
+    def connect(self, url: str, requests: int) -> None:
+        """Begin to connect to a server that will be asked so many things at once; what is wrong with it is told then.
+
+        Raises:
+            UnavailableError: It is no URL of a server.
+        """
+        address = self._parse(url)
+        if address.scheme != "file" and not self._offline:
+            at_once = min(requests, self._network.concurrent_downloads or _MOST_REQUESTS)
+            beside = Thread(target=self._connections().prepare, args=(address, at_once), daemon=True)
+            with suppress(RuntimeError):  # the system has no more threads for us
+                beside.start()
 
     def get(
         self,

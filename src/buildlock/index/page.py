@@ -17,8 +17,6 @@ from buildlock.reporting import Reporter
 from buildlock.text import excerpt, printable, without_credentials
 from buildlock.values import dataclass, field, replace
 
-ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-"""What we ask an index for (PEP 691, version and format selection)."""
 ACCEPT_HTML = "application/vnd.pypi.simple.v1+html, text/html;q=0.9"
 
 _JSON = frozenset(

@@ -10,12 +10,12 @@ from packaging.utils import NormalizedName
 
 from buildlock.environment.own_files import hash_file
 from buildlock.errors import IntegrityError, UnavailableError
-from buildlock.index.asking import project_url
 from buildlock.index.download import Downloaded, download
 from buildlock.index.flat import read_directory
 from buildlock.index.http import HttpClient
 from buildlock.index.local import is_directory
-from buildlock.index.page import ACCEPT, parse_page
+from buildlock.index.page import parse_page
+from buildlock.index.simple import ACCEPT, project_url
 from buildlock.index.urls import InvalidUrlError, is_url, to_path
 from buildlock.lockfile.select import LockedArtifact, LockedSource
 from buildlock.project.mirrors import find_mirror

@@ -21,7 +21,7 @@ from buildlock.lockfile.writer import write_variant
 from buildlock.project.model import BuildRequirement, Project
 from buildlock.runtime.discovery import RuntimeLocks
 from buildlock.values import dataclass, replace
-from buildlock.workflows.lock import lock_variant
+from buildlock.workflows.locking import lock_variant
 from buildlock.workflows.staleness import stale_inputs
 from buildlock.workflows.workspace import Workspace
 

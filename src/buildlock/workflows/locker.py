@@ -89,6 +89,8 @@ class Seen:
 
     pages: Pages = field(default_factory=Pages)
     metadata: KnownMetadata = field(default_factory=dict)
+    clients: Mapping[str, HttpClient] = field(default_factory=dict)
+    """Those that have connections already, by the variant that they are for; who opened them closes them too."""
 
 
 @contextmanager
@@ -100,7 +102,8 @@ def open_access(workspace: Workspace, inputs: BuildInputs, seen: Seen) -> Iterat
         def open_scratch() -> Path:
             return last.enter_context(open_store().scratch())
 
-        client = stack.enter_context(open_client(workspace, inputs))
+        known = seen.clients.get(inputs.variant.name)
+        client = known or stack.enter_context(open_client(workspace, inputs))
         catalogue = Catalogue(inputs, client, workspace.report, seen.pages)
         stack.callback(catalogue.close)
         reader = MetadataReader(client, workspace.report, cache(open_scratch), seen.metadata)

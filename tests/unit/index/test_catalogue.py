@@ -9,9 +9,9 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from buildlock.artifacts import IndexAnswer, Listing
 from buildlock.errors import InvalidPageError, InvalidProjectError, UnavailableError
-from buildlock.index.asking import project_url
 from buildlock.index.catalogue import Catalogue
 from buildlock.index.http import HttpClient
+from buildlock.index.simple import project_url
 from buildlock.project.model import BuildInputs, Index, IndexFormat, IndexStrategy, Settings, SourceRule
 from buildlock.reporting import Event, Warned
 from buildlock.variants import Variant

@@ -7,8 +7,9 @@ import pytest
 from buildlock.errors import InvalidLockError, StaleLockError
 from buildlock.lockfile.reader import parse_lockfile
 from buildlock.lockfile.three_way import mark_conflicts, mark_text, merge_locks
-from buildlock.workflows.lock import LockResult, lock
+from buildlock.workflows.lock import lock
 from buildlock.workflows.lock_options import LockOptions
+from buildlock.workflows.locking import LockResult
 from support.git import GitRepository
 from support.merging import Branches
 

@@ -4,14 +4,20 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 
+from buildlock.errors import BuildlockError, InvalidLockError, UnavailableError
+from buildlock.index.http import HttpClient
 from buildlock.index.page_json import JsonPage, read_json
+from buildlock.project.model import BuildRequirement
+from buildlock.reporting import Event, Warned
 from buildlock.workflows.lock import lock
 from buildlock.workflows.lock_options import LockOptions
 from buildlock.workflows.workspace import Workspace
@@ -20,7 +26,8 @@ from index.faults import Fault
 from index.offer import MetadataOffer, OfferedFile, offer_wheel
 from index.server import IndexServer, serve
 
-LINUX = LockOptions(all_variants=True, pythons=("3.12",), platforms=("x86_64-manylinux_2_28",), dynamic=False)
+LINUX_ALONE = LockOptions(pythons=("3.12",), platforms=("x86_64-manylinux_2_28",), dynamic=False)
+LINUX = replace(LINUX_ALONE, all_variants=True)
 BUILD_SYSTEM = '[build-system]\nrequires = ["tool", "helper<3"]\nbuild-backend = "backend"\n'
 PAGES = Counter({"/simple/tool/": 1, "/simple/helper/": 1, "/simple/mid/": 1, "/simple/leaf/": 1})
 FILES = Counter(
@@ -77,6 +84,61 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 def test_a_first_lock(project: Project) -> None:
     assert project.lock() == PAGES + FILES
+
+
+def test_servers_are_connected_to_before_it_is_known_what_to_ask_and_nothing_is_asked(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, connect = list[str](), HttpClient.connect
+
+    def watch(client: HttpClient, url: str, requests: int) -> None:
+        begun.append(url)
+        connect(client, url, requests)
+
+    monkeypatch.setattr(HttpClient, "connect", watch)
+    (project.workspace.root / "build-lock.toml").write_text("this is no lock", encoding="utf-8")
+    with pytest.raises(InvalidLockError):
+        project.lock()
+    assert [url.rpartition("/")[2] for url in begun] == ["simple"]
+    assert project.server.exchanges == []
+
+
+def test_a_server_that_cannot_be_reached_is_told_as_if_nobody_had_connected_before(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = {**project.workspace.environ, "UV_DEFAULT_INDEX": "http://127.0.0.1:1/simple", "UV_HTTP_RETRIES": "0"}
+    events: list[Event] = []
+    workspace = replace(project.workspace, environ=environ, report=events.append)
+
+    def fail() -> tuple[str, list[Event]]:
+        events.clear()
+        with pytest.raises(UnavailableError) as caught:
+            lock(workspace, LINUX_ALONE)
+        return str(caught.value), [event for event in events if isinstance(event, Warned)]
+
+    told = fail()
+    monkeypatch.setattr("buildlock.workflows.lock.connect_ahead", lambda *_: None)
+    assert fail() == told
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"variants": ("nosuch",)},
+        {"variants": ("default",), "all_variants": True},
+        {"packages": (BuildRequirement(requirement=Requirement("tool"), origin="--package"),)},
+        {"drop_packages": frozenset({NormalizedName("tool")})},
+    ],
+)
+def test_where_it_is_open_what_is_locked_no_server_is_connected_to(
+    project: Project, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        pytest.fail("it was connected to a server")
+
+    monkeypatch.setattr(HttpClient, "connect", refuse)
+    with suppress(BuildlockError):
+        lock(project.workspace, replace(LINUX_ALONE, **options))  # type: ignore[arg-type]
 
 
 def test_a_lock_anew_asks_whether_the_pages_have_changed(project: Project) -> None:
