@@ -172,7 +172,7 @@ def test_a_file_that_drips_in_is_resumed_and_given_up(
     server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Half a second for all, and as long as it takes for the next byte: on a busy machine that takes a while.
-    monkeypatch.setattr("buildlock.index.http.FACTOR", 0.05)
+    monkeypatch.setattr("buildlock.index.wire.FACTOR", 0.05)
     head = b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\nETag: "1"\r\n\r\n'
     server.answers["/file"] = Raw(head, dripping=b"x" * 500)
     network = Network(timeout=10, retries=1)

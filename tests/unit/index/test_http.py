@@ -109,8 +109,7 @@ def test_an_answer_that_drips_in_is_given_up(
     server: WebServer, monkeypatch: pytest.MonkeyPatch, begin: bytes, rest: bytes, reason: str
 ) -> None:
     # Half a second for all, and as long as it takes for the next byte: on a busy machine that takes a while.
-    for module in ("http", "wire"):
-        monkeypatch.setattr(f"buildlock.index.{module}.FACTOR", 0.05)
+    monkeypatch.setattr("buildlock.index.wire.FACTOR", 0.05)
     server.answers["/page"] = Raw(begin, dripping=rest)
     with (
         HttpClient(cache_dir=None, report=silence, network=Network(timeout=10, retries=0)) as client,
