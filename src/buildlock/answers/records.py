@@ -24,6 +24,7 @@ _MAX_SIZE = 1 << 20
 _REMEMBERED_USE = 60 * 60
 """Seconds; that a record is used is noted no more often."""
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""As of `plain_files`, which would take longer to import than to read a record."""
 
 
 class Record:
@@ -90,6 +91,8 @@ def write_record(folder: str, key: str, record: Record) -> None:
         OSError: It cannot be written.
         ValueError: It is too large, or what was written cannot be told.
     """
+    from buildlock.plain_files import write_whole  # noqa: PLC0415 - to read records is to be quick
+
     content = encode(record)
     os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
     try:
@@ -98,16 +101,7 @@ def write_record(folder: str, key: str, record: Record) -> None:
         status = os.lstat(folder)
         if not stat.S_ISDIR(status.st_mode) or not is_own(status):
             raise
-    temporary = os.path.join(folder, f"{key}.{os.urandom(8).hex()}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o600)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(temporary, os.path.join(folder, key))
-    except OSError:
-        os.unlink(temporary)
-        raise
+    write_whole(os.path.join(folder, key), content)
     _drop_oldest(folder)
 
 

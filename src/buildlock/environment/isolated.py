@@ -9,7 +9,7 @@ from buildlock.environment.interpreter import Interpreter
 from buildlock.environment.marker import is_unchanged, read_marker
 from buildlock.environment.mending import expect_hard_links
 from buildlock.environment.origin import Origin, read_origin
-from buildlock.environment.own_files import make_own, replace_content
+from buildlock.environment.own_files import make_own
 from buildlock.environment.placing import choose_mode
 from buildlock.environment.planning import Launcher, Plan
 from buildlock.environment.private_folder import private_folder
@@ -18,6 +18,7 @@ from buildlock.environment.seal import find_broken
 from buildlock.environment.skeleton import Layout, create_skeleton, read_skeleton
 from buildlock.environment.stored import MANIFEST, StoredWheel
 from buildlock.errors import EnvironmentPreparationError
+from buildlock.plain_files import write_whole
 from buildlock.project.model import LinkMode
 from buildlock.reporting import Noted, Reporter
 from buildlock.values import dataclass
@@ -89,7 +90,7 @@ def create_environment(
             # What a command has put into the store meanwhile is in no recipe.
             if kept is not None and known is None and not find_broken(recipe.entries):
                 make_own(kept)
-                replace_content(kept / identity, recipe.write())
+                write_whole(str(kept / identity), recipe.write())
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise EnvironmentPreparationError(

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR, S_ISLNK
 
-from buildlock.environment.plain_file import read_plain
 from buildlock.environment.seal import Seal, is_as_sealed, make_seal, parse_seal
+from buildlock.plain_files import read_plain
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:

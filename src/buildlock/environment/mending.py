@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 from buildlock.environment.bytecode import compile_bytecode, find_source, is_bytecode
 from buildlock.environment.contents import find_changed
 from buildlock.environment.interpreter import Interpreter
-from buildlock.environment.own_files import hash_file, replace_content
-from buildlock.environment.plain_file import read_plain
+from buildlock.environment.own_files import hash_file
 from buildlock.environment.removal import remove_tree
 from buildlock.environment.seal import SEAL, Seal, find_broken, make_seal, read_seal
 from buildlock.environment.stored import BYTECODE, UNCOMPILED, StoredWheel
 from buildlock.environment.wheel import UnpackedFile
+from buildlock.plain_files import read_plain, write_whole
 from buildlock.values import dataclass
 
 _CACHE = "__pycache__"
@@ -68,7 +68,7 @@ def mend(wheel: StoredWheel, written: Path) -> Mended:
     damaged = _find_damage(tree, files, seal.names, touched)
     if damaged is None:
         note_uncompiled(wheel.entry, filter(is_bytecode, strange))
-        replace_content(wheel.entry / SEAL, seal.write())
+        write_whole(str(wheel.entry / SEAL), seal.write())
     return Mended(left=left, damaged=damaged)
 
 
@@ -101,7 +101,7 @@ def expect_hard_links(wheels: Iterable[StoredWheel]) -> None:
             now = make_seal(str(wheel.tree), linked=True)
             if find_broken([str(wheel.entry)]):
                 raise ValueError(f"`{wheel.entry}` was changed meanwhile")
-            replace_content(wheel.entry / SEAL, now.write())
+            write_whole(str(wheel.entry / SEAL), now.write())
 
 
 def read_uncompiled(entry: Path) -> Sequence[str]:
@@ -120,7 +120,7 @@ def note_uncompiled(entry: Path, paths: Iterable[str]) -> None:
     """
     noted = read_uncompiled(entry)
     if wanted := sorted({*noted, *filter(find_source, paths)}):
-        replace_content(entry / UNCOMPILED, os.fsencode("\0".join(wanted)))
+        write_whole(str(entry / UNCOMPILED), os.fsencode("\0".join(wanted)))
 
 
 def keep_bytecode(wheel: StoredWheel, interpreter: Interpreter) -> None:
@@ -145,10 +145,10 @@ def keep_bytecode(wheel: StoredWheel, interpreter: Interpreter) -> None:
     expected = {str(folder) for path in compiled for folder in (Path(path), *Path(path).parents[:2])}
     if not expected.issuperset(before.find_changed(after)):
         raise ValueError(f"`{wheel.entry}` was changed meanwhile")
-    replace_content(wheel.entry / BYTECODE, json.dumps(bytecode).encode())
-    replace_content(wheel.entry / SEAL, after.write())
+    write_whole(str(wheel.entry / BYTECODE), json.dumps(bytecode).encode())
+    write_whole(str(wheel.entry / SEAL), after.write())
     if rest := [path for path in noted if path not in set(wanted)]:
-        replace_content(wheel.entry / UNCOMPILED, os.fsencode("\0".join(rest)))
+        write_whole(str(wheel.entry / UNCOMPILED), os.fsencode("\0".join(rest)))
     else:
         (wheel.entry / UNCOMPILED).unlink()
 

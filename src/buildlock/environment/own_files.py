@@ -61,17 +61,3 @@ def mark_used(path: Path) -> None:
     """Say that it is used now: `buildlock cache prune` goes by the time of change."""
     with suppress(OSError):
         os.utime(path)
-
-
-def replace_content(path: Path, content: bytes) -> None:
-    """Write a file of ours, whole or not at all, in place of what it was.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    unfinished = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -11,8 +11,8 @@ import os
 from buildlock.answers.sights import digest
 from buildlock.environment.marker import Marker, write_marker
 from buildlock.environment.placing import place
-from buildlock.environment.plain_file import read_plain
 from buildlock.environment.seal import TREE, read_seal, seal_made
+from buildlock.plain_files import read_plain
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:

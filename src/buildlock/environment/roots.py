@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from buildlock.environment.plain_file import read_plain
+from buildlock.plain_files import read_plain, write_whole
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -28,12 +28,9 @@ def keep_root(roots: str, environment: str) -> None:
         OSError: It cannot be noted.
     """
     note = f"{roots}/{_name(environment)}"
-    unfinished = f"{note}-{os.getpid()}"
     if not os.path.isdir(roots):  # noqa: PTH112
         os.makedirs(roots, 0o700, exist_ok=True)  # noqa: PTH103
-    with open(unfinished, "wb") as file:  # noqa: PTH123
-        file.write(os.fsencode(environment))
-    os.replace(unfinished, note)  # noqa: PTH105
+    write_whole(note, os.fsencode(environment))
 
 
 def read_root(note: str) -> str | None:

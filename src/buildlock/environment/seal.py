@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from buildlock.environment.plain_file import read_plain
+from buildlock.plain_files import read_plain
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from packaging.version import Version
 
 from buildlock.environment.entry_points import Command
 from buildlock.environment.linkage import Linkage, find_linkage
-from buildlock.environment.plain_file import read_plain
 from buildlock.environment.record import RecordLine, encode_digest, write_record
 from buildlock.environment.seal import SEAL, TREE, make_seal
 from buildlock.environment.wheel import UnpackedFile, WheelFacts
 from buildlock.errors import EnvironmentPreparationError
+from buildlock.plain_files import read_plain
 from buildlock.values import dataclass
 
 MANIFEST: Final = "manifest.json"

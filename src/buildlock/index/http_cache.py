@@ -9,11 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from buildlock.patterns import compile_pattern
+from buildlock.plain_files import write_whole
 from buildlock.values import dataclass
 
 FORMAT = "http-v1"
 """The name of the folder."""
-_ANEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _MAX_AGE = compile_pattern(r"\d{1,9}")
 # Only what can be sent back in a header as it is.
 _ETAG = compile_pattern(r'(?:W/)?"[\x21\x23-\x7e]*"')
@@ -124,32 +124,13 @@ class HttpCache:
             "headers": dict(entry.headers),
         }
         head = json.dumps(record).encode() + b"\n"
+        path = self._path(entry.url, accept)
         with suppress(OSError):
-            _replace(self._path(entry.url, accept), head, entry.content)
-
-
-def _replace(path: str, *pieces: bytes) -> None:
-    """Write a file anew, or leave it as it was.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    # A name that nobody else has, made in a tenth of the time that `tempfile` takes.
-    folder = os.path.dirname(path)  # noqa: PTH120 - as above
-    temporary = os.path.join(folder, f"tmp{os.urandom(8).hex()}")  # noqa: PTH118
-    try:
-        handle = os.open(temporary, _ANEW, 0o600)
-    except FileNotFoundError:
-        os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
-        handle = os.open(temporary, _ANEW, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.writelines(pieces)
-        os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108
-        raise
+            try:
+                write_whole(path, head, entry.content)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
+                write_whole(path, head, entry.content)
 
 
 def read_page(path: str | Path) -> Entry | None:

@@ -1,13 +1,12 @@
 """Writing files of the project atomically: at every moment the old one is there, or the new one."""
 
 import glob
-import os
-import stat
 from contextlib import suppress
 from pathlib import Path
 
 from buildlock.answers.looking import explained
 from buildlock.errors import LockfileError
+from buildlock.plain_files import write_whole
 
 
 def save(path: Path, text: str) -> bool:
@@ -31,23 +30,13 @@ def replace_content(path: Path, content: bytes) -> bool:
     path = path.resolve()  # a link stays one
     if path.exists() and path.read_bytes() == content:
         return False
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(str(path), content, private=False, flush=True)
     return True
 
 
 @explained()  # what is left is no part of an answer
 def clear_unfinished(path: Path) -> None:
-    """Remove what a killed process has left beside a file that it wrote; for whoever is alone with the file."""
+    """Remove what a killed process has left of `write_whole` beside a file; for whoever is alone with the file."""
     path = path.resolve()
     for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 16}.tmp"):
         with suppress(OSError):  # it is in nobody's way
