@@ -9,6 +9,8 @@ import os
 import sys
 from stat import S_ISREG
 
+from buildlock.plain_files import PLAINLY
+
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -179,8 +181,7 @@ def _copy(source: str, path: str, *, executable: bool, more: bytes = b"") -> Non
 
 
 def _open_plain(path: str, flags: int) -> int:
-    # What a command put in its place is not followed, nor waited for.
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    return os.open(path, flags | PLAINLY)
 
 
 def _clone(original: int, copy: int) -> bool:

@@ -25,6 +25,7 @@ from typing import BinaryIO
 
 from buildlock.errors import EnvironmentPreparationError, ProjectError
 from buildlock.index.symlinks import find_link_fault
+from buildlock.plain_files import PLAINLY
 from buildlock.text import present
 from buildlock.values import dataclass
 
@@ -60,8 +61,6 @@ _AT_THE_TOP = frozenset({"build", "dist", "build-lock.toml"})
 _ENVIRONMENT = "pyvenv.cfg"
 _HINT = "a project is built from a copy of its folder, which must hold all that it needs, and no more"
 _CHUNK = 1 << 20
-# A link that took the file's place is not followed, and a pipe does not block.
-_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def hash_tree(folder: Path, *, limit: int = DEFAULT_LIMIT) -> str:
@@ -167,7 +166,7 @@ class _Pass:
         digest = hashlib.sha256()
         with ExitStack() as stack:
             with _reading(entry.path):
-                source = stack.enter_context(os.fdopen(os.open(entry.path, os.O_RDONLY | _FLAGS), "rb"))
+                source = stack.enter_context(os.fdopen(os.open(entry.path, PLAINLY), "rb"))
                 mode = os.fstat(source.fileno()).st_mode
             if not stat.S_ISREG(mode):
                 raise ProjectError(present(f"`{entry.path}` changed while it was read"))

@@ -23,6 +23,7 @@ from buildlock.errors import (
     InvalidMetadataError,
 )
 from buildlock.metadata.core import MAX_METADATA_SIZE, parse_core_metadata
+from buildlock.plain_files import PLAINLY
 
 _SDIST_SUFFIX = ".tar.gz"
 _KINDS = {"wheel": "a wheel", "sdist": "an sdist"}
@@ -32,7 +33,6 @@ _DISTRIBUTIONS = (".whl", _SDIST_SUFFIX, ".zip")
 _SHOWN = 5
 _MAX_SIZE = 16 << 30
 _CHUNK = 1 << 20
-_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 class InvalidProductError(Exception):
@@ -137,8 +137,7 @@ def take_product(output: Path, filename: object, scratch: Path, *, kind: Artifac
 def _copy(path: Path, scratch: Path) -> Path:
     try:
         copy = Path(tempfile.mkdtemp(dir=scratch), path.name)
-        # A link or a pipe that took the file's place is neither followed nor waited for.
-        with os.fdopen(os.open(path, os.O_RDONLY | _FLAGS), "rb") as source, copy.open("xb") as target:
+        with os.fdopen(os.open(path, PLAINLY), "rb") as source, copy.open("xb") as target:
             status = os.fstat(source.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise InvalidProductError(f"it returned {path.name!r} and made no such file")
