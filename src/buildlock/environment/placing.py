@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from stat import S_ISREG
 
-from buildlock.plain_files import PLAINLY
+from buildlock.environment.copying import Copier, clone, create, write
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -19,10 +18,9 @@ if TYPE_CHECKING:
     from buildlock.environment.steps import Step
     from buildlock.project.model import LinkMode
 
-_WORKERS: Final = 4
+_WORKERS: Final = 2
+"""More of them wait for each other: Python runs in one at a time."""
 _BATCH: Final = 64
-_CHUNK: Final = 1 << 20
-_FICLONE: Final = 0x40049409
 _URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
 """`base64` imports half of the library."""
 _SHEBANG_LIMIT: Final = 127
@@ -77,10 +75,11 @@ def place(root: str, steps: Sequence[Step], *, python: str) -> None:
             _link_hard(path, f"{step[2]}/{step[3]}", step[4])
         else:
             copies.append(step)
-    _place_all(root, copies)
+    copier = Copier()
+    _copy_all(copier, root, copies)
     for _, path, source, library, lines, scripts in records:
         missing = (_describe(root, library, script) for script in scripts)
-        _copy(source, f"{root}/{path}", executable=False, more=b"".join([lines, *missing]))
+        copier.copy(source, f"{root}/{path}", executable=False, more=b"".join([lines, *missing]))
 
 
 def _start_with(python: str, arguments: bytes) -> bytes:
@@ -128,15 +127,15 @@ def _link_hard(folder: str, source: str, names: Iterable[str]) -> None:
         os.close(original)
 
 
-def _place_all(root: str, copies: Sequence[Step]) -> None:
+def _copy_all(copier: Copier, root: str, copies: Sequence[Step]) -> None:
     if len(copies) <= _BATCH:
-        _place_files(root, copies)
+        _copy_files(copier, root, copies)
         return
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - links need none
 
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="place") as pool:
         batches = [copies[start : start + _BATCH] for start in range(0, len(copies), _BATCH)]
-        futures = [pool.submit(_place_files, root, batch) for batch in batches]
+        futures = [pool.submit(_copy_files, copier, root, batch) for batch in batches]
         try:
             for future in futures:
                 future.result()
@@ -145,73 +144,23 @@ def _place_all(root: str, copies: Sequence[Step]) -> None:
             raise
 
 
-def _place_files(root: str, copies: Iterable[Step]) -> None:
+def _copy_files(copier: Copier, root: str, copies: Iterable[Step]) -> None:
     for step in copies:
         if step[0] == "copy":
-            _copy(step[2], f"{root}/{step[1]}", executable=step[3])
-
-
-def _create(path: str, *, executable: bool) -> int:
-    # O_EXCL: never through a link, never over what is there.
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    return os.open(path, flags, 0o777 if executable else 0o666)
+            copier.copy(step[2], f"{root}/{step[1]}", executable=step[3])
 
 
 def _write(path: str, content: bytes, *, executable: bool) -> None:
-    with os.fdopen(_create(path, executable=executable), "wb", buffering=0) as file:
-        file.write(content)
-
-
-def _copy(source: str, path: str, *, executable: bool, more: bytes = b"") -> None:
-    with open(source, "rb", buffering=0, opener=_open_plain) as original:
-        status = os.fstat(original.fileno())
-        if not S_ISREG(status.st_mode):
-            raise ValueError(f"`{source}` is no file any more")
-        with os.fdopen(_create(path, executable=executable), "wb", buffering=0) as copy:
-            if not _clone(original.fileno(), copy.fileno()):
-                _share(original.fileno(), copy.fileno(), status.st_size)
-                while chunk := original.read(_CHUNK):
-                    copy.write(chunk)
-            if os.fstat(copy.fileno()).st_size != status.st_size:
-                raise ValueError(f"`{source}` changed while it was copied")
-            copy.seek(0, os.SEEK_END)
-            copy.write(more)
-    # Compilers and build tools compare times: a header must not be newer in every environment.
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def _open_plain(path: str, flags: int) -> int:
-    return os.open(path, flags | PLAINLY)
-
-
-def _clone(original: int, copy: int) -> bool:
-    """Let both files have the same blocks until one is written, where the file system can."""
-    if sys.platform != "linux":
-        return False
-    from fcntl import ioctl  # noqa: PLC0415 - links need none
-
+    file = create(path, executable=executable)
     try:
-        ioctl(copy, _FICLONE, original)
-    except OSError:
-        return False
-    return True
-
-
-def _share(original: int, copy: int, size: int) -> None:
-    """Let the kernel copy as much as it can; both files stand where it ended."""
-    if not hasattr(os, "copy_file_range"):
-        return
-    try:
-        while size > 0 and (copied := os.copy_file_range(original, copy, size)):
-            size -= copied
-    except OSError:
-        return  # another file system, or a kernel that cannot: the rest is copied by hand
+        write(file, content)
+    finally:
+        os.close(file)
 
 
 def _try_clone(original: str, path: str) -> None:
     with open(original, "rb", buffering=0) as file, open(path, "xb", buffering=0) as copy:  # noqa: PTH123
-        if not _clone(file.fileno(), copy.fileno()):
-            raise OSError
+        clone(file.fileno(), copy.fileno())
 
 
 def _works(attempt: Callable[[str, str], None], original: str, trial: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from buildlock.environment.copying import write
 from buildlock.environment.entry_names import find_folders
 from buildlock.environment.record import RecordLine, encode_digest
 from buildlock.environment.zip_entries import ZipArchive, ZipEntry
@@ -101,7 +102,7 @@ class _Writer:
             try:
                 for chunk in self._archive.chunks(entry):
                     digest.update(chunk)
-                    _write_all(descriptor, chunk)
+                    write(descriptor, chunk)
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -116,14 +117,6 @@ class _Writer:
         return EnvironmentPreparationError(
             f"`{name}` of `{self._archive.filename}` cannot be written: {error.strerror or error}"
         )
-
-
-def _write_all(descriptor: int, chunk: bytes) -> None:
-    """A full disk, or a signal, may let a part of it be written."""
-    if (written := os.write(descriptor, chunk)) < len(chunk):
-        rest = memoryview(chunk)[written:]
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
 
 
 def _count_processors() -> int:
