@@ -5,15 +5,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from buildlock.environment.own_files import make_own
 from buildlock.errors import EnvironmentPreparationError
+from buildlock.file_locks import take_lock
 from buildlock.reporting import Began, Reporter, Warned
 
 if sys.platform != "win32":
     import fcntl
+
+    from buildlock.file_locks import lock_open
 
 IN_USE = "in-use"
 """The file in the cache that a lock on stands for its use; it is never removed."""
@@ -39,9 +41,9 @@ def use_cache(cache: Path, report: Reporter) -> None:
         if cache in _held:
             return
         descriptor = _open(cache)
-        if sys.platform != "win32" and not _lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB):
+        if sys.platform != "win32" and not lock_open(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB):
             report(Began(f"Waiting for another buildlock that clears `{cache}`"))
-            _lock(descriptor, fcntl.LOCK_SH)
+            lock_open(descriptor, fcntl.LOCK_SH)
         _held[cache] = descriptor
 
 
@@ -61,13 +63,13 @@ def be_alone(cache: Path, report: Reporter) -> Iterator[None]:
         yield
         return
     descriptor = _held[cache]
-    if not _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+    if not lock_open(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
         report(Warned(f"other runs of buildlock use `{cache}`: waiting for their end"))
-        _lock(descriptor, fcntl.LOCK_EX)
+        lock_open(descriptor, fcntl.LOCK_EX)
     try:
         yield
     finally:
-        _lock(descriptor, fcntl.LOCK_SH)
+        lock_open(descriptor, fcntl.LOCK_SH)
 
 
 @contextmanager
@@ -83,7 +85,7 @@ def hold_file(cache: Path, name: str, wait: Callable[[], object]) -> Iterator[No
         EnvironmentPreparationError: It cannot be opened.
     """
     try:
-        release = _acquire(cache / name, wait)
+        release = take_lock(cache / name, wait)
     except OSError as error:
         raise _refuse(cache, error) from error
     try:
@@ -119,38 +121,3 @@ def _refuse(cache: Path, error: OSError) -> EnvironmentPreparationError:
         f"the cache `{cache}` cannot be written: {error.strerror or error}",
         hint="set `BUILDLOCK_CACHE_DIR` to a folder that can be written",
     )
-
-
-if sys.platform == "win32":
-
-    def _acquire(path: Path, wait: Callable[[], object]) -> Callable[[], object]:
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - nothing else here needs it
-
-        lock = FileLock(path)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            wait()
-            lock.acquire()
-        return lock.release
-
-else:
-
-    def _acquire(path: Path, wait: Callable[[], object]) -> Callable[[], object]:
-        """Take a lock as `filelock` takes it, without all that it imports; returns what lets it go."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        if not _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            wait()
-            _lock(descriptor, fcntl.LOCK_EX)
-        return partial(os.close, descriptor)
-
-    def _lock(descriptor: int, operation: int) -> bool:
-        """Whether it was taken."""
-        try:
-            fcntl.flock(descriptor, operation)
-        except BlockingIOError:
-            return False
-        except OSError:
-            # Some network file systems have no locks; one user seldom runs two commands there.
-            return True
-        return True

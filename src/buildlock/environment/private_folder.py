@@ -2,15 +2,13 @@
 
 import glob
 import os
-import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from buildlock.environment.removal import remove_tree
 from buildlock.errors import EnvironmentPreparationError
+from buildlock.file_locks import try_lock
 
 _ATTEMPTS = 100
 _OWN: set[Path] = set()
@@ -32,29 +30,27 @@ def private_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """
     try:
         clear_abandoned(parent, prefix)
-        folder, lock = _make(parent, prefix)
+        folder, release = _make(parent, prefix)
     except OSError as error:
         raise EnvironmentPreparationError(f"`{parent}` cannot be written: {error.strerror or error}") from error
     try:
         yield folder
     finally:
-        _remove(folder, lock)
+        _remove(folder, release)
 
 
-def _make(parent: Path, prefix: str) -> tuple[Path, FileLock]:
+def _make(parent: Path, prefix: str) -> tuple[Path, Callable[[], object]]:
     for _ in range(_ATTEMPTS):
-        folder = parent / f"{prefix}{secrets.token_hex(8)}"
-        lock = FileLock(_lock_path(folder), mode=0o600)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
+        folder = parent / f"{prefix}{os.urandom(8).hex()}"
+        release = try_lock(_lock_path(folder))
+        if release is None:
             continue  # a sweep came between the making of the lock's file and the taking of the lock
         # A sweep may have taken the lock's file away before the lock was ours.
         if _lock_path(folder).exists():
             _OWN.add(_lock_path(folder))
             folder.mkdir(mode=0o700)
-            return folder, lock
-        lock.release()
+            return folder, release
+        release()
     raise EnvironmentPreparationError(f"`{parent}` cannot be written: no file in it can be locked")
 
 
@@ -63,13 +59,12 @@ def clear_abandoned(parent: Path, prefix: str) -> None:
     for path in sorted(parent.glob(f"{glob.escape(prefix)}*.lock")):
         if path in _OWN:
             continue
-        lock = FileLock(path, mode=0o600)
-        with suppress(Timeout, OSError):
-            lock.acquire(blocking=False)
-            _remove(path.with_suffix(""), lock)
+        with suppress(OSError):
+            if release := try_lock(path):
+                _remove(path.with_suffix(""), release)
 
 
-def _remove(folder: Path, lock: FileLock) -> None:
+def _remove(folder: Path, release: Callable[[], object]) -> None:
     _OWN.discard(_lock_path(folder))
     # What cannot be removed stays, and is tried again by the next sweep.
     with suppress(OSError):
@@ -78,7 +73,7 @@ def _remove(folder: Path, lock: FileLock) -> None:
         # Before the release, so that who waits for the lock finds it gone; after it on Windows, which keeps open files.
         with suppress(OSError):
             _lock_path(folder).unlink()
-    lock.release()
+    release()
     if not os.path.lexists(folder):
         with suppress(OSError):
             _lock_path(folder).unlink()

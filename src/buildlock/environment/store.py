@@ -9,8 +9,6 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock
-
 from buildlock.environment.interpreter import Interpreter
 from buildlock.environment.mending import Mended, keep_bytecode, mend
 from buildlock.environment.own_files import check_own, hash_open, make_own, mark_used
@@ -33,6 +31,7 @@ from buildlock.environment.stored import (
 from buildlock.environment.wheel import Wheel, open_archive
 from buildlock.environment.zip_entries import DEFAULT_LIMIT, ZipArchive
 from buildlock.errors import EnvironmentPreparationError, IntegrityError
+from buildlock.file_locks import take_lock
 from buildlock.reporting import Noted, Reporter, Warned
 from buildlock.stamps import Stamp, stamp_of
 from buildlock.values import replace
@@ -191,9 +190,8 @@ class Store:
         Raises:
             EnvironmentPreparationError: The store cannot be written.
         """
-        lock = FileLock(self._locks / sha256, mode=0o600)
         try:
-            lock.acquire()
+            release = take_lock(self._locks / sha256)
         except OSError as error:
             raise EnvironmentPreparationError(
                 f"the store `{self.root}` cannot be written: {error.strerror or error}"
@@ -201,7 +199,7 @@ class Store:
         try:
             yield
         finally:
-            lock.release()
+            release()
 
     def compile(self, wheels: Iterable[StoredWheel], interpreter: Interpreter) -> None:
         """Compile what commands had compiled for themselves, once for all environments.
@@ -239,8 +237,11 @@ class Store:
         Raises:
             OSError: The store cannot be written.
         """
-        with FileLock(self._locks / f"{sha256}.seal", mode=0o600):
+        release = take_lock(self._locks / f"{sha256}.seal")
+        try:
             yield
+        finally:
+            release()
 
     def _mend(self, wheel: StoredWheel) -> str | None:
         """Make an entry what it was; what is damaged in it otherwise."""

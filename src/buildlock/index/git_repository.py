@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock
-
 from buildlock.errors import EnvironmentPreparationError, IntegrityError, UnavailableError
+from buildlock.file_locks import take_lock
 from buildlock.index.git_command import Git
 from buildlock.index.git_remote import Remote
 from buildlock.reporting import Noted, Reporter
@@ -133,9 +132,8 @@ class Repository:
         """
         key = hashlib.sha256(self.remote.location.encode()).hexdigest()[:32]
         folder = self.git.folder / (f"{key}-sha256" if sha256 else key)
-        lock = FileLock(folder.with_name(f"{folder.name}.lock"), mode=0o600)
         try:
-            lock.acquire()
+            release = take_lock(folder.with_name(f"{folder.name}.lock"))
         except OSError as error:
             raise EnvironmentPreparationError(f"`{folder}` cannot be written: {error.strerror or error}") from error
         try:
@@ -144,7 +142,7 @@ class Repository:
                 os.utime(folder)  # that it is used: `buildlock cache prune` goes by it
             yield folder
         finally:
-            lock.release()
+            release()
 
     @contextmanager
     def copy(self, commit: str) -> Iterator[tuple[Path, Path] | None]:

@@ -1,15 +1,16 @@
 """Folders that go, whatever is in them."""
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from buildlock.environment import private_folder as private_folders
 from buildlock.environment.private_folder import private_folder
 from buildlock.environment.removal import measure_tree, remove_tree
+from buildlock.file_locks import try_lock
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes and depths are those of POSIX")
 
@@ -83,12 +84,11 @@ def test_a_sweep_tries_no_lock_of_its_own_process(tmp_path: Path, monkeypatch: p
     """Many wheels are brought at a time, each in a folder of its own: they would try those of all others."""
     made: list[str] = []
 
-    class Counted(FileLock):
-        def __init__(self, path: Path, *, mode: int) -> None:
-            made.append(path.name)
-            super().__init__(path, mode=mode)
+    def count(path: Path) -> Callable[[], object] | None:
+        made.append(path.name)
+        return try_lock(path)
 
-    monkeypatch.setattr(private_folders, "FileLock", Counted)
+    monkeypatch.setattr(private_folders, "try_lock", count)
     with ExitStack() as stack:
         folders = [stack.enter_context(private_folder(tmp_path, "scratch-")) for _ in range(8)]
         assert len(made) == len(folders)
