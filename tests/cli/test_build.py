@@ -116,6 +116,18 @@ class TestEnvironment:
         assert [server.root + exchange.path for exchange in server.exchanges] == [wheel["url"]]
         assert not list(tiny.cache.glob("**/pyvenv.cfg"))
 
+    def test_its_files_come_as_the_link_mode_says(self, locked: CopyLockedProject) -> None:
+        project = locked("in-tree-backend", "--no-dynamic")
+        add_to_backend(
+            project,
+            "import os, sys\n"
+            "own = os.path.realpath(tinybackend.__file__).startswith(os.path.realpath(sys.prefix))\n"
+            "print('its own' if own else 'linked')",
+        )
+        for mode, found in (("symlink", "  linked\n"), ("copy", "  its own\n")):
+            assert found in project.succeed("build", "--link-mode", mode).stderr
+        assert project.run("build", "--link-mode", "nonsense").code == 2
+
     def test_what_a_build_writes_into_it_does_not_reach_the_next(self, locked: CopyLockedProject) -> None:
         project = locked("in-tree-backend", "--no-dynamic")
         add_to_backend(

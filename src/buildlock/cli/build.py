@@ -96,6 +96,15 @@ def build(
         raise UsageError(
             "`--sandbox` and `--editable` exclude each other: an editable build is one of the folder itself"
         )
+    overrides = make_overrides(
+        offline=offline,
+        find_links=find_links,
+        allow_insecure_host=allow_insecure_host,
+        no_build=no_build,
+        no_build_package=no_build_package,
+        only_binary=only_binary,
+        link_mode=link_mode,
+    )
     if package is not None:
         if sdist or editable:
             raise UsageError(f"`--{'sdist' if sdist else 'editable'}`: of `{package}` only a wheel is built")
@@ -107,15 +116,7 @@ def build(
             python=python,
             frozen=frozen,
             rebuild=rebuild,
-            overrides=make_overrides(
-                offline=offline,
-                find_links=find_links,
-                allow_insecure_host=allow_insecure_host,
-                no_build=no_build,
-                no_build_package=no_build_package,
-                only_binary=only_binary,
-                link_mode=link_mode,
-            ),
+            overrides=overrides,
         )
         with console.watch():
             outcome = build_package(open_workspace(project, console, limits), package_options)
@@ -131,14 +132,7 @@ def build(
         config_settings=parse_config_settings(config_setting or ()),
         python=python,
         frozen=frozen,
-        overrides=make_overrides(
-            offline=offline,
-            find_links=find_links,
-            allow_insecure_host=allow_insecure_host,
-            no_build=no_build,
-            no_build_package=no_build_package,
-            only_binary=only_binary,
-        ),
+        overrides=overrides,
     )
     with console.watch():
         built = workflow.build(open_workspace(project, console, limits), options)
