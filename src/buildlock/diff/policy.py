@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.pylock import Package
 
 from buildlock.diff.compute import join_findings, list_sections, locate_section
-from buildlock.diff.model import Diff, Finding, Place, Verdict, sort_findings
+from buildlock.diff.model import Diff, Finding, Verdict, sort_findings
 from buildlock.diff.quoting import quote
 from buildlock.diff.sections import Section
 from buildlock.lockfile.model import LockedInputs, Lockfile, is_source
@@ -36,53 +36,28 @@ def inspect_lock(lockfile: Lockfile, policy: Policy, today: date) -> tuple[Findi
 def _inspect_lock(lockfile: Lockfile | None, policy: Policy) -> Iterator[Finding]:
     for key, environment in list_sections(lockfile).items():
         place = locate_section(key)
-        for build, package in Section(environment).list_packages():
-            yield from _inspect(package, replace(place, build=build), policy)
-            yield from _inspect_certificates(package, environment.inputs, replace(place, build=build))
+        packages = [(replace(place, build=build), each) for build, each in Section(environment).list_packages()]
         if environment.source is not None:
-            yield from _inspect(environment.source, place, policy)
-            yield from _inspect_certificates(environment.source, environment.inputs, place)
+            packages.append((place, environment.source))
+        for where, package in packages:
+            for code, after, message in _inspect(package, environment.inputs, policy):
+                yield Finding(code=code, packages=(package.name,), message=message, after=after, places=(where,))
 
 
-def _inspect_certificates(package: Package, inputs: LockedInputs, place: Place) -> Iterator[Finding]:
-    for server in sorted(find_unchecked(package, inputs)):
-        yield Finding(
-            code="insecure-index",
-            packages=(package.name,),
-            message=f"from {quote(server)}, whatever certificate it shows",
-            after=server,
-            places=(place,),
-        )
-
-
-def _inspect(package: Package, place: Place, policy: Policy) -> Iterator[Finding]:
+def _inspect(package: Package, inputs: LockedInputs, policy: Policy) -> Iterator[tuple[str, str, str]]:
+    """What there is to say of a package: the code of a finding, what it is about, and the message."""
     for server in sorted(find_insecure(package)):
-        yield Finding(
-            code="insecure-index",
-            packages=(package.name,),
-            message=f"over {quote(server)}",
-            after=server,
-            places=(place,),
-        )
+        yield "insecure-index", server, f"over {quote(server)}"
     for location in _list_remote(package):
-        if policy.indexes is None or _is_below(location, policy.indexes):
-            continue
-        message = f"from {quote(location)}"
-        yield Finding(
-            code="index-not-allowed", packages=(package.name,), message=message, after=location, places=(place,)
-        )
+        if policy.indexes is not None and not _is_below(location, policy.indexes):
+            yield "index-not-allowed", location, f"from {quote(location)}"
     if policy.hosts is not None and package.index is not None:
         for host in sorted(find_hosts(package) - {find_index_host(package.index), *policy.hosts}):
-            message = f"from {quote(host)}"
-            yield Finding(
-                code="host-not-allowed", packages=(package.name,), message=message, after=host, places=(place,)
-            )
+            yield "host-not-allowed", host, f"from {quote(host)}"
     if policy.sdists is not None and is_source(package) and package.name not in policy.sdists:
-        version = str(package.version)
-        message = quote(version)
-        yield Finding(
-            code="sdist-not-allowed", packages=(package.name,), message=message, after=version, places=(place,)
-        )
+        yield "sdist-not-allowed", str(package.version), quote(str(package.version))
+    for server in sorted(find_unchecked(package, inputs)):
+        yield "insecure-index", server, f"from {quote(server)}, whatever certificate it shows"
 
 
 def _list_remote(package: Package) -> Iterator[str]:
