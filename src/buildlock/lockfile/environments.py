@@ -32,7 +32,8 @@ def _read_section(table: Table, *, outside: NormalizedName | None) -> LockedEnvi
     table.close()
     if len(table.faults) > before or environment is None:
         return None
-    environment = replace(environment, builds=builds, source=source)
+    if builds or source is not None:
+        environment = replace(environment, builds=builds, source=source)
     table.faults.extend(check_consistency(environment, table.path))
     return environment
 

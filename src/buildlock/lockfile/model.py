@@ -203,17 +203,20 @@ def _arrange_package(package: Package) -> Package:
     dependencies = sorted(
         (dict(d) for d in package.dependencies or ()), key=lambda d: (str(d.get("name")), str(d.get("version")))
     )
-    wheels = sorted(map(_arrange_file, package.wheels or ()), key=lambda wheel: wheel.filename)
-    return replace(
-        package,
-        dependencies=tuple(dependencies) or None,
-        sdist=_arrange_file(package.sdist) if package.sdist is not None else None,
-        wheels=tuple(wheels) or None,
-    )
+    wheels = list(map(_arrange_file, package.wheels or ()))
+    if len(wheels) > 1:  # each name is taken out of a URL
+        wheels.sort(key=lambda wheel: wheel.filename)
+    sdist = _arrange_file(package.sdist) if package.sdist is not None else None
+    arranged = tuple(dependencies) or None, sdist, tuple(wheels) or None
+    if arranged == (package.dependencies, package.sdist, package.wheels):
+        return package
+    return replace(package, dependencies=arranged[0], sdist=arranged[1], wheels=arranged[2])
 
 
 def _arrange_file(file: _File) -> _File:
     # PEP 751: "If the last component of packages.wheels.path or packages.wheels.url would be the same value as this
     # key, then the key MAY be omitted."
+    if file.name is None and isinstance(file.hashes, dict):
+        return file
     unnamed = replace(file, name=None, hashes=dict(file.hashes))
     return unnamed if unnamed.filename == file.filename else replace(unnamed, name=file.name)
