@@ -12,9 +12,6 @@ from buildlock.values import identity
 
 Releases: TypeAlias = Sequence[Release]
 
-_USUAL = (True, False, False)
-"""The rank of a release that is none of the special ones."""
-
 
 class Offers:
     """Shared by the views of targets: most targets are offered the same, and need the same."""
@@ -69,12 +66,10 @@ def _order(releases: Releases, pinned: Version | None, *, prereleases: bool) -> 
         version = release.version
         return version != pinned, release.yanked, version.is_prerelease and not prereleases
 
-    if pinned is not None:
-        yield from sorted(releases, key=rank)
-        return
+    best = pinned is None, False, False
     others = []
     for release in releases:
-        if rank(release) == _USUAL:
+        if rank(release) == best:
             yield release
         else:
             others.append(release)
