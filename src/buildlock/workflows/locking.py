@@ -72,8 +72,8 @@ def lock_project(workspace: Workspace, project: Project, options: LockOptions, s
                     key, section = _lock_section(task, package, before)
                     sections[key] = section
         text = before.text
-        if sections:
-            text = write_sections(text, {key: section.environment for key, section in sections.items()})
+        if touched := {key: section.environment for key, section in sections.items() if section.touched}:
+            text = write_sections(text, touched)
         dropped = tuple(_list_dropped_variants(project, options, before))
         for name in dropped:
             text = drop_variant(text or "", name)

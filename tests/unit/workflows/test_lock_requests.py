@@ -273,3 +273,11 @@ def test_a_lock_anew_asks_for_all_pages_and_then_for_all_metadata_at_once(projec
     project.forget()
     project.server.faults.append(together(list(PAGES), list(FILES)))
     assert project.lock() == PAGES + FILES
+
+
+def test_a_lock_that_stays_is_not_read_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.lock()
+    locked = project.workspace.lock_path.read_bytes()
+    monkeypatch.setattr("buildlock.workflows.locking.write_sections", lambda *_: pytest.fail("it was read again"))
+    project.lock()
+    assert project.workspace.lock_path.read_bytes() == locked
