@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from stat import S_ISREG
+from stat import S_ISREG, S_IXUSR
 
 from buildlock.plain_files import PLAINLY
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _CHUNK: Final = 1 << 20
 _FICLONE: Final = 0x40049409
 # O_EXCL: never through a link, never over what is there.
-_CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NEVER: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EINVAL, errno.EXDEV})
 """What is said of every file of a file system, or of two, if it is said of one."""
 
@@ -33,6 +33,12 @@ class Copier:
     def copy(self, source: str, path: str, *, executable: bool, more: bytes = b"") -> None:
         """Copy a file, and write `more` behind what it has.
 
+        Args:
+            source: The file.
+            path: Where there is nothing.
+            executable: Whether it can be executed even if the file cannot.
+            more: Bytes.
+
         Raises:
             OSError: It cannot be read, or the copy not be written.
             ValueError: It is no file, or was written meanwhile.
@@ -42,7 +48,7 @@ class Copier:
             status = os.fstat(original)
             if not S_ISREG(status.st_mode):
                 raise ValueError(f"`{source}` is no file any more")
-            copy = create(path, executable=executable)
+            copy = create(path, executable=executable or bool(status.st_mode & S_IXUSR))
             try:
                 if self._clone(original, copy, status.st_dev):
                     size = os.lseek(copy, 0, os.SEEK_END)

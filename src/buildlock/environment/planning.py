@@ -56,13 +56,13 @@ class _Folder:
         """What the store has in it."""
         assert self.wheel is not None
         with os.scandir(self.wheel.tree / self.path) as found:
-            children = sorted(found, key=lambda child: child.name)
-        for child in children:
-            path = posixpath.join(self.path, child.name)
-            if child.is_dir(follow_symlinks=False):
-                yield child.name, _Folder(wheel=self.wheel, path=path)
+            children = sorted((child.name, child.is_dir(follow_symlinks=False)) for child in found)
+        above = f"{self.path}/" if self.path else ""
+        for name, is_folder in children:
+            if is_folder:
+                yield name, _Folder(wheel=self.wheel, path=above + name)
             else:
-                yield child.name, _File(owner=self.wheel.filename, wheel=self.wheel, path=path)
+                yield name, _File(owner=self.wheel.filename, wheel=self.wheel, path=above + name)
 
     def open(self) -> "dict[str, _Folder | _File]":
         """What is in it, one by one: it is real from now on."""
@@ -96,6 +96,8 @@ class Plan:
         self._aliases = {step[1]: step[2] for step in skeleton if step[0] == "link" and "/" not in step[2]}
         """`lib64` is `lib`."""
         self._wheels: list[StoredWheel] = []
+        self._trees: dict[str, str] = {}
+        """Where the files of each wheel are; to make the path anew for each takes longer than to copy it."""
         self._lines: dict[str, Mapping[str, RecordLine]] = {}
         for step in skeleton:
             folder, name = posixpath.split(step[1])
@@ -114,6 +116,7 @@ class Plan:
         """
         facts = wheel.facts
         self._wheels.append(wheel)
+        self._trees[wheel.sha256] = str(wheel.tree)
         lines = self._lines[wheel.sha256] = {file.line.path: file.line for file in wheel.read_files()}
         library = self._library(wheel)
         scripts: list[str] = []
@@ -318,9 +321,9 @@ class Plan:
     def _emit(self, folder: _Folder, place: str) -> Iterator[Step]:
         linked: dict[tuple[str, str], list[str]] = {}
         for name, node in folder.open().items():
-            path = posixpath.join(place, name)
+            path = f"{place}/{name}" if place else name
             if isinstance(node, _File) and node.wheel is not None and self._links_hard(node):
-                linked.setdefault((str(node.wheel.tree), posixpath.dirname(node.path)), []).append(name)
+                linked.setdefault((self._trees[node.wheel.sha256], posixpath.dirname(node.path)), []).append(name)
             elif isinstance(node, _File):
                 yield from self._emit_file(node, path)
             elif node.wheel is not None and node.children is None and self._links(node.wheel):
@@ -336,11 +339,10 @@ class Plan:
         if file.made:
             yield cast(Step, (file.made[0], path, *file.made[1:]))
         elif file.wheel is not None:
-            source = file.wheel.tree / file.path
             if not file.own and self._links(file.wheel):
-                yield "link", path, str(source)
+                yield "link", path, str(file.wheel.tree / file.path)
             else:
-                yield "copy", path, str(source), file.executable or bool(source.stat().st_mode & stat.S_IXUSR)
+                yield "copy", path, f"{self._trees[file.wheel.sha256]}/{file.path}", file.executable
 
     def _links_hard(self, file: _File) -> bool:
         return self._mode == "hardlink" and not (file.made or file.own or file.wheel is None or file.wheel.written)

@@ -12,6 +12,7 @@ Step: TypeAlias = (
     | tuple[Literal["record"], str, str, str, bytes, tuple[str, ...]]
 )
 """What is done, and the path in the environment. Then: the file or folder of the store; the content; whether it can be
-executed. Of hard links, which are in that path, the folder of a wheel in the store, the one in that which they are of,
-and the names. Of a script, the arguments of its interpreter and what follows the first line. Of a RECORD, the one in
-the store, the folder that its lines start from, the lines that it has more, and the files whose lines are missing."""
+executed, of a copy even if the file cannot. Of hard links, which are in that path, the folder of a wheel in the store,
+the one in that which they are of, and the names. Of a script, the arguments of its interpreter and what follows the
+first line. Of a RECORD, the one in the store, the folder that its lines start from, the lines that it has more, and the
+files whose lines are missing."""
