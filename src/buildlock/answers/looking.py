@@ -7,15 +7,18 @@ of a variable and of the clock it does not, so whatever a remembered command run
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TypeVar
 
 LOOKED, LISTED, NAMED, FOLLOWED = "buildlock.look", "buildlock.list", "buildlock.name", "buildlock.follow"
 READ, STATUS, DAY = "buildlock.read", "buildlock.status", "buildlock.day"
 VARIABLE, VARIABLES = "buildlock.variable", "buildlock.variables"
 """The events; all but that of the day come with a path or a name."""
+
+_Work = TypeVar("_Work", bound=Callable[..., object])
 
 _state = threading.local()
 
@@ -183,6 +186,11 @@ def explained() -> Iterator[None]:
 
 def is_explained() -> bool:
     return getattr(_state, "explained", False)
+
+
+def for_thread(work: _Work) -> _Work:
+    """What is done in another thread: what is explained here is explained there, and costs nothing."""
+    return explained()(work) if is_explained() else work
 
 
 def _is_script(program: str) -> bool:

@@ -133,9 +133,11 @@ def _copy_all(copier: Copier, root: str, copies: Sequence[Step]) -> None:
         return
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - links need none
 
+    from buildlock.answers.looking import for_thread  # noqa: PLC0415
+
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="place") as pool:
         batches = [copies[start : start + _BATCH] for start in range(0, len(copies), _BATCH)]
-        futures = [pool.submit(_copy_files, copier, root, batch) for batch in batches]
+        futures = [pool.submit(for_thread(_copy_files), copier, root, batch) for batch in batches]
         try:
             for future in futures:
                 future.result()

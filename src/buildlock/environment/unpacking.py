@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from buildlock.answers.looking import for_thread
 from buildlock.environment.copying import write
 from buildlock.environment.entry_names import find_folders
 from buildlock.environment.record import RecordLine, encode_digest
@@ -47,7 +48,7 @@ def write_files(
     begun: dict[int, Future[list[RecordLine]]] = {}
     try:
         for number in sorted(range(len(shares)), key=lambda number: -_weigh(shares[number])):
-            begun[number] = _POOL.submit(writer.write, shares[number])
+            begun[number] = _POOL.submit(for_thread(writer.write), shares[number])
         return [line for number in range(len(shares)) for line in begun[number].result()]
     finally:
         for future in begun.values():

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
+from buildlock.answers.looking import for_thread
+
 WORKERS = 8
 
 _Item = TypeVar("_Item")
@@ -21,7 +23,7 @@ def map_parallel(
         give_up: Makes the work that is under way end soon; it is waited for.
     """
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="buildlock") as pool:
-        futures = [pool.submit(work, item) for item in items]
+        futures = [pool.submit(for_thread(work), item) for item in items]
         try:
             for future in as_completed(futures):
                 future.result()

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,7 @@ import pytest
 
 from buildlock.answers import asking, recorder
 from buildlock.answers.looking import asking as asking_program
-from buildlock.answers.looking import explained, look_at_top
+from buildlock.answers.looking import explained, for_thread, look_at_top
 from buildlock.answers.recorder import NETWORK, keep_answer
 from buildlock.answers.replay import replay
 
@@ -62,6 +63,14 @@ def in_peace(command: Callable[[], object]) -> Callable[[], None]:
     return run_explained
 
 
+def elsewhere(command: Callable[[], object]) -> Callable[[], None]:
+    def run_in_thread() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(for_thread(command)).result()
+
+    return run_in_thread
+
+
 class TestObstacles:
     def test_nothing_is_none(self, folder: Path) -> None:
         assert run((folder / "absent").exists)
@@ -79,6 +88,13 @@ class TestObstacles:
         assert not run((folder / "made").unlink)
         assert not run((folder / "made").mkdir)
         assert not run(lambda: os.chdir("/"))
+
+    def test_other_threads_do_what_is_explained_where_they_are_asked(self, folder: Path) -> None:
+        def change() -> None:
+            (folder / "made").write_text("x")
+
+        assert not run(elsewhere(change))
+        assert run(in_peace(elsewhere(change)))
 
     def test_the_cache_is_no_part_of_an_answer(self, folder: Path) -> None:
         page = folder.parent / "cache" / "http-v1" / "page"

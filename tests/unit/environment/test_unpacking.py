@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from buildlock.answers import looking
 from buildlock.environment.store import Store
 from buildlock.environment.wheel import Wheel, open_wheel
 from buildlock.environment.zip_entries import ZipArchive
@@ -184,3 +186,20 @@ def test_what_is_written_in_parts_is_written_whole(tmp_path: Path, monkeypatch: 
         wheel.unpack(tmp_path / "tree")
     for name, content in MANY.items():
         assert (tmp_path / "tree" / name).read_bytes() == content
+
+
+def test_what_is_explained_is_explained_to_all_who_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever remembers answers looks at each file that is opened otherwise, which takes as long as to write it."""
+    told = []
+    write = os.write
+
+    def look(file: int, content: bytes) -> int:
+        told.append((threading.current_thread() is threading.main_thread(), looking.is_explained()))
+        return write(file, content)
+
+    monkeypatch.setattr(os, "write", look)
+    large = {f"demo/{number}.bin": bytes(8 << 20) for number in range(3)}
+    with open_wheel(save(sound_wheel(large), tmp_path), filename=FILENAME) as wheel, looking.explained():
+        wheel.unpack(tmp_path / "tree")
+    assert {here for here, _ in told} == {False}
+    assert all(explained for _, explained in told)
