@@ -97,15 +97,24 @@ def _start_with(python: str, arguments: bytes) -> bytes:
 def _describe(root: str, library: str, path: str) -> bytes:
     """The line of a RECORD for a file that is there."""
     from binascii import b2a_base64  # noqa: PLC0415 - few environments have no scripts
-    from hashlib import sha256  # noqa: PLC0415
 
     with open(f"{root}/{path}", "rb") as file:  # noqa: PTH123
         content = file.read()
-    digest = b2a_base64(sha256(content).digest(), newline=False).rstrip(b"=").translate(_URLSAFE)
+    digest = b2a_base64(_sha256(content), newline=False).rstrip(b"=").translate(_URLSAFE)
     name = os.fsencode(os.path.relpath(path, library).replace(os.sep, "/"))
     if b"," in name or b'"' in name:
         name = b'"' + name.replace(b'"', b'""') + b'"'
     return name + b",sha256=" + digest + b",%d\n" % len(content)
+
+
+def _sha256(content: bytes) -> bytes:
+    try:
+        # Where `hashlib` has it from, which loads OpenSSL besides: that takes as long as to make all links.
+        module = __import__("_sha2" if sys.version_info >= (3, 12) else "_sha256")
+    except ImportError:
+        module = __import__("hashlib")
+    digest: bytes = module.sha256(content).digest()
+    return digest
 
 
 def _link_hard(folder: str, source: str, names: Iterable[str]) -> None:

@@ -1,6 +1,8 @@
 """What a plan's steps do."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,11 @@ def test_a_link_in_the_store_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("secret")
     with pytest.raises(OSError, match="link"):
         place(str(tmp_path), [("copy", "copy", str(tmp_path / "link"), False)], python="/python")
+
+
+def test_scripts_are_hashed_without_openssl() -> None:
+    code = "import sys; from buildlock.environment.placing import _sha256; print(_sha256(b'').hex(), *sys.modules)"
+    output = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True).stdout
+    digest, *modules = output.split()
+    assert digest == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert "_hashlib" not in modules
