@@ -9,6 +9,7 @@ import os
 import sys
 
 from buildlock.environment.copying import Copier, clone, create, write
+from buildlock.environment.sharing import MAX_TASKS, Shared, can_share
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _WORKERS: Final = 2
 """More of them wait for each other: Python runs in one at a time."""
 _BATCH: Final = 64
+_SHARED_FROM: Final = 1000
+"""Hard links; fewer are made sooner than another process is started."""
 _URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
 """`base64` imports half of the library."""
 _SHEBANG_LIMIT: Final = 127
@@ -57,6 +60,7 @@ def place(root: str, steps: Sequence[Step], *, python: str) -> None:
         OSError: Something cannot be written, or the store not be read.
         ValueError: A file of the store is not what it was.
     """
+    links: list[tuple[int, str, str, tuple[str, ...]]] = []
     copies: list[Step] = []
     records = []
     for step in steps:
@@ -72,9 +76,10 @@ def place(root: str, steps: Sequence[Step], *, python: str) -> None:
         elif step[0] == "record":
             records.append(step)
         elif step[0] == "hardlink":
-            _link_hard(path, f"{step[2]}/{step[3]}", step[4])
+            links.append((len(step[4]), path, f"{step[2]}/{step[3]}", step[4]))
         else:
             copies.append(step)
+    _link_all(links)
     copier = Copier()
     _copy_all(copier, root, copies)
     for _, path, source, library, lines, scripts in records:
@@ -115,6 +120,25 @@ def _sha256(content: bytes) -> bytes:
         module = __import__("hashlib")
     digest: bytes = module.sha256(content).digest()
     return digest
+
+
+def _link_all(links: list[tuple[int, str, str, tuple[str, ...]]]) -> None:
+    """Make hard links: their number, the folder, that of the originals, and their names."""
+    # The most first: nobody helps with a folder that is begun.
+    links.sort(reverse=True)
+    tasks = min(len(links), MAX_TASKS)
+
+    def link(first: int) -> bool:
+        for _, folder, source, names in links[first::tasks]:
+            _link_hard(folder, source, names)
+        return True
+
+    if sum(number for number, *_ in links) > _SHARED_FROM and can_share():
+        if not Shared(link, tasks).finish():
+            raise OSError("a process that made links was killed")
+    else:
+        for first in range(tasks):
+            link(first)
 
 
 def _link_hard(folder: str, source: str, names: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
+from buildlock.environment.sharing import MAX_TASKS, Shared, can_share
 from buildlock.plain_files import read_plain
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
@@ -28,8 +29,6 @@ _SHARED_FROM: Final = 1 << 18
 """Bytes of seals, of some thousand files; fewer are looked at sooner than another process is started."""
 _NAMES: Final = 500
 """That are together in a part of a seal: a process looks for so many before it asks what else there is to do."""
-_MAX_TASKS: Final = 256
-_MAX_PROCESSES: Final = 8
 
 
 class Seal:
@@ -175,10 +174,7 @@ class Looking:
     def __init__(self, entries: Sequence[str]) -> None:
         self._boot = find_boot()
         self._seals = [(entry, self._read(entry)) for entry in entries]
-        self._children: list[int] = []
-        helpers = min(_count_processors(), _MAX_PROCESSES) - 1
-        if helpers and self._is_much() and _may_fork():
-            self._start(helpers)
+        self._shared = self._share() if self._is_much() and can_share() else None
 
     @property
     def expects_hard_links(self) -> bool:
@@ -187,14 +183,9 @@ class Looking:
 
     def find_broken(self) -> list[str]:
         """Do what is not done yet, and return the entries that are not as their seal says."""
-        if self._children:
-            intact = self._work()
-            os.close(self._queue)
-            # Every child is waited for.
-            statuses = [os.waitpid(child, 0)[1] for child in self._children]
-            self._children = []
-            if intact and not any(statuses):
-                return []
+        shared, self._shared = self._shared, None
+        if shared is not None and shared.finish():
+            return []
         return [entry for entry, seal in self._seals if seal is None or not is_as_sealed(f"{entry}/{TREE}", seal)]
 
     def _read(self, entry: str) -> Seal | None:
@@ -210,33 +201,12 @@ class Looking:
         sizes = [seal.size if seal else 0 for _, seal in self._seals]
         return all(sizes) and sum(sizes) > _SHARED_FROM
 
-    def _start(self, helpers: int) -> None:
-        """Start processes that do what is left, task by task; each ends with 0 if all was as it should be."""
+    def _share(self) -> Shared:
         parts = [
             (f"{entry}/{TREE}", seal, part) for entry, seal in self._seals if seal for part in range(len(seal.parts))
         ]
-        tasks = min(len(parts), _MAX_TASKS)
-        self._tasks = [parts[first::tasks] for first in range(tasks)]
-        # A byte in the pipe is a task that nobody has taken.
-        self._queue, end = os.pipe()
-        os.write(end, bytes(range(tasks)))
-        os.close(end)
-        for _ in range(helpers):
-            child = os.fork()
-            if not child:
-                status = 1
-                try:
-                    status = 0 if self._work() else 1
-                finally:
-                    os._exit(status)
-            self._children.append(child)
-
-    def _work(self) -> bool:
-        """Take tasks until there is none; whether all of them found what the seal says."""
-        while taken := os.read(self._queue, 1):
-            if not all(_is_as_sealed(*part) for part in self._tasks[taken[0]]):
-                return False
-        return True
+        tasks = min(len(parts), MAX_TASKS)
+        return Shared(lambda first: all(_is_as_sealed(*part) for part in parts[first::tasks]), tasks)
 
 
 def is_as_sealed(folder: str, seal: Seal) -> bool:
@@ -292,15 +262,3 @@ def find_boot() -> str:
             return file.read().strip()
     except (OSError, ValueError):
         return ""
-
-
-def _count_processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _may_fork() -> bool:
-    """A copy of a process has one thread alone: what others held stays held in it."""
-    threads = sys.modules.get("threading")
-    return hasattr(os, "fork") and (threads is None or threads.active_count() == 1)

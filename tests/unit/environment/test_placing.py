@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from buildlock.environment import placing, sharing
 from buildlock.environment.placing import place
+from buildlock.environment.steps import Step
 
 
 def test_a_record_is_that_of_the_store_and_what_is_missing_in_it(tmp_path: Path) -> None:
@@ -43,6 +45,31 @@ def test_a_link_in_the_store_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("secret")
     with pytest.raises(OSError, match="link"):
         place(str(tmp_path), [("copy", "copy", str(tmp_path / "link"), False)], python="/python")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes share the work by fork")
+def test_processes_share_many_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placing, "_SHARED_FROM", 100)
+    monkeypatch.setattr(placing, "can_share", lambda: True)
+    monkeypatch.setattr(sharing, "_count_helpers", lambda: 2)
+    names = tuple(f"{number}.py" for number in range(50))
+    folders = [f"{number:03}" for number in range(3)]
+    for folder in folders:
+        (tmp_path / "tree" / folder).mkdir(parents=True)
+        for name in names:
+            (tmp_path / "tree" / folder / name).touch()
+    tree = str(tmp_path / "tree")
+    steps: list[Step] = [("folder", folder) for folder in folders]
+    steps += [("hardlink", folder, tree, folder, names) for folder in folders]
+    (tmp_path / "one").mkdir()
+    place(str(tmp_path / "one"), steps, python="/python")
+    for folder in folders:
+        for name in names:
+            assert (tmp_path / "one" / folder / name).samefile(tmp_path / "tree" / folder / name)
+    (tmp_path / "tree" / "002" / "49.py").unlink()
+    (tmp_path / "two").mkdir()
+    with pytest.raises(FileNotFoundError):
+        place(str(tmp_path / "two"), steps, python="/python")
 
 
 def test_scripts_are_hashed_without_openssl() -> None:

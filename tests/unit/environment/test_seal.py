@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from buildlock.environment import seal as module
+from buildlock.environment import sharing
 from buildlock.environment.seal import SEAL, TREE, Seal, find_broken, make_seal, read_seal
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the time of change is POSIX's")
@@ -135,8 +136,8 @@ def test_processes_share_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     forked: list[int] = []
     fork = os.fork
     monkeypatch.setattr(module, "_SHARED_FROM", 10_000)
-    monkeypatch.setattr(module, "_may_fork", lambda: True)
-    monkeypatch.setattr(module, "_count_processors", lambda: 4)
+    monkeypatch.setattr(module, "can_share", lambda: True)
+    monkeypatch.setattr(sharing, "_count_helpers", lambda: 3)
 
     def count() -> int:
         forked.append(1)
@@ -165,8 +166,8 @@ def test_what_a_process_took_that_was_killed_is_looked_at(tmp_path: Path, monkey
         return is_as_sealed(folder, seal, part)
 
     monkeypatch.setattr(module, "_SHARED_FROM", 10_000)
-    monkeypatch.setattr(module, "_may_fork", lambda: True)
-    monkeypatch.setattr(module, "_count_processors", lambda: 3)
+    monkeypatch.setattr(module, "can_share", lambda: True)
+    monkeypatch.setattr(sharing, "_count_helpers", lambda: 2)
     monkeypatch.setattr(module, "_is_as_sealed", die_elsewhere)
     assert find_broken([str(tmp_path)]) == []
     for number in range(0, 2000, 500):
@@ -179,7 +180,7 @@ def test_a_process_with_threads_is_not_copied(entry: Path) -> None:
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()
-    assert not module._may_fork()
+    assert not sharing.can_share()
     assert find_broken([str(entry)]) == []
     done.set()
     thread.join()
