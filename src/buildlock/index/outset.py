@@ -11,7 +11,7 @@ from typing import cast
 from packaging.markers import Environment
 from packaging.utils import NormalizedName, canonicalize_name
 
-from buildlock.errors import InvalidProjectError
+from buildlock.errors import InvalidProjectError, UnavailableError
 from buildlock.index.assignment import assign
 from buildlock.index.http import HttpClient
 from buildlock.index.simple import ACCEPT, project_url
@@ -21,15 +21,17 @@ from buildlock.project.model import BuildInputs, Index
 def connect_ahead(inputs: BuildInputs, client: HttpClient) -> None:
     """Begin to connect to the servers that will be asked for what is required on every target."""
     wanted: Counter[str] = Counter()
-    names = {canonicalize_name(each.requirement.name) for each in inputs.requires if each.requirement.marker is None}
-    for name in names:
-        index = _find_index(name, inputs)
-        if index is not None:
-            page = project_url(index.url, name)
-            if client.peek(page, ACCEPT, index.cache_control) is None:
-                wanted[index.url] += 1
-    for url, requests in wanted.items():
-        client.connect(url, requests)
+    requirements = (each.requirement for each in inputs.requires)
+    names = {canonicalize_name(each.name) for each in requirements if each.marker is None and each.url is None}
+    with suppress(UnavailableError):  # whoever asks is told
+        for name in names:
+            index = _find_index(name, inputs)
+            if index is not None:
+                page = project_url(index.url, name)
+                if client.peek(page, ACCEPT, index.cache_control) is None:
+                    wanted[index.url] += 1
+        for url, requests in wanted.items():
+            client.connect(url, requests)
 
 
 def _find_index(name: NormalizedName, inputs: BuildInputs) -> Index | None:
@@ -37,6 +39,6 @@ def _find_index(name: NormalizedName, inputs: BuildInputs) -> Index | None:
     if any(rule.marker is not None for rule in inputs.sources.get(name, ())):
         return None
     with suppress(InvalidProjectError):  # whoever asks is told
-        indexes = assign(name, inputs, cast("Environment", {})).indexes  # there is no marker to ask it
-        return next((index for index in indexes if index.format == "simple"), None)
+        first, *_ = *assign(name, inputs, cast("Environment", {})).indexes, None  # there is no marker to ask it
+        return first if first is not None and first.format == "simple" else None
     return None

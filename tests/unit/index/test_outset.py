@@ -50,9 +50,25 @@ def test_an_index_that_is_asked_only_where_another_fails_is_not(client: HttpClie
     assert begun == {THEIRS.url: 1}
 
 
-@pytest.mark.parametrize("index", [replace(OURS, explicit=True), replace(OURS, format="flat")])
-def test_no_index_is_that_does_not_answer_for_it(client: HttpClient, begun: Mapping[str, int], index: Index) -> None:
-    connect_ahead(require("a", indexes=(index,)), client)
+@pytest.mark.parametrize(
+    "indexes",
+    [
+        (replace(OURS, explicit=True),),
+        (replace(OURS, format="flat"),),
+        # What the first one has is not looked for elsewhere.
+        (replace(THEIRS, format="flat"), OURS),
+        (replace(OURS, url="ftp://ours.example/simple"),),
+    ],
+)
+def test_no_index_is_that_is_perhaps_not_asked(
+    client: HttpClient, begun: Mapping[str, int], indexes: tuple[Index, ...]
+) -> None:
+    connect_ahead(require("a", indexes=indexes), client)
+    assert begun == {}
+
+
+def test_no_index_is_for_what_comes_from_a_url(client: HttpClient, begun: Mapping[str, int]) -> None:
+    connect_ahead(require("a @ https://files.example/a-1-py3-none-any.whl"), client)
     assert begun == {}
 
 
