@@ -4,12 +4,13 @@ import base64
 import os
 import ssl
 import subprocess
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import final
 from urllib.parse import urlsplit
+
+from support.serving import LoopbackServer
 
 ENVIRON: Mapping[str, str] = {
     "PATH": os.environ["PATH"],
@@ -69,11 +70,10 @@ class GitRepository:
 
 
 @final
-class GitServer:
+class GitServer(LoopbackServer):
     """Gives out the repositories in a folder by the smart protocol, or their files alone by the dumb one."""
 
     def __init__(self, folder: Path, tls: ssl.SSLContext | None = None) -> None:
-        self._scheme = "https" if tls else "http"
         self.password: str | None = None
         """What it wants from the user `me`, if anything."""
         self.redirect: str | None = None
@@ -82,28 +82,7 @@ class GitServer:
         self.requests: list[str] = []
         self.authorizations: list[str | None] = []
         self._folder = folder
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._make_handler())
-        self._server.daemon_threads = True
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.01))
-
-    @property
-    def authority(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
-
-    @property
-    def url(self) -> str:
-        return f"{self._scheme}://{self.authority}"
-
-    def __enter__(self) -> "GitServer":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(self._make_handler(), tls)
 
     def _make_handler(self) -> type[BaseHTTPRequestHandler]:
         server = self

@@ -13,8 +13,10 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TypeAlias, final
+
+from support.serving import LoopbackServer
 
 
 @dataclass(frozen=True)
@@ -46,46 +48,16 @@ class Raw:
 Script: TypeAlias = Answer | Raw | Callable[[Request], "Answer | Raw"]
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, *_: object) -> None:
-        """A client that hangs up is no error: tests do so on purpose."""
-
-
 @final
-class WebServer:
+class WebServer(LoopbackServer):
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self._scheme = "https" if tls else "http"
         self.answers: dict[str, Script] = {}
         self.scripts: dict[str, Sequence[Script]] = {}
         self.requests: list[Request] = []
         self.connections = 0
         self._asked: dict[str, int] = {}
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), self._make_handler())
-        if tls is not None:
-            # The handshake is the handler's, not of the thread that takes all connections.
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.01))
-
-    @property
-    def url(self) -> str:
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
-
-    @property
-    def authority(self) -> str:
-        return self.url.removeprefix(f"{self._scheme}://")
-
-    def __enter__(self) -> "WebServer":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(self._make_handler(), tls)
 
     def asked(self, path: str) -> list[Request]:
         return [request for request in self.requests if request.path == path]

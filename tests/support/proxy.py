@@ -10,44 +10,20 @@ proxy.heads[0]              # "CONNECT 127.0.0.1:8443 HTTP/1.0 ..."
 import select
 import socket
 import ssl
-import threading
 from contextlib import suppress
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from socketserver import StreamRequestHandler
 from typing import final
 
-
-class _Server(ThreadingTCPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """A client that hangs up is no error: tests do so on purpose."""
+from support.serving import LoopbackServer
 
 
 @final
-class TunnellingProxy:
+class TunnellingProxy(LoopbackServer):
     """A proxy; one that is reached by TLS itself, where it is told how."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.heads: list[str] = []
-        self._scheme = "https" if tls else "http"
-        self._server = _Server(("127.0.0.1", 0), self._make_handler())
-        if tls is not None:
-            # The handshake is the handler's, not of the thread that takes all connections.
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.01))
-
-    @property
-    def url(self) -> str:
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> "TunnellingProxy":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(self._make_handler(), tls)
 
     def _make_handler(self) -> type[StreamRequestHandler]:
         heads = self.heads
