@@ -130,6 +130,7 @@ def test_ends_at_once_with_all_that_is_to_be_done(arguments: list[str], code: in
         "atexit.register(print, 'done')\n"
         "from buildlock.cli import run_program\n"
         f"sys.argv[1:] = {arguments}\n"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         "if {waits}:\n    threading.Thread(target=lambda: (threading.main_thread().join(), print('waited'))).start()\n"
         "run_program()\n"
     )

@@ -36,8 +36,8 @@ def run_program() -> NoReturn:
 def _is_over() -> bool:
     """Whether all is done that is done at exit."""
     threads = sys.modules.get("threading")
-    if threads is not None and threads.active_count() > 1:
-        return False  # they are waited for
+    if threads is not None and sum(not each.daemon for each in threads.enumerate()) > 1:
+        return False  # they are waited for; not so daemons, which Python ends, and aborts where no file may be opened
     atexit._run_exitfuncs()  # noqa: SLF001 - no public way does this and not the rest; a test sees that it is there
     try:
         for stream in filter(None, (sys.stdout, sys.stderr)):
