@@ -1,7 +1,7 @@
 """What the indexes offer of each package, asked once, in parallel, and put in the order to be preferred."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from itertools import chain
 from threading import Lock
@@ -15,7 +15,7 @@ from buildlock.artifacts import Artifact, IndexAnswer, Listing, Release, group_b
 from buildlock.errors import InvalidProjectError, RefusedError
 from buildlock.index.asking import UNAUTHORIZED
 from buildlock.index.assignment import Assignment, assign
-from buildlock.index.futures import NotAtHandError, complete
+from buildlock.index.futures import NotAtHandError, Workers, complete
 from buildlock.index.http import HttpClient
 from buildlock.index.page import ProjectPage
 from buildlock.index.pages import Pages
@@ -57,14 +57,14 @@ class Catalogue:
         self._listed: set[NormalizedName] = set()
         self._shared: dict[NormalizedName, list[str]] = {}
         self._flats: dict[str, Future[FlatListing]] = {}
-        self._workers = ThreadPoolExecutor(_MAX_WORKERS, thread_name_prefix="buildlock-index")
+        self._workers = Workers(_MAX_WORKERS, "buildlock-index")
         # Of their own: the workers above wait for these, and must not take all the places.
-        self._flat_workers = ThreadPoolExecutor(_MAX_WORKERS, thread_name_prefix="buildlock-flat")
+        self._flat_workers = Workers(_MAX_WORKERS, "buildlock-flat")
 
     def close(self) -> None:
         """Give up what has not begun; requests under way end by themselves."""
-        self._workers.shutdown(wait=False, cancel_futures=True)
-        self._flat_workers.shutdown(wait=False, cancel_futures=True)
+        self._workers.close(wait=False)
+        self._flat_workers.close(wait=False)
 
     def anticipate(
         self, names: Iterable[NormalizedName], environment: Environment

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from graphlib import CycleError, TopologicalSorter
 
 from packaging.pylock import Package
 from packaging.requirements import Requirement
@@ -114,6 +113,10 @@ def _check_builds(section: LockedEnvironment) -> Iterator[str]:
     # What is built in the section itself: the project, or a package from elsewhere.
     top = find_key(section.source) if section.source is not None else ""
     needs = {key: _list_sources(build) for key, build in section.builds.items()} | {top: _list_sources(section)}
+    if not any(needs.values()) and not section.builds:
+        return  # as it is with most
+    from graphlib import CycleError, TopologicalSorter  # noqa: PLC0415 - see above
+
     for missing in dict.fromkeys(key for keys in needs.values() for key in keys if key not in needs):
         yield f"`{_describe(missing)}` has to be built, and `builds.{format_key(missing)}` is missing"
     reached, waiting = set[str](), [top]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from threading import Lock
 from typing import TypeAlias
@@ -14,7 +14,7 @@ from buildlock.errors import (
     InvalidPageError,
     UnavailableError,
 )
-from buildlock.index.futures import NotAtHandError, complete
+from buildlock.index.futures import NotAtHandError, Workers, complete
 from buildlock.index.hashes import check_hashes
 from buildlock.index.http import HttpClient
 from buildlock.metadata.kept import read_metadata, write_metadata
@@ -56,7 +56,7 @@ class MetadataReader:
         self._client = client
         self._report = report
         self._scratch = scratch
-        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="metadata")
+        self._pool = Workers(_WORKERS, "metadata")
         self._lock = Lock()
         self._reads: dict[str, tuple[Artifact, Future[CoreMetadata]]] = {}
         self._misses: Counter[str] = Counter()
@@ -92,7 +92,7 @@ class MetadataReader:
 
     def close(self) -> None:
         """Give up what was anticipated and not begun, and wait for the rest."""
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.close(wait=True)
 
     def _find(self, artifact: Artifact) -> CoreMetadata:
         """What was read before of the very file that is promised at this URL, in this run or an earlier one.

@@ -7,8 +7,8 @@ guessed here decides nothing: the same is chosen whatever arrives first, and wha
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from queue import SimpleQueue
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from packaging.utils import NormalizedName
 
@@ -16,6 +16,9 @@ from buildlock.errors import BuildlockError
 from buildlock.resolver.evaluator import PassedOver
 from buildlock.resolver.needs import Need
 from buildlock.resolver.view import Candidate, View
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 _MOST_PACKAGES = 2000
 """Looked at in one target; a universe may have no end."""
@@ -38,7 +41,6 @@ def look_ahead(views: Sequence[View]) -> None:
 class _Scout:
     def __init__(self, views: Sequence[View]) -> None:
         self._views = views
-        self._arrived: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._ready: deque[Callable[[], None]] = deque()
         self._awaited = 0
         self._hopeless = False
@@ -58,6 +60,12 @@ class _Scout:
                 self._awaited -= 1
             go_on()
 
+    @cached_property
+    def _arrived(self) -> "SimpleQueue[Callable[[], None]]":
+        from queue import SimpleQueue  # noqa: PLC0415 - where all is kept nothing is awaited
+
+        return SimpleQueue()
+
     def _expect(self, target: int, names: Iterable[NormalizedName]) -> None:
         """Look at what will probably be needed, whatever it will have to meet."""
         new = [name for name in sorted(names) if (target, name) not in self._needs]
@@ -75,7 +83,8 @@ class _Scout:
             self._ready.append(go_on)
             return
         self._awaited += 1
-        future.add_done_callback(lambda _: self._arrived.put(go_on))
+        arrived = self._arrived
+        future.add_done_callback(lambda _: arrived.put(go_on))
 
     def _require(self, target: int, needs: Iterable[Need]) -> None:
         new: dict[NormalizedName, None] = {}

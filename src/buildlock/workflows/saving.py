@@ -1,12 +1,15 @@
 """Writing files of the project atomically: at every moment the old one is there, or the new one."""
 
-import glob
 from contextlib import suppress
 from pathlib import Path
 
 from buildlock.answers.looking import explained
 from buildlock.errors import LockfileError
+from buildlock.patterns import compile_pattern
 from buildlock.plain_files import write_whole
+
+_REST = compile_pattern(r"[0-9a-f]{16}\.tmp")
+"""Of the name of an unfinished file, after that of what it was to be."""
 
 
 def save(path: Path, text: str) -> bool:
@@ -38,6 +41,9 @@ def replace_content(path: Path, content: bytes) -> bool:
 def clear_unfinished(path: Path) -> None:
     """Remove what a killed process has left of `write_whole` beside a file; for whoever is alone with the file."""
     path = path.resolve()
-    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 16}.tmp"):
-        with suppress(OSError):  # it is in nobody's way
-            left.unlink()
+    beginning = f".{path.name}."
+    with suppress(PermissionError):
+        for each in path.parent.iterdir():
+            if each.name.startswith(beginning) and _REST.fullmatch(each.name.removeprefix(beginning)):
+                with suppress(OSError):  # it is in nobody's way
+                    each.unlink()
