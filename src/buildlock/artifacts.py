@@ -136,6 +136,7 @@ class LazyArtifacts(Sequence[Artifact]):
         self._read = read
         self._list_names = names
         self._known: dict[int, Artifact | None] = {}
+        self._selected: dict[frozenset[str], Sequence[Artifact]] = {}
         self.yanked = yanked
         self.requires_python = requires_python
 
@@ -145,11 +146,16 @@ class LazyArtifacts(Sequence[Artifact]):
 
     @cached_property
     def _artifacts(self) -> Sequence[Artifact]:
-        return self.select(lambda _: True)
+        return self._look_at(range(len(self._names)))
 
-    def select(self, wanted: Callable[[str], bool]) -> Sequence[Artifact]:
-        """Those whose names are wanted; no others are read."""
-        positions = [position for position, name in enumerate(self._names) if wanted(name)]
+    def select(self, platforms: frozenset[str]) -> Sequence[Artifact]:
+        """See `select_by_name`; no others are read. The same for all targets of one platform."""
+        if platforms not in self._selected:
+            positions = [position for position, name in enumerate(self._names) if _may_be_for(name, platforms)]
+            self._selected[platforms] = self._look_at(positions)
+        return self._selected[platforms]
+
+    def _look_at(self, positions: Sequence[int]) -> Sequence[Artifact]:
         unknown = [position for position in positions if position not in self._known]
         if unknown:
             self._known.update(zip(unknown, self._read(unknown), strict=True))
@@ -193,11 +199,18 @@ class Release:
         return self.artifacts.requires_python if isinstance(self.artifacts, LazyArtifacts) else None
 
 
-def select_by_name(artifacts: Sequence[Artifact], wanted: Callable[[str], bool]) -> Sequence[Artifact]:
-    """Those whose file names are wanted, in their order."""
+def select_by_name(artifacts: Sequence[Artifact], platforms: frozenset[str]) -> Sequence[Artifact]:
+    """Those whose names do not say that they are for other platforms than these, in small letters; in their order."""
     if isinstance(artifacts, LazyArtifacts):
-        return artifacts.select(wanted)
-    return [artifact for artifact in artifacts if wanted(artifact.filename)]
+        return artifacts.select(platforms)
+    return [artifact for artifact in artifacts if _may_be_for(artifact.filename, platforms)]
+
+
+def _may_be_for(filename: str, platforms: frozenset[str]) -> bool:
+    if not filename.endswith(".whl"):
+        return True
+    named = filename[filename.rfind("-") + 1 : -len(".whl")].lower()
+    return not platforms.isdisjoint(named.split("."))
 
 
 def group_by_version(artifacts: Iterable[Artifact]) -> Sequence[tuple[Version, tuple[Artifact, ...]]]:

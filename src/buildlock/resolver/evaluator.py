@@ -72,7 +72,7 @@ class Evaluator:
             return against
         # Of most files their names say that they are for another platform; what else is against them matters only where
         # there is none to take.
-        files = select_by_name(release.artifacts, self._may_fit)
+        files = select_by_name(release.artifacts, self._platforms)
         fitting = [each for each in files if self._suits(each) and self._find_reason(release, each) is None]
         if fitting:
             candidates = [artifact for artifact in fitting if artifact.kind == "wheel"] or fitting
@@ -123,11 +123,6 @@ class Evaluator:
             if against is not None:
                 return against
         return None
-
-    def _may_fit(self, filename: str) -> bool:
-        """Whether the platforms in the name of a file are no reason against it."""
-        platforms = _list_platforms(filename)
-        return platforms is None or not self._platforms.isdisjoint(platforms)
 
     def _suits(self, artifact: Artifact) -> bool:
         """Whether it is for the target, as far as its name says."""
@@ -231,14 +226,6 @@ def _parse_requires_python(text: str | None) -> SpecifierSet | None:
     except ValueError:
         return None
     return specifier
-
-
-@lru_cache(maxsize=4096)
-def _list_platforms(filename: str) -> frozenset[str] | None:
-    """The platforms in the name of a wheel; `None` for another file."""
-    if not filename.endswith(".whl"):
-        return None
-    return frozenset(filename[filename.rfind("-") + 1 : -len(".whl")].lower().split("."))
 
 
 def _shorten_tags(artifact: Artifact) -> str:

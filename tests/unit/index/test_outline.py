@@ -87,7 +87,7 @@ def test_files_are_read_when_they_are_looked_at(monkeypatch: pytest.MonkeyPatch)
     assert looked_at == ["torch-99.0.tar.gz"]
 
 
-def test_of_a_version_only_files_whose_names_are_wanted_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_version_only_files_for_a_wanted_platform_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     tags = ("win_amd64", "macosx_11_0_arm64", "linux_x86_64")
     names = [f"torch-1.0-py3-none-{tag}.whl" for tag in tags]
     page = reread(keep(read(*map(make_file, names), make_file("torch-1.0.tar.gz", hashes={"sha256": "no"}))))
@@ -100,9 +100,8 @@ def test_of_a_version_only_files_whose_names_are_wanted_are_read(monkeypatch: py
     monkeypatch.setattr("buildlock.index.links.Artifact", build)
     ((_, files),) = page.versions
     assert isinstance(files, LazyArtifacts)
-    for wanted in ("linux", "linux", "tar.gz", "no such"):
-        chosen = files.select(lambda name, wanted=wanted: wanted in name)  # type: ignore[misc]
-        assert [file.filename for file in chosen] == [name for name in names if wanted in name]
+    for platforms, chosen in (("linux_x86_64", "any"), names[2:]), (("linux_x86_64",), names[2:]), (("such",), []):
+        assert [file.filename for file in files.select(frozenset(platforms))] == chosen
         assert built == names[2:]
     assert [file.filename for file in files] == names
     assert built == [names[2], *names[:2]]
