@@ -102,7 +102,7 @@ def follow(recipe: Recipe, root: str, destination: str) -> None:
 def _seal(recipe: Recipe, root: str) -> Seal:
     """Look at what was made. Hard links are what they were in the store, where they are looked at anyway."""
     names = [step[1] for step in recipe.steps if step[0] != "hardlink"]
-    known: dict[str, bytes | memoryview] = {}
+    known: dict[bytes, bytes] = {}
     if recipe.has_hard_links:
         seals = {f"{entry}/{TREE}": read_seal(entry) for entry in recipe.entries}
         facts = {tree: seal.get_facts() for tree, seal in seals.items() if seal.linked}
@@ -110,11 +110,12 @@ def _seal(recipe: Recipe, root: str) -> Seal:
             for step in recipe.steps:
                 if step[0] == "hardlink":
                     place, tree, inner = _enter(step[1]), facts[step[2]], _enter(step[3])
-                    known.update((place + name, tree[inner + name]) for name in step[4])
+                    for name in os.fsencode("\0".join(step[4])).split(b"\0"):
+                        known[place + name] = tree[inner + name]
         except KeyError as error:
-            raise ValueError(f"the store has another {error} now") from error
+            raise ValueError(f"the store has another `{os.fsdecode(error.args[0])}` now") from error
     return seal_made(root, names, known, linked=recipe.has_hard_links)
 
 
-def _enter(folder: str) -> str:
-    return folder and f"{folder}/"
+def _enter(folder: str) -> bytes:
+    return os.fsencode(folder and f"{folder}/")

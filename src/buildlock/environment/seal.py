@@ -52,7 +52,7 @@ class Seal:
 
     @property
     def names(self) -> list[str]:
-        return [os.fsdecode(name) for part in self.parts for name in part.split(b"\0")]
+        return [name for part in self.parts for name in os.fsdecode(part).split("\0")]
 
     @property
     def size(self) -> int:
@@ -73,12 +73,13 @@ class Seal:
     def find_changed(self, now: Seal) -> list[str]:
         """The names of which anything else is said now, or that are not in both."""
         before, after = self.get_facts(), now.get_facts()
-        return [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        return [os.fsdecode(name) for name in {**before, **after} if before.get(name) != after.get(name)]
 
-    def get_facts(self) -> dict[str, bytes | memoryview]:
+    def get_facts(self) -> dict[bytes, bytes]:
         """What was seen, by name."""
         width = _width(linked=self.linked) * _SIZE
-        return {name: self.facts[at * width : (at + 1) * width] for at, name in enumerate(self.names)}
+        names, facts = [name for part in self.parts for name in part.split(b"\0")], bytes(self.facts)
+        return {name: facts[at * width : (at + 1) * width] for at, name in enumerate(names)}
 
 
 def read_seal(entry: str) -> Seal:
@@ -139,7 +140,7 @@ def make_seal(tree: str, *, linked: bool, leave_out: Sequence[str] = ()) -> Seal
     return seal_made(tree, names, {}, linked=linked)
 
 
-def seal_made(folder: str, names: Sequence[str], known: Mapping[str, bytes | memoryview], *, linked: bool) -> Seal:
+def seal_made(folder: str, names: Sequence[str], known: Mapping[bytes, bytes], *, linked: bool) -> Seal:
     """The same where what is in the folder is known.
 
     Args:
@@ -152,9 +153,9 @@ def seal_made(folder: str, names: Sequence[str], known: Mapping[str, bytes | mem
         OSError: As of `make_seal`.
     """
     linked = linked or sys.platform == "win32"  # where the time of change is that of making
-    found = list(map(os.fsencode, names))
+    found = os.fsencode("\0".join(names)).split(b"\0") if names else []
     facts = b"".join([_pack(_look(folder, found, linked=linked)), *known.values()])
-    found += map(os.fsencode, known)
+    found += known
     parts = [b"\0".join(found[start : start + _NAMES]) for start in range(0, len(found), _NAMES)]
     return Seal(parts, facts, linked=linked, boot=find_boot())
 
