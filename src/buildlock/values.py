@@ -165,7 +165,8 @@ class _Init:
 
     def __get__(self, instance: object, owner: type) -> Any:
         self._uses += 1
-        if instance is not None and self._uses <= _FEW:
+        # Python 3.13 asks for a signature with the class in place of an instance.
+        if self._uses <= _FEW and isinstance(instance, self._cls):
             return partial(self._fill, instance)
         return self._compile().__get__(instance, owner)
 
