@@ -247,15 +247,16 @@ class _Server:
             failure = error
         with self._changed:
             self._opening -= 1
-            if failure is not None:
+            if wire is None:
                 self._count -= 1
                 # Of a server that takes no more connections, those that there are will be free.
                 self._most = self._count or _MOST
                 if self._count == 0 or not isinstance(failure, TransientError):
                     self._failure = failure
                     self._failures += 1
-            elif wire is not None:
+                self._changed.notify_all()
+            elif self._closed:
+                self._drop(wire)
+            else:
                 self._idle.append(wire)
-                if self._closed:
-                    self._drop(self._idle.pop())
-            self._changed.notify_all()
+                self._changed.notify()  # to wake who gets none costs more than to open it
