@@ -102,7 +102,9 @@ def test_an_answer_that_breaks_the_protocol_is_none(server: WebServer, client: H
     [
         pytest.param(b"HTTP/1.1 200 OK\r\nX: ", b"y" * 500, "it stopped sending", id="head"),
         pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 50, "it stopped sending", id="interim-answers"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", b"x" * 500, "it has sent", id="body"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", b"x" * 500, "it has sent|it stopped sending", id="body"
+        ),
     ],
 )
 def test_an_answer_that_drips_in_is_given_up(
