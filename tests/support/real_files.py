@@ -55,8 +55,11 @@ def try_real_files() -> Iterator[RealFile]:
     assert index is not None, "there is no pip that knows the index"
     certificates = os.environ.get("PIP_CERT")
     authorities = (CertificatePath(path=Path(certificates), origin="PIP_CERT"),) if certificates else ()
-    client = HttpClient(cache_dir=None, report=silence, network=Network(authorities=authorities))
-    with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(4) as pool:
+    with (
+        HttpClient(cache_dir=None, report=silence, network=Network(authorities=authorities)) as client,
+        tempfile.TemporaryDirectory() as temporary,
+        ThreadPoolExecutor(4) as pool,
+    ):
         artifacts = [artifact for name in NAMES for artifact in choose(index, NormalizedName(name), client)]
         yield from pool.map(lambda artifact: try_file(artifact, client, Path(temporary)), artifacts)
 
