@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from threading import BoundedSemaphore, Event, Lock, Thread
 from types import TracebackType
@@ -291,7 +292,7 @@ class HttpClient:
         """Whether without asking."""
         return self._offline or (kept.fresh and kept.stored >= self._kept_since)
 
-    @property
+    @cached_property
     def _patience(self) -> float:
         """How long a whole answer may take, in seconds."""
         from buildlock.index.wire import FACTOR  # noqa: PLC0415 - where all is kept nothing is asked
