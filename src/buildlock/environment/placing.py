@@ -9,7 +9,7 @@ import os
 import sys
 
 from buildlock.environment.copying import Copier, clone, create, write
-from buildlock.environment.sharing import MAX_TASKS, Shared, can_share
+from buildlock.environment.sharing import Shared, can_share
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def place(root: str, steps: Sequence[Step], *, python: str) -> None:
         OSError: Something cannot be written, or the store not be read.
         ValueError: A file of the store is not what it was.
     """
-    links: list[tuple[int, str, str, tuple[str, ...]]] = []
+    links: list[tuple[str, str, tuple[str, ...]]] = []
     copies: list[Step] = []
     records = []
     for step in steps:
@@ -76,7 +76,7 @@ def place(root: str, steps: Sequence[Step], *, python: str) -> None:
         elif step[0] == "record":
             records.append(step)
         elif step[0] == "hardlink":
-            links.append((len(step[4]), path, f"{step[2]}/{step[3]}", step[4]))
+            links.append((path, f"{step[2]}/{step[3]}", step[4]))
         else:
             copies.append(step)
     _link_all(links)
@@ -122,30 +122,24 @@ def _sha256(content: bytes) -> bytes:
     return digest
 
 
-def _link_all(links: list[tuple[int, str, str, tuple[str, ...]]]) -> None:
-    """Make hard links: their number, the folder, that of the originals, and their names."""
-    # The most first: nobody helps with a folder that is begun.
-    links.sort(reverse=True)
-    tasks = min(len(links), MAX_TASKS)
-
-    def link(first: int) -> bool:
-        for _, folder, source, names in links[first::tasks]:
-            _link_hard(folder, source, names)
-        return True
-
-    if sum(number for number, *_ in links) > _SHARED_FROM and can_share():
-        if not Shared(link, tasks).finish():
+def _link_all(links: list[tuple[str, str, tuple[str, ...]]]) -> None:
+    """Make hard links: the folder, that of the originals, and their names."""
+    if sum(len(names) for _, _, names in links) > _SHARED_FROM and can_share():
+        # The most first: nobody helps with a folder that is begun.
+        links.sort(key=lambda link: len(link[2]), reverse=True)
+        if not Shared(_link_hard, links).finish():
             raise OSError("a process that made links was killed")
     else:
-        for first in range(tasks):
-            link(first)
+        for link in links:
+            _link_hard(*link)
 
 
-def _link_hard(folder: str, source: str, names: Iterable[str]) -> None:
+def _link_hard(folder: str, source: str, names: Iterable[str]) -> bool:
+    """Make the hard links of a folder: true, so that it can be shared."""
     if os.link not in os.supports_dir_fd:
         for name in names:
             os.link(f"{source}/{name}", f"{folder}/{name}", follow_symlinks=False)
-        return
+        return True
     # A name in an open folder is found sooner than a long path.
     flags = os.O_RDONLY | os.O_DIRECTORY
     original = os.open(source, flags)
@@ -158,6 +152,7 @@ def _link_hard(folder: str, source: str, names: Iterable[str]) -> None:
             os.close(place)
     finally:
         os.close(original)
+    return True
 
 
 def _copy_all(copier: Copier, root: str, copies: Sequence[Step]) -> None:

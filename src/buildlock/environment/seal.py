@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from buildlock.environment.sharing import MAX_TASKS, Shared, can_share
+from buildlock.environment.sharing import Shared, can_share
 from buildlock.plain_files import read_plain
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
@@ -206,8 +206,7 @@ class Looking:
         parts = [
             (f"{entry}/{TREE}", seal, part) for entry, seal in self._seals if seal for part in range(len(seal.parts))
         ]
-        tasks = min(len(parts), MAX_TASKS)
-        return Shared(lambda first: all(_is_as_sealed(*part) for part in parts[first::tasks]), tasks)
+        return Shared(_is_as_sealed, parts)
 
 
 def is_as_sealed(folder: str, seal: Seal) -> bool:

@@ -10,29 +10,32 @@ import sys
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Final
+    from collections.abc import Callable, Sequence
+    from typing import Any, Final
 
 MAX_TASKS: Final = 256
+"""A task is a byte; of more items than that each one has several."""
 _MAX_PROCESSES: Final = 8
 _FAILED: Final = 255
 """The status of a copy that failed otherwise than by an error of the system."""
 
 
 class Shared:
-    """Tasks that are begun by copies of this process from now on; it is alone where there can be none.
+    """Items that copies of this process begin with from now on; it is alone where there can be none.
 
     Args:
-        do: Called with the number of a task. Who finds that it raises, or returns no truth, does no more.
-        tasks: How many there are, at most `MAX_TASKS`.
+        do: Called with the values of an item. Who finds that it raises, or returns no truth, does no more.
+        items: The first ones are begun first.
     """
 
-    def __init__(self, do: Callable[[int], bool], tasks: int) -> None:
+    def __init__(self, do: Callable[..., bool], items: Sequence[tuple[Any, ...]]) -> None:
         self._do = do
+        self._items = items
+        self._tasks = min(len(items), MAX_TASKS)
         self._children: list[int] = []
         # A byte in the pipe is a task that nobody has taken.
         self._queue, end = os.pipe()
-        os.write(end, bytes(range(tasks)))
+        os.write(end, bytes(range(self._tasks)))
         os.close(end)
         for _ in range(_count_helpers()):
             try:
@@ -44,10 +47,10 @@ class Shared:
             self._children.append(child)
 
     def finish(self) -> bool:
-        """Do what nobody has begun, and wait for the copies: whether each task returned truth.
+        """Do what nobody has begun, and wait for the copies: whether all that was done returned truth.
 
         Raises:
-            OSError: A task raised it, here or in a copy.
+            OSError: It was raised by what is done, here or in a copy.
         """
         try:
             done = self._work()
@@ -70,7 +73,7 @@ class Shared:
 
     def _work(self) -> bool:
         while taken := os.read(self._queue, 1):
-            if not self._do(taken[0]):
+            if not all(self._do(*item) for item in self._items[taken[0] :: self._tasks]):
                 return False
         return True
 
@@ -81,6 +84,12 @@ def can_share() -> bool:
     return hasattr(os, "fork") and (threads is None or threads.active_count() == 1) and _count_helpers() > 0
 
 
+def count_processors() -> int:
+    """Those that this process may use, where the platform says."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _count_helpers() -> int:
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(count, _MAX_PROCESSES) - 1
+    return min(count_processors(), _MAX_PROCESSES) - 1

@@ -10,6 +10,7 @@ from buildlock.answers.looking import for_thread
 from buildlock.environment.copying import write
 from buildlock.environment.entry_names import find_folders
 from buildlock.environment.record import RecordLine, encode_digest
+from buildlock.environment.sharing import count_processors
 from buildlock.environment.zip_entries import ZipArchive, ZipEntry
 from buildlock.errors import EnvironmentPreparationError, InvalidArchiveError
 from buildlock.text import present
@@ -120,12 +121,5 @@ class _Writer:
         )
 
 
-def _count_processors() -> int:
-    """Those that this process may use, where the platform says."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-_POOL = ThreadPoolExecutor(min(_count_processors(), _MAX_THREADS), thread_name_prefix="buildlock-unpacking")
+_POOL = ThreadPoolExecutor(min(count_processors(), _MAX_THREADS), thread_name_prefix="buildlock-unpacking")
 """One for all wheels: however many are unpacked at a time, there is work for no more threads than processors."""

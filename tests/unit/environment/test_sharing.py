@@ -11,6 +11,8 @@ import pytest
 from buildlock.environment import sharing
 from buildlock.environment.sharing import MAX_TASKS, Shared
 
+TASKS = [(number,) for number in range(MAX_TASKS)]
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes share the work by fork")
 
 
@@ -24,8 +26,17 @@ def test_each_task_is_done_once(tmp_path: Path) -> None:
         (tmp_path / str(task)).touch(exist_ok=False)
         return True
 
-    assert Shared(do, MAX_TASKS).finish()
+    assert Shared(do, TASKS).finish()
     assert len(list(tmp_path.iterdir())) == MAX_TASKS
+
+
+def test_of_more_items_than_tasks_each_is_done_once(tmp_path: Path) -> None:
+    def do(number: int) -> bool:
+        (tmp_path / str(number)).touch(exist_ok=False)
+        return True
+
+    assert Shared(do, [(number,) for number in range(2 * MAX_TASKS + 3)]).finish()
+    assert len(list(tmp_path.iterdir())) == 2 * MAX_TASKS + 3
 
 
 def test_an_error_here_is_raised() -> None:
@@ -38,7 +49,7 @@ def test_an_error_here_is_raised() -> None:
         return True
 
     with pytest.raises(OSError, match="full"):
-        Shared(do, MAX_TASKS).finish()
+        Shared(do, TASKS).finish()
 
 
 def test_an_error_in_a_copy_is_raised() -> None:
@@ -51,7 +62,7 @@ def test_an_error_in_a_copy_is_raised() -> None:
         return True
 
     with pytest.raises(OSError, match="No space") as caught:
-        Shared(do, MAX_TASKS).finish()
+        Shared(do, TASKS).finish()
     assert caught.value.errno == errno.ENOSPC
 
 
@@ -64,7 +75,7 @@ def test_no_process_is_left_where_one_was_killed() -> None:
         time.sleep(0.001)  # so that others take a task
         return True
 
-    assert not Shared(do, MAX_TASKS).finish()
+    assert not Shared(do, TASKS).finish()
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
@@ -80,5 +91,5 @@ def test_it_is_done_alone_where_the_system_has_no_more_processes(monkeypatch: py
         done.append(task)
         return True
 
-    assert Shared(do, 10).finish()
+    assert Shared(do, TASKS[:10]).finish()
     assert done == list(range(10))
