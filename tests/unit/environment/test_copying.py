@@ -11,6 +11,7 @@ import pytest
 
 from buildlock.environment import copying
 from buildlock.environment.copying import Copier
+from support.operations import note_calls
 
 SIZES = (0, 1, 4096, (1 << 20) + 1)
 
@@ -99,22 +100,12 @@ def test_what_a_file_system_cannot_is_asked_once(
 
 @pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="the kernel copies nothing")
 def test_a_copy_costs_few_operations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-
-    def counted(name: str) -> Callable[..., object]:
-        operation: Callable[..., object] = getattr(os, name)
-
-        def call(*arguments: object, **keywords: object) -> object:
-            calls.append(name)
-            return operation(*arguments, **keywords)
-
-        return call
-
     monkeypatch.setattr(copying, "clone", refuse(errno.EOPNOTSUPP))
     original = save(tmp_path, b"content")
-    for name in ("open", "fstat", "stat", "read", "write", "lseek", "copy_file_range", "close", "utime"):
-        monkeypatch.setattr(os, name, counted(name))
-    Copier().copy(str(original), str(tmp_path / "copy"), executable=False)
+    calls = note_calls(
+        ("open", "fstat", "stat", "read", "write", "lseek", "copy_file_range", "close", "utime"),
+        lambda: Copier().copy(str(original), str(tmp_path / "copy"), executable=False),
+    )
     assert calls == ["open", "fstat", "open", "copy_file_range", "close", "close", "utime"]
 
 

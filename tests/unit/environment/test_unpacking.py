@@ -6,7 +6,6 @@ import os
 import threading
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from buildlock.environment.zip_entries import ZipArchive
 from buildlock.errors import EnvironmentPreparationError, InvalidArchiveError
 from buildlock.reporting import silence
 from buildlock.stamps import stamp_of
+from support.operations import note_calls
 from support.wheel_forge import FILENAME, Entry, changed, forge, sound_wheel
 
 MANY = {f"demo/{folder}/inner/{number}.py": b"x = 1\n" * 50 for folder in range(20) for number in range(50)}
@@ -32,29 +32,9 @@ def save(entries: list[Entry], folder: Path) -> Path:
     return archive
 
 
-def count_calls(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> Mapping[str, int]:
-    """How often each operation of the system was asked for."""
-    calls: list[str] = []
-
-    def counted(name: str) -> Callable[..., Any]:
-        operation: Callable[..., Any] = getattr(os, name)
-
-        def call(*arguments: Any, **keywords: Any) -> Any:
-            calls.append(name)
-            return operation(*arguments, **keywords)
-
-        return call
-
-    with monkeypatch.context() as patch:
-        for name in OPERATIONS:
-            patch.setattr(os, name, counted(name))
-        act()
-    return Counter(calls)
-
-
-def test_a_file_costs_three_operations_and_a_folder_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_costs_three_operations_and_a_folder_one(tmp_path: Path) -> None:
     with open_wheel(save(sound_wheel(MANY), tmp_path), filename=FILENAME) as wheel:
-        calls = count_calls(monkeypatch, lambda: wheel.unpack(tmp_path / "tree"))
+        calls = Counter(note_calls(OPERATIONS, lambda: wheel.unpack(tmp_path / "tree")))
     files = len(MANY) + 3
     assert len([path for path in (tmp_path / "tree").rglob("*") if path.is_file()]) == files
     assert calls == {"open": files, "write": files, "close": files, "mkdir": 1 + 20 + 20 + 1}
@@ -76,7 +56,7 @@ def test_the_archive_is_read_in_large_pieces(tmp_path: Path) -> None:
     assert file.reads < len(MANY) // 20
 
 
-def test_to_add_a_wheel_costs_few_operations_for_each_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_to_add_a_wheel_costs_few_operations_for_each_file(tmp_path: Path) -> None:
     """All that is done until it is in the store, written down and found there again."""
     store = Store(tmp_path / "store", silence)
 
@@ -85,7 +65,7 @@ def test_to_add_a_wheel_costs_few_operations_for_each_file(tmp_path: Path, monke
         archive = tmp_path / FILENAME
         archive.write_bytes(content)
         sha256 = hashlib.sha256(content).hexdigest()
-        return sum(count_calls(monkeypatch, lambda: store.add(archive, sha256=sha256, filename=FILENAME)).values())
+        return len(note_calls(OPERATIONS, lambda: store.add(archive, sha256=sha256, filename=FILENAME)))
 
     few, many = add(100), add(1100)
     assert (many - few) / 1000 <= 4
